@@ -1,0 +1,1 @@
+"""The process around the science: run, judge, register, serve and report."""

@@ -1,0 +1,28 @@
+"""The `tdsp` command. Each module beside this one holds one group of commands and imports what it needs when it runs."""
+
+import sys
+
+import typer
+
+from tdsp.cli import data, models, report, run, serve
+from tdsp.errors import TdspError
+
+app = typer.Typer(
+    name="tdsp",
+    help="Run, judge, register, serve and document this project's model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+for group in (run, data, serve, models, report):
+    group.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; a `TdspError` becomes one line on standard error and its exit code."""
+    try:
+        app()
+    except TdspError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(error.code) from None

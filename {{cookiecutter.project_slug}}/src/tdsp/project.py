@@ -1,0 +1,186 @@
+"""The facts of `project.yml`, checked when they are read.
+
+Everything else in `tdsp` may import this module; it imports nothing of `tdsp` but the errors.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tdsp.errors import WrongInput
+
+FILE = "project.yml"
+Task = Literal["regression", "classification"]
+
+# Metric name -> (task, whether a higher value is better). `science.metrics` computes them; a test compares the two.
+METRICS: dict[str, tuple[str, bool]] = {
+    "mae": ("regression", False),
+    "median_ae": ("regression", False),
+    "rmse": ("regression", False),
+    "r2": ("regression", True),
+    "accuracy": ("classification", True),
+    "average_precision": ("classification", True),
+    "balanced_accuracy": ("classification", True),
+    "f1": ("classification", True),
+    "log_loss": ("classification", False),
+    "roc_auc": ("classification", True),
+}
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class About(_Facts):
+    """What the project is."""
+
+    name: str
+    slug: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    question: str
+
+
+class Data(_Facts):
+    """Which file holds the data, and what its columns are for."""
+
+    file: str
+    sample: Literal["diabetes", "breast-cancer"] | None = None
+    target: str
+    positive: str | int | bool | None = None
+    exclude: list[str] = []
+    time: str | None = None
+    group: str | None = None
+    sensitive: list[str] = []
+
+
+class Split(_Facts):
+    """How rows are held out."""
+
+    strategy: Literal["random", "stratified", "group", "time"]
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    seed: Annotated[int, Field(ge=0)] = 42
+
+
+class Gate(_Facts):
+    """What a challenger must pass; see `tdsp.gate`."""
+
+    threshold: float | int | None = None
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    group_threshold: float | int | None = None
+    group_min_rows: Annotated[int, Field(ge=1)] = 20
+
+
+class Environment(_Facts):
+    """One Azure ML workspace; empty until it is chosen."""
+
+    subscription_id: str = ""
+    resource_group: str = ""
+    workspace: str = ""
+    region: str = ""
+
+
+class People(_Facts):
+    """Who is responsible."""
+
+    owner: str
+
+
+class Project(_Facts):
+    """All facts of `project.yml`."""
+
+    project: About
+    task: Task
+    data: Data
+    split: Split
+    metric: str
+    gate: Gate
+    environments: dict[Literal["dev", "prod"], Environment]
+    people: People
+
+    @model_validator(mode="after")
+    def _combinations(self) -> Project:
+        problems = list(_impossible(self))
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger value of the project's metric is the better one."""
+        return METRICS[self.metric][1]
+
+
+def _impossible(facts: Project):
+    """Yield `key: reason` for each pair of facts that cannot both hold."""
+    data, split = facts.data, facts.split
+    fitting = [name for name, (task, _) in METRICS.items() if task == facts.task]
+    if facts.metric not in fitting:
+        yield f"metric: {facts.metric!r} is not a {facts.task} metric; use one of {', '.join(fitting)}"
+    if split.strategy == "time" and data.time is None:
+        yield "split.strategy: 'time' needs data.time, the column that orders the rows"
+    if split.strategy == "group" and data.group is None:
+        yield "split.strategy: 'group' needs data.group, the column whose rows stay together"
+    if split.strategy == "stratified" and facts.task != "classification":
+        yield "split.strategy: 'stratified' is for classification; use random, group or time"
+    if data.positive is not None and facts.task != "classification":
+        yield "data.positive: only a classification has a positive class"
+    for key in ("exclude", "sensitive"):
+        if data.target in getattr(data, key):
+            yield f"data.{key}: {data.target!r} is the target"
+    for key in ("time", "group"):
+        if getattr(data, key) == data.target:
+            yield f"data.{key}: {data.target!r} is the target"
+    if Path(data.file).name != data.file:
+        yield f"data.file: {data.file!r} must be a plain file name; the folder is always data/raw"
+
+
+def find_root(start: Path | None = None) -> Path:
+    """Return the nearest folder at or above `start` (default: here) that holds `project.yml`.
+
+    Raises:
+        WrongInput: there is none.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise WrongInput(f"no {FILE} in {here} or above it: run this inside a generated project")
+
+
+def load(path: Path) -> Project:
+    """Read and check the facts.
+
+    Args:
+        path: a `project.yml`.
+
+    Raises:
+        WrongInput: one line per mistake, each with file and key.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongInput(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise WrongInput(f"{path}: not YAML: {re.sub(r'\s+', ' ', str(error))}") from None
+    try:
+        return Project.model_validate(raw)
+    except ValidationError as error:
+        raise WrongInput("\n".join(f"{path}: {line}" for line in _lines(error))) from None
+
+
+def _lines(error: ValidationError):
+    for problem in error.errors():
+        if problem["type"] == "value_error":
+            yield from str(problem["ctx"]["error"]).splitlines()
+            continue
+        key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        if problem["type"] == "extra_forbidden":
+            yield f"{key}: unknown key"
+        elif problem["type"] == "missing":
+            yield f"{key}: missing"
+        else:
+            yield f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
