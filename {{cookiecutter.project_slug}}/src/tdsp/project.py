@@ -5,7 +5,6 @@ Everything else in `tdsp` may import this module; it imports nothing of `tdsp` b
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -165,7 +164,7 @@ def load(path: Path) -> Project:
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise WrongInput(f"{path}: not YAML: {re.sub(r'\s+', ' ', str(error))}") from None
+        raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     try:
         return Project.model_validate(raw)
     except ValidationError as error:
