@@ -75,6 +75,12 @@ class Azure:
         assert any(text in reason for reason in refused), refused
 
 
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """A small project with a pipeline of two steps, a model, an endpoint and a deployment."""
+    return HERE / "project"
+
+
 @pytest.fixture
 def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     """An Azure tenant with one empty workspace `ws` in group `rg`; this process's clients reach it."""

@@ -76,7 +76,8 @@ def put_endpoint(cloud: Cloud, call: Call) -> Response:
     workspace = of(cloud, call)
     if not NAME.fullmatch(call["endpoint"]):
         raise bad_request(f"Endpoint name '{call['endpoint']}' must have 3 to 32 letters, digits and '-'.")
-    default = (call.body["properties"].get("defaults") or {}).get("deploymentName")
+    defaults = call.body["properties"].get("defaults") or {"deploymentName": None}
+    default = defaults["deploymentName"]
     if default and f"{call.id}/deployments/{default}" not in cloud.resources:
         raise bad_request(f"The default deployment '{default}' does not exist.")
     address = f"https://{call['endpoint']}.{workspace['location']}.inference.ml.azure.com"

@@ -87,7 +87,7 @@ def put(cloud: Cloud, call: Call) -> Response:
     old = cloud.resources.get(call.id)
     properties = dict(call.body["properties"])
     _check(cloud, properties)
-    instances = int((call.body.get("sku") or {}).get("capacity") or 1)
+    instances = (call.body.get("sku") or {}).get("capacity", 1)
     if instances < 1:
         raise bad_request("The instance count must be at least 1.")
     state = {"provisioningState": "Updating" if old else "Creating"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,7 @@ class Run:
     children: list[str] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
-    canceled: threading.Event = field(default_factory=threading.Event)
+    canceled: bool = False
 
 
 class Runs:

@@ -141,7 +141,7 @@ def cancel(cloud: Cloud, call: Call) -> Response:
     if call["name"] not in cloud.runs:
         raise not_found(call["name"])
     run = cloud.runs[call["name"]]
-    run.canceled.set()
+    run.canceled = True
     if run.status not in ENDED:
         run.status = "Canceled"
     return Response(200)

@@ -53,7 +53,7 @@ class LocalRunner:
             outcome = "Completed"
         except (JobError, LookupError, OSError) as error:
             run.error, outcome = str(error), "Failed"
-        if not run.canceled.is_set():
+        if not run.canceled:
             run.status = outcome
 
     def _command(self, cloud: Cloud, run: Run, properties: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ class LocalRunner:
         nodes, made = properties["jobs"], {}
         told = ""
         for name in graph.order(nodes)[0]:
-            if run.canceled.is_set():
+            if run.canceled:
                 return
             node, spec = nodes[name], graph.specification(cloud, nodes[name])
             if spec is None or spec.get("type") != "command":
@@ -157,7 +157,7 @@ class LocalRunner:
         for line in process.stdout or ():
             printed += line
             write_log(cloud, run, "user_logs/std_log.txt", printed)
-            if run.canceled.is_set():
+            if run.canceled:
                 process.terminate()
         if process.wait():
             last = " | ".join(printed.strip().splitlines()[-LAST_LINES:])

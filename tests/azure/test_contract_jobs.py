@@ -1,0 +1,146 @@
+"""The real client submits pipelines that really run, follows them, and brings back what they made."""
+
+import json
+import time
+
+import pytest
+from azure.ai.ml import Input, Output, command, load_environment, load_job
+from azure.core.exceptions import HttpResponseError
+from emulator.runner import LocalRunner
+
+
+@pytest.fixture
+def running(azure):
+    """Let submitted jobs run."""
+    azure.cloud.runner = LocalRunner()
+    return azure
+
+
+def finished(client, name, patience=30):
+    end = time.monotonic() + patience
+    while (job := client.jobs.get(name)).status not in ("Completed", "Failed", "Canceled"):
+        assert time.monotonic() < end, job.status
+        time.sleep(0.05)
+    return job
+
+
+def test_a_pipeline_runs_and_its_output_comes_back(running, client, project, tmp_path):
+    job = client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    assert finished(client, job.name).status == "Completed"
+    client.jobs.download(job.name, output_name="report", download_path=tmp_path)
+    assert json.loads(next(tmp_path.rglob("report.json")).read_text()) == {"total": 18}
+
+
+@pytest.mark.parametrize("credentials", ["sas", "key", "identity"])
+def test_a_running_pipeline_is_followed(azure, running, client, project, capsys, credentials):
+    workspace = azure.workspace(credentials=credentials)
+    azure.cloud.access.grant(azure.cloud.user, "Storage Blob Data Contributor", workspace.split("/providers/")[0])
+    job = client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    client.jobs.stream(job.name)
+    assert client.jobs.get(job.name).status == "Completed"
+    assert job.name in capsys.readouterr().out
+
+
+def test_steps_are_listed_under_their_pipeline(running, client, project, tmp_path):
+    job = client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    finished(client, job.name)
+    steps = {step.display_name: step for step in client.jobs.list(parent_job_name=job.name)}
+    assert set(steps) == {"prepare", "sum"}
+    client.jobs.download(steps["prepare"].name, download_path=tmp_path)
+    assert "3 numbers" in next(tmp_path.rglob("std_log.txt")).read_text()
+    assert [item.name for item in client.jobs.list()] == [job.name]
+
+
+def test_a_failing_step_fails_its_pipeline_and_says_why(running, client, project):
+    pipeline = load_job(project / "pipeline.yml", params_override=[{"inputs.raw.path": str(project / "conda.yml")}])
+    job = client.jobs.create_or_update(pipeline)
+    with pytest.raises(Exception, match=r"step 'sum' failed: .*could not convert string to float"):
+        client.jobs.stream(job.name)
+    assert finished(client, job.name).status == "Failed"
+
+
+def test_a_second_submission_uploads_nothing(azure, client, project):
+    client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    before = len(azure.calls)
+    client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    assert not [call for call in azure.calls[before:] if call.method == "PUT" and "blob.core" in call.host]
+
+
+def test_a_command_job_runs(running, client, project, tmp_path):
+    client.environments.create_or_update(load_environment(project / "environment.yml"))
+    job = command(
+        command="cp ${{inputs.raw}} ${{outputs.copy}}/numbers.csv && echo copied $WHAT",
+        environment="azureml:steps:1",
+        environment_variables={"WHAT": "numbers"},
+        inputs={"raw": Input(type="uri_file", path=str(project / "numbers.csv"))},
+        outputs={"copy": Output(type="uri_folder")},
+        compute="serverless",
+    )
+    job = client.jobs.create_or_update(job)
+    assert finished(client, job.name).status == "Completed"
+    client.jobs.download(job.name, output_name="copy", download_path=tmp_path)
+    assert next(tmp_path.rglob("numbers.csv")).read_bytes() == (project / "numbers.csv").read_bytes()
+
+
+def test_a_job_is_canceled(running, client, project):
+    client.environments.create_or_update(load_environment(project / "environment.yml"))
+    job = client.jobs.create_or_update(
+        command(command="echo begun; sleep 30", environment="azureml:steps:1", compute="serverless")
+    )
+    client.jobs.begin_cancel(job.name).result()
+    assert finished(client, job.name).status == "Canceled"
+
+
+def test_tags_reach_the_job_and_can_be_changed(client, project):
+    pipeline = load_job(project / "pipeline.yml")
+    pipeline.tags = {"tdsp.commit": "abc"}
+    job = client.jobs.create_or_update(pipeline)
+    assert client.jobs.get(job.name).tags == {"tdsp.commit": "abc"}
+
+
+FAULTS = {
+    "a step that does not exist": (
+        "jobs.sum.inputs.clean",
+        "${{parent.jobs.nobody.outputs.clean}}",
+        "there is no step 'nobody'",
+    ),
+    "an output that does not exist": (
+        "jobs.sum.inputs.clean",
+        "${{parent.jobs.prepare.outputs.dirty}}",
+        "has no output 'dirty'",
+    ),
+    "an input that does not exist": ("jobs.prepare.inputs.raw", "${{parent.inputs.cooked}}", "no input 'cooked'"),
+    "a number out of range": ("jobs.sum.inputs.factor", "11", "out of range"),
+    "a word for a number": ("jobs.sum.inputs.factor", "three", "not a number"),
+    "a compute that does not exist": ("settings.default_compute", "azureml:big", "compute 'big' not found"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_service_refuses(client, project, fault):
+    where, value, reason = FAULTS[fault]
+    pipeline = load_job(project / "pipeline.yml", params_override=[{where: value}])
+    with pytest.raises(HttpResponseError, match=reason):
+        client.jobs.create_or_update(pipeline)
+
+
+def test_the_service_refuses_a_component_that_is_not_registered(azure, client, project):
+    client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    for component in azure.cloud.resources.of_type(
+        "Microsoft.MachineLearningServices/workspaces/components/versions"
+    ):
+        azure.cloud.resources.delete(component["id"])
+    from azure.ai.ml import MLClient
+
+    last = next(call for call in reversed(azure.calls) if call.method == "PUT" and "/jobs/" in call.path)
+    assert isinstance(client, MLClient)
+    from test_contract_assets import put
+
+    with pytest.raises(HttpResponseError, match="not found"):
+        put(azure, client, last.path + "-again", last.version, last.body)
+
+
+def test_steps_that_wait_for_each_other_are_refused(client, project):
+    loop = {"jobs.prepare.inputs.raw": "${{parent.jobs.sum.outputs.report}}"}
+    with pytest.raises(HttpResponseError, match="wait for each other"):
+        client.jobs.create_or_update(load_job(project / "pipeline.yml", params_override=[loop]))
