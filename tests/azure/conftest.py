@@ -76,9 +76,9 @@ class Azure:
 
 
 @pytest.fixture(scope="session")
-def project() -> Path:
+def sample() -> Path:
     """A small project with a pipeline of two steps, a model, an endpoint and a deployment."""
-    return HERE / "project"
+    return HERE / "sample"
 
 
 @pytest.fixture

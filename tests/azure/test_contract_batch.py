@@ -9,28 +9,30 @@ NAME = "numbers-batch"
 
 
 @pytest.fixture
-def deployment(client, project):
+def deployment(client, sample):
     """A workspace with an endpoint, and the deployment for it."""
-    client.environments.create_or_update(load_environment(project / "environment.yml"))
-    client.models.create_or_update(Model(name="numbers", version="1", type="custom_model", path=str(project / "model")))
+    client.environments.create_or_update(load_environment(sample / "environment.yml"))
+    client.models.create_or_update(
+        Model(name="numbers", version="1", type="custom_model", path=str(sample / "model"))
+    )
     client.batch_endpoints.begin_create_or_update(BatchEndpoint(name=NAME)).result()
     return ModelBatchDeployment(
         name="first",
         endpoint_name=NAME,
         model="azureml:numbers:1",
         environment="azureml:steps:1",
-        code_configuration=CodeConfiguration(code=str(project / "scoring"), scoring_script="score.py"),
+        code_configuration=CodeConfiguration(code=str(sample / "scoring"), scoring_script="score.py"),
         compute="cpu",
     )
 
 
-def test_an_invocation_makes_a_job_on_the_default_slot(client, deployment, project):
+def test_an_invocation_makes_a_job_on_the_default_slot(client, deployment, sample):
     client.compute.begin_create_or_update(AmlCompute(name="cpu", size="Standard_DS2_v2")).result()
     client.batch_deployments.begin_create_or_update(deployment).result()
     endpoint = client.batch_endpoints.get(NAME)
     endpoint.defaults.deployment_name = "first"
     client.batch_endpoints.begin_create_or_update(endpoint).result()
-    job = client.batch_endpoints.invoke(NAME, input=Input(type="uri_folder", path=str(project / "model")))
+    job = client.batch_endpoints.invoke(NAME, input=Input(type="uri_folder", path=str(sample / "model")))
     assert client.jobs.get(job.name).status == "Completed"
     assert client.jobs.get(job.name).experiment_name == NAME
     client.batch_endpoints.begin_delete(NAME).result()

@@ -14,20 +14,24 @@ NAME = "numbers-ep"
 
 
 @pytest.fixture
-def ready(client, project):
+def ready(client, sample):
     """A workspace with what a deployment needs, and an endpoint."""
-    client.environments.create_or_update(load_environment(project / "environment.yml"))
-    client.models.create_or_update(Model(name="numbers", version="1", type="custom_model", path=str(project / "model")))
-    client.online_endpoints.begin_create_or_update(load_online_endpoint(project / "endpoint.yml")).result()
+    client.environments.create_or_update(load_environment(sample / "environment.yml"))
+    client.models.create_or_update(
+        Model(name="numbers", version="1", type="custom_model", path=str(sample / "model"))
+    )
+    client.online_endpoints.begin_create_or_update(load_online_endpoint(sample / "endpoint.yml")).result()
     return client
 
 
 @pytest.fixture
-def deploy(ready, project):
+def deploy(ready, sample):
     """Deploy under a name."""
 
     def deploy(name="blue", **changes):
-        deployment = load_online_deployment(project / "deployment.yml", params_override=[{"name": name, **changes}])
+        deployment = load_online_deployment(
+            sample / "deployment.yml", params_override=[{"name": name, **changes}]
+        )
         return ready.online_deployments.begin_create_or_update(deployment).result()
 
     return deploy
@@ -53,7 +57,10 @@ def mirror(client, **traffic):
 def test_a_deployment_is_made_and_gets_traffic(ready, deploy):
     assert deploy().provisioning_state == "Succeeded"
     assert share(ready, blue=100) == {"blue": 100}
-    assert ready.online_endpoints.get(NAME).scoring_uri == f"https://{NAME}.westeurope.inference.ml.azure.com/score"
+    assert (
+        ready.online_endpoints.get(NAME).scoring_uri
+        == f"https://{NAME}.westeurope.inference.ml.azure.com/score"
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,23 +104,28 @@ def test_requests_follow_header_key_and_traffic(azure, ready, deploy, tmp_path):
         only = {"azureml-model-deployment": "green"}
         assert session.post(url, json={}, headers=only, timeout=5).json()["deployment"] == "green"
     assert set(seen) == {"blue", "green"}
-    assert requests.post(url, json={}, headers={"Authorization": "Bearer wrong"}, timeout=5).status_code == 401
+    assert (
+        requests.post(url, json={}, headers={"Authorization": "Bearer wrong"}, timeout=5).status_code == 401
+    )
     body = tmp_path / "request.json"
     body.write_text(json.dumps({"number": 2}))
     answer = ready.online_endpoints.invoke(NAME, request_file=str(body), deployment_name="blue")
     assert json.loads(answer) == {"deployment": "blue", "echo": {"number": 2}}
 
 
-def test_identity_authentication_wants_a_role_and_has_no_keys(azure, client, project):
+def test_identity_authentication_wants_a_role_and_has_no_keys(azure, client, sample):
     from emulator.directory import Principal
 
     change = [{"auth_mode": "aad_token"}]
     client.online_endpoints.begin_create_or_update(
-        load_online_endpoint(project / "endpoint.yml", params_override=change)
+        load_online_endpoint(sample / "endpoint.yml", params_override=change)
     ).result()
     url = client.online_endpoints.get(NAME).scoring_uri
     token = DefaultAzureCredential().get_token("https://ml.azure.com/.default").token
-    assert requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code == 404
+    assert (
+        requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code
+        == 404
+    )
     guest = azure.cloud.directory.add(Principal("eve@example.com"))
     token = azure.cloud.directory.token(guest, "https://ml.azure.com")
     answer = requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=5)
@@ -139,9 +151,9 @@ def test_a_deployment_beyond_the_quota_fails_with_the_numbers(azure, ready, depl
         deploy("green")
 
 
-def test_a_stuck_deployment_stays_in_creation_and_refuses_a_second(azure, ready, project):
+def test_a_stuck_deployment_stays_in_creation_and_refuses_a_second(azure, ready, sample):
     azure.cloud.slow["*/deployments/blue"] = -1
-    deployment = load_online_deployment(project / "deployment.yml")
+    deployment = load_online_deployment(sample / "deployment.yml")
     ready.online_deployments.begin_create_or_update(deployment)
     assert ready.online_deployments.get("blue", NAME).provisioning_state == "Creating"
     with pytest.raises(HttpResponseError, match="wait for the operation"):
@@ -173,14 +185,14 @@ def test_the_service_refuses_a_deployment(deploy, change, reason):
         deploy(**{"name": "blue", **change})
 
 
-def test_a_taken_or_bad_endpoint_name_is_refused(azure, client, project):
+def test_a_taken_or_bad_endpoint_name_is_refused(azure, client, sample):
     azure.cloud.taken_endpoints.add(NAME)
     with pytest.raises(HttpResponseError, match="already exists an endpoint"):
-        client.online_endpoints.begin_create_or_update(load_online_endpoint(project / "endpoint.yml")).result()
+        client.online_endpoints.begin_create_or_update(load_online_endpoint(sample / "endpoint.yml")).result()
     for name in ("2fast", "a" * 33):
         with pytest.raises(Exception, match=r"3 to 32|name"):
             client.online_endpoints.begin_create_or_update(
-                load_online_endpoint(project / "endpoint.yml", params_override=[{"name": name}])
+                load_online_endpoint(sample / "endpoint.yml", params_override=[{"name": name}])
             ).result()
 
 
@@ -196,4 +208,7 @@ def test_an_endpoint_is_deleted_with_its_slots(azure, ready, deploy):
 def test_data_collection_and_autoscale_settings_are_taken(azure, deploy):
     collector = {"collections": {"model_inputs": {"enabled": "True"}, "model_outputs": {"enabled": "True"}}}
     deploy(data_collector=collector)
-    assert {item["name"] for item in azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/data")}
+    assert {
+        item["name"]
+        for item in azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/data")
+    }

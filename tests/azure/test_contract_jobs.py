@@ -24,25 +24,27 @@ def finished(client, name, patience=30):
     return job
 
 
-def test_a_pipeline_runs_and_its_output_comes_back(running, client, project, tmp_path):
-    job = client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+def test_a_pipeline_runs_and_its_output_comes_back(running, client, sample, tmp_path):
+    job = client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
     assert finished(client, job.name).status == "Completed"
     client.jobs.download(job.name, output_name="report", download_path=tmp_path)
     assert json.loads(next(tmp_path.rglob("report.json")).read_text()) == {"total": 18}
 
 
 @pytest.mark.parametrize("credentials", ["sas", "key", "identity"])
-def test_a_running_pipeline_is_followed(azure, running, client, project, capsys, credentials):
+def test_a_running_pipeline_is_followed(azure, running, client, sample, capsys, credentials):
     workspace = azure.workspace(credentials=credentials)
-    azure.cloud.access.grant(azure.cloud.user, "Storage Blob Data Contributor", workspace.split("/providers/")[0])
-    job = client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    azure.cloud.access.grant(
+        azure.cloud.user, "Storage Blob Data Contributor", workspace.split("/providers/")[0]
+    )
+    job = client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
     client.jobs.stream(job.name)
     assert client.jobs.get(job.name).status == "Completed"
     assert job.name in capsys.readouterr().out
 
 
-def test_steps_are_listed_under_their_pipeline(running, client, project, tmp_path):
-    job = client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+def test_steps_are_listed_under_their_pipeline(running, client, sample, tmp_path):
+    job = client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
     finished(client, job.name)
     steps = {step.display_name: step for step in client.jobs.list(parent_job_name=job.name)}
     assert set(steps) == {"prepare", "sum"}
@@ -51,39 +53,41 @@ def test_steps_are_listed_under_their_pipeline(running, client, project, tmp_pat
     assert [item.name for item in client.jobs.list()] == [job.name]
 
 
-def test_a_failing_step_fails_its_pipeline_and_says_why(running, client, project):
-    pipeline = load_job(project / "pipeline.yml", params_override=[{"inputs.raw.path": str(project / "conda.yml")}])
+def test_a_failing_step_fails_its_pipeline_and_says_why(running, client, sample):
+    pipeline = load_job(
+        sample / "pipeline.yml", params_override=[{"inputs.raw.path": str(sample / "conda.yml")}]
+    )
     job = client.jobs.create_or_update(pipeline)
     with pytest.raises(Exception, match=r"step 'sum' failed: .*could not convert string to float"):
         client.jobs.stream(job.name)
     assert finished(client, job.name).status == "Failed"
 
 
-def test_a_second_submission_uploads_nothing(azure, client, project):
-    client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+def test_a_second_submission_uploads_nothing(azure, client, sample):
+    client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
     before = len(azure.calls)
-    client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+    client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
     assert not [call for call in azure.calls[before:] if call.method == "PUT" and "blob.core" in call.host]
 
 
-def test_a_command_job_runs(running, client, project, tmp_path):
-    client.environments.create_or_update(load_environment(project / "environment.yml"))
+def test_a_command_job_runs(running, client, sample, tmp_path):
+    client.environments.create_or_update(load_environment(sample / "environment.yml"))
     job = command(
         command="cp ${{inputs.raw}} ${{outputs.copy}}/numbers.csv && echo copied $WHAT",
         environment="azureml:steps:1",
         environment_variables={"WHAT": "numbers"},
-        inputs={"raw": Input(type="uri_file", path=str(project / "numbers.csv"))},
+        inputs={"raw": Input(type="uri_file", path=str(sample / "numbers.csv"))},
         outputs={"copy": Output(type="uri_folder")},
         compute="serverless",
     )
     job = client.jobs.create_or_update(job)
     assert finished(client, job.name).status == "Completed"
     client.jobs.download(job.name, output_name="copy", download_path=tmp_path)
-    assert next(tmp_path.rglob("numbers.csv")).read_bytes() == (project / "numbers.csv").read_bytes()
+    assert next(tmp_path.rglob("numbers.csv")).read_bytes() == (sample / "numbers.csv").read_bytes()
 
 
-def test_a_job_is_canceled(running, client, project):
-    client.environments.create_or_update(load_environment(project / "environment.yml"))
+def test_a_job_is_canceled(running, client, sample):
+    client.environments.create_or_update(load_environment(sample / "environment.yml"))
     job = client.jobs.create_or_update(
         command(command="echo begun; sleep 30", environment="azureml:steps:1", compute="serverless")
     )
@@ -91,8 +95,8 @@ def test_a_job_is_canceled(running, client, project):
     assert finished(client, job.name).status == "Canceled"
 
 
-def test_tags_reach_the_job_and_can_be_changed(client, project):
-    pipeline = load_job(project / "pipeline.yml")
+def test_tags_reach_the_job_and_can_be_changed(client, sample):
+    pipeline = load_job(sample / "pipeline.yml")
     pipeline.tags = {"tdsp.commit": "abc"}
     job = client.jobs.create_or_update(pipeline)
     assert client.jobs.get(job.name).tags == {"tdsp.commit": "abc"}
@@ -109,7 +113,11 @@ FAULTS = {
         "${{parent.jobs.prepare.outputs.dirty}}",
         "has no output 'dirty'",
     ),
-    "an input that does not exist": ("jobs.prepare.inputs.raw", "${{parent.inputs.cooked}}", "no input 'cooked'"),
+    "an input that does not exist": (
+        "jobs.prepare.inputs.raw",
+        "${{parent.inputs.cooked}}",
+        "no input 'cooked'",
+    ),
     "a number out of range": ("jobs.sum.inputs.factor", "11", "out of range"),
     "a word for a number": ("jobs.sum.inputs.factor", "three", "not a number"),
     "a compute that does not exist": ("settings.default_compute", "azureml:big", "compute 'big' not found"),
@@ -117,15 +125,15 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_service_refuses(client, project, fault):
+def test_the_service_refuses(client, sample, fault):
     where, value, reason = FAULTS[fault]
-    pipeline = load_job(project / "pipeline.yml", params_override=[{where: value}])
+    pipeline = load_job(sample / "pipeline.yml", params_override=[{where: value}])
     with pytest.raises(HttpResponseError, match=reason):
         client.jobs.create_or_update(pipeline)
 
 
-def test_the_service_refuses_a_component_that_is_not_registered(azure, client, project):
-    client.jobs.create_or_update(load_job(project / "pipeline.yml"))
+def test_the_service_refuses_a_component_that_is_not_registered(azure, client, sample):
+    client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
     for component in azure.cloud.resources.of_type(
         "Microsoft.MachineLearningServices/workspaces/components/versions"
     ):
@@ -140,7 +148,7 @@ def test_the_service_refuses_a_component_that_is_not_registered(azure, client, p
         put(azure, client, last.path + "-again", last.version, last.body)
 
 
-def test_steps_that_wait_for_each_other_are_refused(client, project):
+def test_steps_that_wait_for_each_other_are_refused(client, sample):
     loop = {"jobs.prepare.inputs.raw": "${{parent.jobs.sum.outputs.report}}"}
     with pytest.raises(HttpResponseError, match="wait for each other"):
-        client.jobs.create_or_update(load_job(project / "pipeline.yml", params_override=[loop]))
+        client.jobs.create_or_update(load_job(sample / "pipeline.yml", params_override=[loop]))

@@ -81,7 +81,8 @@ def put_endpoint(cloud: Cloud, call: Call) -> Response:
     if default and f"{call.id}/deployments/{default}" not in cloud.resources:
         raise bad_request(f"The default deployment '{default}' does not exist.")
     address = f"https://{call['endpoint']}.{workspace['location']}.inference.ml.azure.com"
-    return _begin(cloud, call, {"scoringUri": f"{address}/jobs", "swaggerUri": f"{address}/swagger.json"})
+    addresses = {"scoringUri": f"{address}/jobs", "swaggerUri": f"{address}/swagger.json"}
+    return _begin(cloud, call, {**addresses, "defaults": defaults})
 
 
 @routes(

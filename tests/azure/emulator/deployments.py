@@ -200,6 +200,9 @@ def score(cloud: Cloud, call: Call) -> Response:
             _run(cloud, f"{endpoint['id']}/deployments/{mirror}", call.request)
     response = _run(cloud, deployment["id"], call.request)
     response.headers["azureml-model-deployment"] = chosen
+    if response.status != 200:  # what a container refuses is a failed dependency to the endpoint's front
+        response.headers["ms-azureml-model-error-statuscode"] = str(response.status)
+        response.status = 424
     return response
 
 

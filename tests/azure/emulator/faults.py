@@ -24,7 +24,10 @@ ANSWERS: dict[str, Callable[[], Response]] = {
     ).response(),
     "409": lambda: ServiceError(409, "Conflict", "Another operation is in progress (injected).").response(),
     "429": lambda: ServiceError(
-        429, "TooManyRequests", "The request is being throttled (injected).", headers={"Retry-After": "1", "retry-after-ms": "20"}
+        429,
+        "TooManyRequests",
+        "The request is being throttled (injected).",
+        headers={"Retry-After": "1", "retry-after-ms": "20"},
     ).response(),
     "500": lambda: ServiceError(500, "InternalServerError", "The service failed (injected).").response(),
     "503": lambda: ServiceError(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+ENUMERATION = re.compile(r":vartype (\w+): str\s+or\s+~[\w.]+\.(\w+)")
 Check = Callable[[Any, str], list[str]]
 SCALARS: dict[str, type | tuple[type, ...]] = {
     "str": str,
@@ -54,7 +55,7 @@ def _object(body: Any, models: Any, name: str, path: str):
     }
     for key in body.keys() - fields.keys():
         yield f"{path}{key}: unknown field of {model.__name__}"
-    rules = getattr(model, "_validation", {})
+    rules, words = getattr(model, "_validation", {}), _words(models, model)
     for key, (attribute, kind) in fields.items():
         rule = rules.get(attribute, {})
         if body.get(key) is None:
@@ -63,7 +64,16 @@ def _object(body: Any, models: Any, name: str, path: str):
             continue
         if rule.get("pattern") and not re.search(rule["pattern"], str(body[key])):
             yield f"{path}{key}: {body[key]!r} does not fit {rule['pattern']}"
+        if attribute in words and str(body[key]).lower() not in words[attribute]:
+            yield f"{path}{key}: {body[key]!r} is none of {', '.join(sorted(words[attribute]))}"
         yield from _value(body[key], kind, models, f"{path}{key}")
+
+
+@functools.cache
+def _words(models: Any, model: Any) -> dict[str, frozenset[str]]:
+    """Return the words that fields may hold, in lower case; only the generated documentation names their lists."""
+    named = {name: getattr(models, kind, None) for name, kind in ENUMERATION.findall(model.__doc__ or "")}
+    return {name: frozenset(word.value.lower() for word in kind) for name, kind in named.items() if kind}
 
 
 def _key(key: str) -> str:
