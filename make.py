@@ -1,6 +1,6 @@
-"""The commands of this repository, the same on every system: `python3 make.py demo` and `python3 make.py test`.
+"""The commands of this repository, the same on every system: `make.py demo` and `make.py test`.
 
-The Makefile calls this file. It needs Python 3.11 and nothing else: uv is fetched into `build/` when it is missing.
+The Makefile calls this file. It needs Python 3.11 and nothing else: uv is fetched into `build/` when missing.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def run(*command: str, cwd: Path = ROOT) -> None:
 
 
 def copy_template(target: Path) -> Path:
-    """Copy what makes the template, and nothing else: cookiecutter copies all it is given, environments included."""
+    """Copy what makes the template and nothing else: cookiecutter copies all it is given, caches too."""
     if target.exists():
         shutil.rmtree(target)
     target.mkdir(parents=True)

@@ -1,9 +1,9 @@
 """Find the Azure ML workspaces that the user can see, and number them in the question about the workspace.
 
-The question stays free text: a number is looked up in `_workspaces` of `cookiecutter.json`, anything else is taken as it
-is. A list of choices would refuse a workspace given on the command line that the search did not find.
+The question stays free text: a number is looked up in `_workspaces` of `cookiecutter.json`, anything else is
+taken as it is. A list of choices would refuse a workspace given on the command line that is not in the list.
 
-`pre_prompt` works on a copy of the template in the current folder, with cookiecutter's own Python: no Azure package.
+`pre_prompt` runs in a copy of the template, with cookiecutter's own Python, which has no Azure package.
 """
 
 import json
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 8
 LISTED = 20  # a longer list pushes the question off the screen
 FIRST_CHOICE = "Decide later"
 
-# Azure Resource Graph answers for all subscriptions at once, and `az rest` needs no extension. The query is read from a
+# Azure Resource Graph answers for all subscriptions at once, and `az rest` needs no extension. The query is in a
 # file, because cmd.exe, which runs az.cmd, would interpret its `|`.
 LIST_WORKSPACES = [
     "az",
@@ -37,16 +37,16 @@ LIST_WORKSPACES = [
 ]
 
 
-class NotPossible(Exception):
+class NotPossibleError(Exception):
     """Why there is nothing to offer, as the end of a sentence."""
 
 
 def run(command: list[str]) -> str:
-    """Return what `command` prints; raise `NotPossible` when it is missing, fails or takes too long."""
+    """Return what `command` prints; raise `NotPossibleError` when it is missing, fails or takes too long."""
     program = shutil.which(command[0])
     if program is None:
-        raise NotPossible(f"{command[0]} is not installed")
-    # Files, not pipes: a child of a killed az.cmd would keep a pipe open, and reading it would wait for that child.
+        raise NotPossibleError(f"{command[0]} is not installed")
+    # Files, not pipes: the child of a killed az.cmd would keep a pipe open, and we would wait for it.
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [program, *command[1:]],
@@ -61,11 +61,11 @@ def run(command: list[str]) -> str:
             if os.name == "posix":
                 os.killpg(process.pid, signal.SIGKILL)
             process.kill()
-            raise NotPossible(f"{command[0]} gave no answer in {TIMEOUT_SECONDS} seconds") from None
+            raise NotPossibleError(f"{command[0]} gave no answer in {TIMEOUT_SECONDS} seconds") from None
         output.seek(0)
         errors.seek(0)
         if code:
-            raise NotPossible(explain(errors.read().decode(errors="replace")))
+            raise NotPossibleError(explain(errors.read().decode(errors="replace")))
         return output.read().decode(errors="replace")
 
 
@@ -78,10 +78,10 @@ def explain(errors: str) -> str:
 
 
 def asks_nothing() -> bool:
-    """Whether cookiecutter was started with an option that suppresses the questions (unknown on Windows: no)."""
+    """Whether cookiecutter was started with an option that suppresses the questions (Windows: unknown)."""
     try:
         words = run(["ps", "-o", "args=", "-p", str(os.getppid())]).split()
-    except (NotPossible, OSError):
+    except (NotPossibleError, OSError):
         return False
     return any(word == "--no-input" or word.startswith("--replay") for word in words)
 
@@ -89,7 +89,7 @@ def asks_nothing() -> bool:
 def read_workspaces(answer: str) -> list[dict[str, str]]:
     """Return id, region and label of each workspace in az's answer that can run jobs and hold models.
 
-    Those are the plain ones, of kind `Default` or none. A hub runs no jobs, a project takes storage and compute from its
+    Those are the plain ones, of kind `Default` or none. A hub runs no jobs, a project takes storage from its
     hub, a feature store trains nothing; who wants one of these can still type it.
     """
     workspaces = []
@@ -129,11 +129,9 @@ def main() -> None:
     try:
         workspaces = read_workspaces(run(LIST_WORKSPACES))
         if not workspaces:
-            raise NotPossible("there is none that you can see")
+            raise NotPossibleError("there is none that you can see")
         offer(workspaces)
-    except NotPossible as reason:
+    except NotPossibleError as reason:
         print(f"  {reason}: type one below, or decide later.")
     except Exception as error:  # whatever az answers: this is a convenience
-        print(
-            f"  az answered something unexpected ({error.__class__.__name__}): type one below, or decide later."
-        )
+        print(f"  az's answer makes no sense ({type(error).__name__}): type one below, or decide later.")

@@ -1,7 +1,7 @@
 """After the last file: bind this machine to the workspace, make the Git repository, say what comes next.
 
-Nothing is removed here. What was not chosen was never written: one file holds the chosen licence, and a file whose name
-renders empty is skipped. So a project that is generated again keeps every file of its owner.
+Nothing is removed here. What was not chosen was never written: one file holds the chosen licence, and a file
+whose name renders empty is skipped. So a project that is generated again keeps every file of its owner.
 """
 
 import json
@@ -31,24 +31,24 @@ GET_UV = {
 }
 
 
-class Failed(Exception):
+class FailedError(Exception):
     """Why a command did not do its work, in one line."""
 
 
 def run(*command: str) -> None:
-    """Run `command` in the new project, quietly; raise `Failed` when it is missing, fails or hangs."""
+    """Run `command` in the new project, quietly; raise `FailedError` when it is missing, fails or hangs."""
     environment = {key: value for key, value in os.environ.items() if key not in GIT_VARIABLES}
     try:
         result = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS
         )
     except FileNotFoundError:
-        raise Failed(f"{command[0]} is not installed") from None
+        raise FailedError(f"{command[0]} is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Failed(str(error)) from None
+        raise FailedError(str(error)) from None
     if result.returncode:
         lines = result.stderr.decode(errors="replace").split("\n")
-        raise Failed(next(filter(None, reversed(lines)), f"exit code {result.returncode}"))
+        raise FailedError(next(filter(None, reversed(lines)), f"exit code {result.returncode}"))
 
 
 def write_config() -> None:
@@ -83,7 +83,7 @@ def had_files_before() -> bool:
 
 
 def start_repository() -> None:
-    """Make the Git repository with one commit: the project as generated, which later updates are compared with."""
+    """Make the Git repository, with one commit: the project as generated, which updates are compared with."""
     folder = os.getcwd()
     if os.path.exists(".git"):
         return
@@ -100,9 +100,9 @@ def start_repository() -> None:
         run("git", "add", "--all")
         try:
             run("git", "-c", "maintenance.auto=false", *COMMIT)
-        except Failed:  # most often: nobody told Git who commits
+        except FailedError:  # most often: nobody told Git who commits
             run("git", "-c", "maintenance.auto=false", *STAND_IN, *COMMIT)
-    except Failed as reason:
+    except FailedError as reason:
         print(f"Git: left to you ({reason})")
 
 

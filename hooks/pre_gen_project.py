@@ -43,7 +43,7 @@ WORKSPACE_PARTS = {
     ),
 }
 
-# Line breaks and control characters end a YAML or TOML string; the rest cannot be written as UTF-8 or as YAML.
+# Line breaks and control characters end a YAML or TOML string; the others cannot be written in them at all.
 UNWRITABLE = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
 
 # Azure resource -> (name made from the slug's first letters, pattern that Azure accepts, the same in words).
@@ -68,23 +68,25 @@ AZURE_NAMES = {
 TRADEMARKS = r"microsoft|windows|^login"  # Azure: ReservedResourceName
 
 # A folder that Windows cannot make, or a distribution that would depend on itself.
-TAKEN = set(
-    """aux con nul prn com1 com2 com3 com4 lpt1 lpt2 lpt3 lpt4
-    azure-ai-ml azure-identity azureml-mlflow ipykernel jinja2 jsonargparse matplotlib mlflow mlflow-skinny msrest
-    narwhals nbclient nbconvert pandas pandera pre-commit pyarrow pydantic pytest pyyaml ruamel-yaml ruff scikit-learn
-    six skops typer""".split()
-)
+TAKEN = """
+    aux con nul prn com1 com2 com3 com4 lpt1 lpt2 lpt3 lpt4 azure-ai-ml azure-identity azureml-mlflow
+    ipykernel jinja2 jsonargparse matplotlib mlflow mlflow-skinny msrest narwhals nbclient nbconvert
+    pandas pandera pre-commit pyarrow pydantic pytest pyyaml ruamel-yaml ruff scikit-learn six skops
+    typer
+""".split()
 
-REGIONS = set(
-    """australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral brazilsouth
-    brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral chinaeast chinaeast2 chinaeast3
-    chinanorth chinanorth2 chinanorth3 denmarkeast eastasia eastus eastus2 francecentral francesouth germanynorth
-    germanywestcentral indonesiacentral israelcentral italynorth japaneast japanwest jioindiacentral jioindiawest
-    koreacentral koreasouth malaysiawest mexicocentral newzealandnorth northcentralus northeurope norwayeast norwaywest
-    polandcentral qatarcentral southafricanorth southafricawest southcentralus southeastasia southindia spaincentral
-    swedencentral swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest usdodcentral usdodeast
-    usgovarizona usgovtexas usgovvirginia westcentralus westeurope westindia westus westus2 westus3""".split()
-)
+REGIONS = """
+    australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral
+    brazilsouth brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral chinaeast
+    chinaeast2 chinaeast3 chinanorth chinanorth2 chinanorth3 denmarkeast eastasia eastus eastus2
+    francecentral francesouth germanynorth germanywestcentral indonesiacentral israelcentral italynorth
+    japaneast japanwest jioindiacentral jioindiawest koreacentral koreasouth malaysiawest mexicocentral
+    newzealandnorth northcentralus northeurope norwayeast norwaywest polandcentral qatarcentral
+    southafricanorth southafricawest southcentralus southeastasia southindia spaincentral swedencentral
+    swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest usdodcentral
+    usdodeast usgovarizona usgovtexas usgovvirginia westcentralus westeurope westindia westus westus2
+    westus3
+""".split()
 
 
 def complain(key: str, value: str, rule: str, example: str) -> str:
@@ -121,13 +123,13 @@ def check_slug(answers: dict) -> list[str]:
         rule = "another name: this one belongs to a package that the project needs, or to a Windows device"
         return [complain("project_slug", slug, rule, f"{slug}-model")]
     if re.search(TRADEMARKS, answers["__azure_prefix"]):
-        rule = "a name without microsoft or windows in it or login at its start: Azure refuses resources called so"
+        rule = "a name without microsoft or windows in it and login at its start: Azure refuses them"
         return [complain("project_slug", slug, rule, "churn-model")]
     return []
 
 
 def check_azure_names(answers: dict) -> list[str]:
-    """Make the longest name of each resource, as the infrastructure will, and compare it with Azure's rule."""
+    """Make the longest name of each resource, as the infrastructure will, and apply Azure's rule."""
     mistakes = []
     for resource, (form, pattern, rule) in AZURE_NAMES.items():
         name = form.format(prefix=answers["__azure_prefix"], suffix="a1b2c")
@@ -166,7 +168,7 @@ def check_region(answers: dict) -> list[str]:
         return []
     from difflib import get_close_matches  # only a mistake needs it
 
-    near = get_close_matches(region.lower().replace(" ", ""), sorted(REGIONS), n=1) or ["westeurope"]
+    near = get_close_matches(region.lower().replace(" ", ""), REGIONS, n=1) or ["westeurope"]
     return [complain("azure_region", region, "the short name of an Azure region", near[0])]
 
 

@@ -1,4 +1,4 @@
-"""Before the questions: offer the workspaces that the user can see. Only a person at a terminal is offered anything."""
+"""Before the questions: offer a person at a terminal the workspaces that they can see."""
 
 import os
 import sys
