@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 8
 LISTED = 20  # a longer list pushes the question off the screen
 FIRST_CHOICE = "Decide later"
 
-# Azure Resource Graph answers for all subscriptions at once, and `az rest` needs no extension. The query is in a
+# Azure Resource Graph answers for all subscriptions at once, and `az rest` needs no extension. The query is a
 # file, because cmd.exe, which runs az.cmd, would interpret its `|`.
 LIST_WORKSPACES = [
     "az",

@@ -172,13 +172,18 @@ def check_region(answers: dict) -> list[str]:
     return [complain("azure_region", region, "the short name of an Azure region", near[0])]
 
 
+def find_mistakes(answers: dict) -> list[str]:
+    """Return one line for each mistake."""
+    checks = (check_text, check_rules, check_workspace, check_region)
+    mistakes = [line for check in checks for line in check(answers)]
+    if not any(line.startswith("project_slug:") for line in mistakes):
+        mistakes += check_slug(answers) or check_azure_names(answers)
+    return mistakes
+
+
 def main() -> int:
     """Print every mistake; return 1 if there is one."""
-    mistakes = [
-        line for check in (check_text, check_rules, check_workspace, check_region) for line in check(CONTEXT)
-    ]
-    if not any(line.startswith("project_slug") for line in mistakes):
-        mistakes += check_slug(CONTEXT) or check_azure_names(CONTEXT)
+    mistakes = find_mistakes(CONTEXT)
     if not mistakes:
         return 0
     print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)
