@@ -12,8 +12,8 @@ CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
 # Answer -> (pattern, rule, example).
 RULES = {
     "project_slug": (
-        r"(?=.{2,40}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
-        "2 to 40 lower-case letters, digits and single hyphens, a letter first",
+        r"(?=.{1,40}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "1 to 40 lower-case letters, digits and single hyphens, a letter first",
         "churn-model",
     ),
     "owner": (

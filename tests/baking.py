@@ -19,7 +19,7 @@ COMBINATIONS: dict[str, dict[str, str]] = {
     "the defaults": {},
     "a classification": {"task": "classification", "license": "Apache-2.0", "azure_region": "swedencentral"},
     "a chosen workspace": {"azureml_workspace": WORKSPACE, "license": "proprietary"},
-    "the shortest slug": {"project_name": "K", "project_slug": "k2", "task": "classification"},
+    "the shortest slug": {"project_name": "K", "project_slug": "k", "task": "classification"},
     "odd characters": {
         "project_name": """Größe "x" of it's \\ 100 % <b>&amp; $HOME `id` 🎉 👩‍💻""",
         "business_question": "'''Quels \"patients\" \\n ? # - : 中文 ${{ x }} {% y %}",
@@ -71,7 +71,9 @@ class Kitchen:
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "COOKIECUTTER"))
         }
-        apart = {"HOME": str(self.home), "USERPROFILE": str(self.home), "GIT_CONFIG_NOSYSTEM": "1"}
+        # cookiecutter leaves its rendered hooks in the folder for temporary files
+        apart = {name: str(self.home) for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP")}
+        apart["GIT_CONFIG_NOSYSTEM"] = "1"
         return kept | apart | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"} | changes
 
     def cookiecutter(
@@ -91,10 +93,12 @@ class Kitchen:
         )
 
     def bake(self, into: Path, *options: str, **answers: str) -> BakedProject:
-        """Generate one project from `answers` as if typed; it must succeed, and is the only folder in `into`."""
-        # Values from the command line are rendered once more; raw blocks make them what a person types.
-        given = [f"{key}={{% raw %}}{value}{{% endraw %}}" for key, value in answers.items() if "{" in value]
-        given += [f"{key}={value}" for key, value in answers.items() if "{" not in value]
+        """Generate a project from `answers`; it must succeed, and be the only folder in `into`."""
+        # Values from the command line are rendered once more; in a raw block they stay as given.
+        given = [
+            f"{key}={{% raw %}}{value}{{% endraw %}}" if "{" in value else f"{key}={value}"
+            for key, value in answers.items()
+        ]
         result = self.cookiecutter("--no-input", *options, *given, into=into)
         assert result.returncode == 0, result.stdout + result.stderr
         (root,) = into.iterdir()

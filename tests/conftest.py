@@ -1,4 +1,4 @@
-"""Fixtures for every test of the template: the clean template and projects made from it, one per set of answers."""
+"""Fixtures for every test: the clean template, and projects made from it, one for each set of answers."""
 
 import functools
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from baking import COMBINATIONS, BakedProject, Kitchen
+
 from make import copy_template
 
 

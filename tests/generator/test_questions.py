@@ -40,7 +40,7 @@ def test_the_rules_know_every_choice(kitchen):
             assert rules[key][0].replace("\\", "").split("|") == choices
 
 
-def test_every_default_can_be_rendered_by_a_person_who_only_presses_enter(baked, kitchen):
+def test_whoever_only_presses_enter_gets_the_example_project(baked, kitchen):
     project = baked("the defaults")
     assert project.facts["project"]["name"] == asked(kitchen)["project_name"]
     assert project.root.name == project.facts["project"]["slug"] == "disease-progression"
