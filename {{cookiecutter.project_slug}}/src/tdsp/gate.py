@@ -80,7 +80,7 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
 def _data(quality: Mapping[str, Any]) -> Check:
     broken = [f"{check['column']}: {check['check']}" for check in quality["checks"] if not check["passed"]]
     if quality["passed"] is True and not broken:
-        return Check("data", True, f"all {len(quality['checks'])} checks of {quality['rows']} rows passed")
+        return Check("data", True, f"{number(quality['rows'])} rows keep the schema")
     return Check("data", False, f"{len(broken)} of {len(quality['checks'])} checks failed: {_few(broken)}")
 
 

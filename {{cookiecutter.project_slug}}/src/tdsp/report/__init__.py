@@ -18,6 +18,9 @@ from tdsp.report.evidence import Evidence, latest
 # Which marked sections each document must have. Sections of `_MODEL` speak of the registered model: a refused
 # challenger leaves them as they are.
 DOCUMENTS: dict[str, tuple[str, ...]] = {
+    "1-business-understanding/charter.md": ("success-metric",),
+    "1-business-understanding/data-sources.md": ("data-sources",),
+    "2-data/data-definition.md": ("features",),
     "2-data/data-report.md": ("data-summary", "data-quality-summary", "target", "variables", "ranking", "relations"),
     "2-data/data-quality.md": ("data-quality",),
     "3-modeling/baseline-report.md": ("baseline-description", "baseline-results"),

@@ -33,12 +33,11 @@ def show(value: Any) -> str:
 def code(value: Any) -> Markdown:
     """Return a name as inline code that may stand in a table."""
     text = one_line(value)
-    if not text.strip("` "):
-        return Markdown(show(text))
+    if "|" in text or not text.strip("` "):
+        return Markdown(show(text))  # a bar ends a table's cell even inside code
     fence = "`" * (max((len(ticks) for ticks in re.findall("`+", text)), default=0) + 1)
     pad = " " if text[0] == "`" or text[-1] == "`" else ""
-    # A table ends its cell at a bar even inside code, unless a backslash stands before it.
-    return Markdown(f"{fence}{pad}{text}{pad}{fence}".replace("|", r"\|"))
+    return Markdown(f"{fence}{pad}{text}{pad}{fence}")
 
 
 def one_line(value: Any, most: int = 300) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,7 @@ def _fill(template: str, project: Project, evidence: Evidence, plots: str) -> st
 
     names = _names(project, evidence)
     text = _text_templates().get_template(template).render(names, picture=picture)
-    return text.strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)).strip() + "\n"
 
 
 def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
@@ -104,7 +105,13 @@ def _text_templates() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"code": markup.code, "estimate": _estimate, "percent": _percent}
+    environment.filters |= {
+        "code": markup.code,
+        "estimate": _estimate,
+        "or_blank": lambda value: "" if value is None else value,
+        "percent": lambda share: markup.Markdown(f"{share:.0%}"),
+        "zip": zip,
+    }
     return environment
 
 
@@ -121,7 +128,3 @@ def _page_templates() -> jinja2.Environment:
     )
     environment.filters |= {"number": number}
     return environment
-
-
-def _percent(value: float) -> markup.Markdown:
-    return markup.Markdown(f"{value:.1%}")

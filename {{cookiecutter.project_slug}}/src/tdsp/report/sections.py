@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from tdsp.errors import WrongInput
 
 _MARKER = re.compile(r"^[ \t]*<!--[ \t]*tdsp:(?P<kind>\w+)[ \t]+(?P<name>[\w-]+)[ \t]*-->[ \t]*$", re.MULTILINE)
-_HINT = re.compile(r"<!--\s*tdsp\b")
+_HINT = re.compile(r"^[ \t]*<!--[ \t]*tdsp\b", re.MULTILINE)
 
 
 def refresh(text: str, sections: Mapping[str, str | None], name: str) -> str:
