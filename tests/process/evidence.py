@@ -102,6 +102,7 @@ def metrics(mae: float = 44.0, dummy: dict | None = None, champion: dict | None 
             {"column": "sex", "value": 2, "rows": 44, "metric_value": 45.0, "judged": True},
         ],
         "importance": [{"feature": "bmi", "mean": 9.1, "std": 1.2}, {"feature": "age", "mean": 0.2, "std": 0.1}],
+        "champion_absent": None if champion else "there is no champion yet",
         "same_as_champion": False,
     }
 

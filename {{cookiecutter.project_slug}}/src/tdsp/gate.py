@@ -70,9 +70,11 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
     except KeyError:
         raise WrongInput(f"the evidence lacks the challenger's {metric}: run the pipeline again") from None
     checks = [_data(quality), _threshold(metric, value, gate.get("threshold"), metrics["higher_is_better"])]
-    for other, name in (("dummy", "baseline"), ("champion", "champion")):
-        if other in metrics["models"] or name == "baseline":
-            checks.append(_beats(name, other, metrics, gate["confidence"]))
+    checks.append(_beats("baseline", "dummy", metrics, gate["confidence"]))
+    if absent := metrics["champion_absent"]:  # none yet, or one that answers another question
+        checks.append(Check("champion", True, f"not compared: {absent}"))
+    else:
+        checks.append(_beats("champion", "champion", metrics, gate["confidence"]))
     checks.append(_groups(metric, metrics, gate))
     return Verdict(tuple(checks))
 
