@@ -1,0 +1,106 @@
+"""The emulated Azure for tests: started for each test, reached by unmodified clients, strict at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+os.environ.setdefault("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")  # the SDK reads it when it is imported
+
+from emulator import Cloud, workspaces  # noqa: E402
+from emulator.directory import TENANT, Principal  # noqa: E402
+
+
+class Azure:
+    """What a test has of the emulator; everything else is `cloud`.
+
+    Attributes:
+        cloud: the emulated tenant.
+        env: variables that lead a process to the emulator and to nothing else.
+    """
+
+    def __init__(self, cloud: Cloud, folder: Path):
+        self.cloud, self.folder = cloud, folder
+        self.calls, self.fail = cloud.calls, cloud.fail
+        folder.mkdir(parents=True, exist_ok=True)
+        proxy, authority = cloud.proxy, str(cloud.authority)
+        self.env = {
+            **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+            **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), authority),
+            "AZURE_CONFIG_DIR": str(folder),
+            "AZURE_CORE_COLLECT_TELEMETRY": "0",
+            "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
+            "PATH": f"{HERE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        }
+        self.sign_in(cloud.user)
+
+    def workspace(self, group: str = "rg", name: str = "ws", **options: Any) -> str:
+        """Put a workspace into the tenant; return its id."""
+        return workspaces.create(self.cloud, group, name, **options)
+
+    def sign_in(self, principal: Principal) -> None:
+        """Make `az` speak for a principal."""
+        state = {
+            "oid": principal.object_id,
+            "appid": principal.client_id,
+            "tid": TENANT,
+            "name": principal.name,
+        }
+        state["subscription"] = self.cloud.subscription
+        (self.folder / "signed-in.json").write_text(json.dumps(state), encoding="utf-8")
+
+    def sign_out(self) -> None:
+        """Make `az` say that nobody is signed in."""
+        (self.folder / "signed-in.json").unlink()
+
+    @contextlib.contextmanager
+    def refusing(self, text: str) -> Iterator[None]:
+        """Expect that the emulator refuses something in this block, with `text` in its reason."""
+        before = len(self.cloud.refusals)
+        with contextlib.suppress(Exception):
+            yield
+        refused = self.cloud.refusals[before:]
+        del self.cloud.refusals[before:]
+        assert refused, f"nothing was refused, {text!r} was expected"
+        assert any(text in reason for reason in refused), refused
+
+
+@pytest.fixture
+def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
+    """An Azure tenant with one empty workspace `ws` in group `rg`; this process's clients reach it."""
+    folder = tmp_path / "emulator"
+    folder.mkdir()
+    cloud = Cloud(folder).start()
+    azure = Azure(cloud, tmp_path / "azure-config")
+    azure.workspace()
+    for key, text in azure.env.items():
+        monkeypatch.setenv(key, text)
+    yield azure
+    cloud.stop()
+    assert not cloud.refusals, "outside the contract:\n" + "\n\n".join(cloud.refusals)
+
+
+@pytest.fixture
+def client(azure: Azure) -> Any:
+    """The real client for the workspace `ws`."""
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    return MLClient(
+        DefaultAzureCredential(),
+        azure.cloud.subscription,
+        "rg",
+        "ws",
+        show_progress=False,
+        enable_telemetry=False,
+    )

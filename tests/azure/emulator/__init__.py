@@ -1,0 +1,5 @@
+"""Azure on the loopback: what the unmodified SDK, `az` and `gh` call, held in memory and held to the contract."""
+
+from emulator.cloud import Cloud, Record
+
+__all__ = ["Cloud", "Record"]
