@@ -80,7 +80,7 @@ def connect(where: Target) -> MLClient:
     Raises:
         WrongInput: the packages that talk to Azure are not installed.
     """
-    logging.getLogger("azure").setLevel(logging.ERROR)  # it warns about its own preview classes
+    logging.disable(logging.WARNING)  # the SDK's remarks on its own preview classes; each command reports by itself
     try:
         from azure.ai.ml import MLClient
     except ImportError as error:

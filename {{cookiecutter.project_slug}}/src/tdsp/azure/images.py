@@ -46,29 +46,44 @@ def requirements(home: Path, *extras: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith(("#", "-"))]
 
 
+def training(root: Path, slug: str) -> Image:
+    """Return the environment of the pipelines: the image of `pipelines/environments/train.yml`, packages of `uv.lock`."""
+    definition = root / "pipelines" / "environments" / "train.yml"
+    described = yaml.safe_load(definition.read_text(encoding="utf-8"))
+    conda = yaml.safe_load((definition.parent / described["conda_file"]).read_text(encoding="utf-8"))
+    return Image(f"{slug}-train", described["image"], _with_packages(conda, requirements(root, "azure")))
+
+
+def serving(root: Path, slug: str) -> Image:
+    """Return the environment of the endpoints: what `scoring/deployment.yml` says, packages of `scoring/uv.lock` if there."""
+    home = root / "scoring"
+    described = yaml.safe_load((home / "deployment.yml").read_text(encoding="utf-8"))["environment"]
+    conda = yaml.safe_load((home / described["conda_file"]).read_text(encoding="utf-8"))
+    if (home / "uv.lock").is_file():
+        conda = _with_packages(conda, requirements(home))
+    return Image(f"{slug}-serve", described["image"], conda)
+
+
+def _with_packages(conda: dict[str, Any], packages: list[str]) -> dict[str, Any]:
+    """Return a conda description with other pip packages."""
+    plain = [item for item in conda["dependencies"] if isinstance(item, str)]
+    return {**conda, "dependencies": [*plain, {"pip": packages}]}
+
+
 class Image:
     """One environment: a base image and the pinned packages of a lock.
 
     Attributes:
         name: of the environment in the workspace.
-        version: digest of image name, Python and packages.
+        base: image it is built on.
+        conda: conda's description of Python and packages.
+        version: digest of the two.
     """
 
-    def __init__(self, name: str, definition: Path, packages: list[str]):
-        """Read the base image from an Azure ML environment file.
-
-        Args:
-            name: of the environment in the workspace.
-            definition: YAML with `image` and `conda_file`.
-            packages: pinned requirement lines.
-        """
-        described = yaml.safe_load(definition.read_text(encoding="utf-8"))
-        conda = yaml.safe_load((definition.parent / described["conda_file"]).read_text(encoding="utf-8"))
-        plain = [item for item in conda["dependencies"] if isinstance(item, str)]
-        self.base: str = described["image"]
-        self.conda: dict[str, Any] = {**conda, "dependencies": [*plain, {"pip": packages}]}
-        content = f"{self.base}\n{yaml.safe_dump(self.conda)}"
-        self.name, self.version = name, hashlib.sha256(content.encode()).hexdigest()[:16]
+    def __init__(self, name: str, base: str, conda: dict[str, Any]):
+        """Name the environment; its version follows from its content."""
+        self.name, self.base, self.conda = name, base, conda
+        self.version = hashlib.sha256(f"{base}\n{yaml.safe_dump(conda)}".encode()).hexdigest()[:16]
 
     @property
     def reference(self) -> str:

@@ -86,11 +86,7 @@ def prepare(root: Path, ml: MLClient, where: client.Target, pipeline: Path, sett
         for key, folder in _folders(job, pipeline.parent)
         if folder.is_relative_to(root / "data")
     }
-    image = images.Image(
-        f"{where.slug}-train",
-        pipeline.parent / "environments" / "train.yml",
-        images.requirements(root, "azure"),
-    )
+    image = images.training(root, where.slug)
     with client.speaking("models"):
         champion = registry_azure.champion(ml, where.slug) if "champion" in job.inputs else None
     typed = {key: _typed(value, job.inputs[key]) for key, value in settings.items()}
