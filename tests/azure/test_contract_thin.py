@@ -1,6 +1,6 @@
 import json
 from pathlib import Path
-import pytest, requests
+
 from azure.ai.ml import load_environment, load_job, load_online_deployment, load_online_endpoint
 from azure.ai.ml.entities import Data, Model
 from emulator.runner import LocalRunner

@@ -1,4 +1,4 @@
-"""Azure on the loopback: what the unmodified SDK, `az` and `gh` call, held in memory and held to the contract."""
+"""Azure on the loopback: what the unmodified SDK, `az` and `gh` call, in memory and held to the contract."""
 
 from emulator.cloud import Cloud, Record
 

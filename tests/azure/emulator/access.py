@@ -33,7 +33,7 @@ class Role:
 
 
 def _any(patterns: tuple[str, ...], action: str) -> bool:
-    """Match as Azure does: `x/*/read` holds `x/read` too (the Data Scientist role excludes `workspaces/write` by name)."""
+    """Match as Azure does: `x/*/read` holds `x/read` too."""
     wide = [form for pattern in patterns for form in (pattern.lower(), pattern.lower().replace("/*/", "/"))]
     return any(fnmatch.fnmatchcase(action.lower(), form) for form in wide)
 
@@ -167,9 +167,9 @@ class Access:
         raise ServiceError(
             403,
             "AuthorizationFailed",
-            f"The client '{principal.name}' with object id '{principal.object_id}' does not have authorization to "
-            f"perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently "
-            "granted, please refresh your credentials.",
+            f"The client '{principal.name}' with object id '{principal.object_id}' does not have "
+            f"authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. "
+            "If access was recently granted, please refresh your credentials.",
             details=[
                 {"code": "RoleMissing", "message": f"One of these roles gives it: {', '.join(helping)}."}
             ],

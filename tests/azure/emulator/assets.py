@@ -74,7 +74,7 @@ LISTING = (
 
 
 def _content(kind: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Return what must not change; a component's specification comes back with an id and a version of its own."""
+    """Return what must not change; the service adds id and version to a component's specification."""
     content = {name: properties.get(name) for name in KINDS[kind].content}
     if kind == "components":
         spec = content["componentSpec"]
@@ -146,7 +146,7 @@ def _container(cloud: Cloud, asset_id: str) -> dict[str, Any]:
 
 
 def _by_hash(cloud: Cloud, workspace_id: str, digest: str) -> list[dict[str, Any]]:
-    """Return code with this content, wherever in the workspace: the question carries a name that does not exist yet."""
+    """Return code with this content, anywhere in the workspace: the request carries a name that is new."""
     codes = [
         item
         for item in cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/codes/versions")
@@ -176,7 +176,8 @@ def _put(cloud: Cloud, call: Call, kind: str) -> Response:
             and not properties.get("isAnonymous")
             and _content(kind, old["properties"]) != _content(kind, properties)
         ):
-            message = f"A version {call['version']} of {call['name']} exists with other content; versions are immutable."
+            asset = f"{call['name']}:{call['version']}"
+            message = f"{asset} exists with other content; versions are immutable."
             raise ServiceError(409, "UserError" if kind != "codes" else "Conflict", message)
         properties["provisioningState"] = "Succeeded"
         if kind == "models":
@@ -198,7 +199,7 @@ def _put(cloud: Cloud, call: Call, kind: str) -> Response:
 
 
 def _check_component(spec: dict[str, Any]) -> None:
-    """Raise the service's 400 where a command names an input or output that the component does not declare."""
+    """Raise the service's 400 where a command names an input or output that is not declared."""
     known = {f"{side}.{name}" for side in ("inputs", "outputs") for name in spec.get(side) or {}}
     for name in BINDING.findall(str(spec.get("command", ""))):
         if name not in known:

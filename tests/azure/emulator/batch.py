@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emulator.cloud import Cloud
 
 routes = Routes(r"management\.azure\.com")
-scoring = Routes(r"[^.]+\.[^.]+\.inference\.ml\.azure\.com")
+scoring = Routes(r"[^.]+\.[^.]+\.inference\.ml\.azure\.com", open=True)
 VERSIONS = ("2023-10-01", "2024-01-01-preview")
 BASE = "{workspace}/batchEndpoints"
 ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
@@ -114,7 +114,7 @@ def delete(cloud: Cloud, call: Call) -> Response:
     )
 
 
-@scoring("POST", "/jobs", open=True, shape=sdk("v2020_09_01_dataplanepreview", "BatchJobResource"))
+@scoring("POST", "/jobs", shape=sdk("v2020_09_01_dataplanepreview", "BatchJobResource"))
 def invoke(cloud: Cloud, call: Call) -> Response:
     """Begin a scoring job on the deployment that the header names, or on the default one."""
     cloud.directory.principal(call.request, MACHINE_LEARNING)

@@ -22,7 +22,7 @@ HOST = re.compile(r"([a-z0-9]{3,24})\.blob\.core\.windows\.net")
 SERVICE_VERSION = "2025-01-05"
 DATA_ACTION = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/"
 ACCOUNT_KEY = base64.b64encode(b"the emulator's storage key, no secret".ljust(64, b".")).decode()
-routes = Routes(HOST.pattern)
+routes = Routes(HOST.pattern, open=True, query=("*",))
 
 
 @dataclass
@@ -104,11 +104,8 @@ def _account(cloud: Cloud, request: Request, verb: str) -> str:
     return account
 
 
-OPTIONS = {"query": ("*",), "open": True}
-
-
-@routes("GET", "/{container}", **OPTIONS)
-@routes("HEAD", "/{container}", **OPTIONS)
+@routes("GET", "/{container}")
+@routes("HEAD", "/{container}")
 def read_container(cloud: Cloud, call: Call) -> Response:
     """List a container's blobs, or say that it is there."""
     account = _account(cloud, call.request, "read")
@@ -121,7 +118,7 @@ def read_container(cloud: Cloud, call: Call) -> Response:
     return Response(200, b"", {**state, **flags, "Last-Modified": email.utils.formatdate(usegmt=True)})
 
 
-@routes("PUT", "/{container}", **OPTIONS)
+@routes("PUT", "/{container}")
 def make_container(cloud: Cloud, call: Call) -> Response:
     """Make a container."""
     cloud.blobs.container(_account(cloud, call.request, "write"), call["container"])
@@ -157,7 +154,7 @@ def _xml(name: str, blob: Blob) -> str:
     )
 
 
-@routes("PUT", "/{container}/{name+}", **OPTIONS)
+@routes("PUT", "/{container}/{name+}")
 def write(cloud: Cloud, call: Call) -> Response:
     """Write a blob, one of its blocks, its list of blocks, or its metadata."""
     request, container, name = call.request, call["container"], call["name"]
@@ -189,8 +186,8 @@ def write(cloud: Cloud, call: Call) -> Response:
     return Response(201, b"", {**blobs[name].headers(), "x-ms-request-server-encrypted": "true"})
 
 
-@routes("GET", "/{container}/{name+}", **OPTIONS)
-@routes("HEAD", "/{container}/{name+}", **OPTIONS)
+@routes("GET", "/{container}/{name+}")
+@routes("HEAD", "/{container}/{name+}")
 def read(cloud: Cloud, call: Call) -> Response:
     """Read a blob, or a range of it."""
     account = _account(cloud, call.request, "read")
@@ -212,7 +209,7 @@ def read(cloud: Cloud, call: Call) -> Response:
     return Response(206, content[int(first) : end + 1], headers)
 
 
-@routes("DELETE", "/{container}/{name+}", **OPTIONS)
+@routes("DELETE", "/{container}/{name+}")
 def delete(cloud: Cloud, call: Call) -> Response:
     """Delete a blob."""
     account = _account(cloud, call.request, "delete")

@@ -1,4 +1,4 @@
-"""The emulated tenant: its state, and the way of a request through contract, faults, sign-in and roles to an answer."""
+"""The emulated tenant: its state, and a request's way through faults, contract, sign-in and roles."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from typing import Any
 
 from emulator import (
     assets,
+    authorization,
     batch,
     blobs,
     computes,
     deployments,
     endpoints,
+    github,
+    github_environments,
+    github_rules,
     history,
+    identities,
     jobs,
     operations,
+    preflight,
     signin,
     subscriptions,
     workspaces,
@@ -33,21 +39,12 @@ from emulator.proxy import Proxy
 from emulator.quota import Quota
 from emulator.resources import Resources
 from emulator.routing import Call, find
-from emulator.wire import Refused, Request, Response, ServiceError
+from emulator.wire import ContractError, Request, Response, ServiceError
 
-MODULES = (
-    signin,
-    subscriptions,
-    operations,
-    workspaces,
-    computes,
-    assets,
-    jobs,
-    endpoints,
-    deployments,
-    batch,
-)
-SERVICES = [module.routes for module in (*MODULES, history, blobs)] + [deployments.scoring, batch.scoring]
+ABOVE = (signin, subscriptions, preflight, authorization, identities, operations)
+WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
+SERVICES = [module.routes for module in (*ABOVE, *WITHIN, github, github_environments, github_rules)]
+SERVICES += [deployments.scoring, batch.scoring]
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,10 @@ class Cloud:
         page_size: the most items in one page of a list.
         broken_deployments: name of a deployment -> the message with which its creation fails.
         taken_endpoints: endpoint names that others use in the region.
+        providers: resource provider -> state, for those that are not registered.
+        taken_names: names of storage accounts, vaults and registries that others use.
+        deleted_vaults: vaults that are deleted softly.
+        replication: requests that name a new principal in vain, unless they tell its type.
         mirrored: deployments that got a copy of a request, in order.
     """
 
@@ -99,6 +100,11 @@ class Cloud:
         self.taken_endpoints: set[str] = set()
         self.mirrored: list[str] = []
         self.quota = Quota()
+        self.github = github.GitHub()
+        self.providers: dict[str, str] = {}
+        self.taken_names: set[str] = set()
+        self.deleted_vaults: list[str] = []
+        self.replication = 1
         self.runner: jobs.Runner | None = None
         self.server: deployments.Server | None = None
         self.user = self.directory.add(Principal("ada@example.com"))
@@ -171,7 +177,7 @@ class Cloud:
             return answer if isinstance(answer, Response) else Response(200, answer or b"")
         except ServiceError as error:
             response = error.response()
-        except Refused as refusal:
+        except ContractError as refusal:
             response = self._refuse(f"{refusal}\n{request}")
         except Exception:
             response = self._refuse(f"a bug of the emulator\n{request}\n{traceback.format_exc()}")

@@ -1,4 +1,4 @@
-"""Managed online deployments: the slots of an endpoint, their containers, and the requests that reach them."""
+"""Managed online deployments: the slots of an endpoint, their containers, and requests that reach them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emulator import operations
 from emulator.directory import MACHINE_LEARNING
 from emulator.endpoints import find, keys
 from emulator.paging import page
-from emulator.quota import Shortage
+from emulator.quota import ShortageError
 from emulator.routing import Call, Routes
 from emulator.shapes import sdk
 from emulator.wire import Request, Response, ServiceError, bad_request
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emulator.cloud import Cloud
 
 routes = Routes(r"management\.azure\.com")
-scoring = Routes(r"[^.]+\.[^.]+\.inference\.ml\.azure\.com")
+scoring = Routes(r"[^.]+\.[^.]+\.inference\.ml\.azure\.com", open=True)
 VERSIONS = ("2023-04-01-preview", "2022-02-01-preview")
 BASE = "{workspace}/onlineEndpoints/{endpoint}/deployments"
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]")
@@ -74,7 +74,7 @@ def put(cloud: Cloud, call: Call) -> Response:
     """Create or change a deployment.
 
     Raises:
-        ServiceError: 400 for a bad name, an asset that does not exist or a bad size, 409 while an operation runs.
+        ServiceError: 400 for a bad name, size or asset, 409 while an operation runs.
     """
     of(cloud, call)
     endpoint_id = call.id.rsplit("/deployments/", 1)[0]
@@ -133,7 +133,7 @@ def _start(cloud: Cloud, deployment: dict[str, Any], instances: int) -> dict[str
         return {"code": "BadArgument", "message": cloud.broken_deployments[name]}
     try:
         cloud.quota.take(deployment["id"], size, instances)
-    except Shortage as shortage:
+    except ShortageError as shortage:
         return {"code": "OutOfQuota", "message": str(shortage)}
     if cloud.server:
         try:
@@ -180,8 +180,8 @@ def logs(cloud: Cloud, call: Call) -> dict[str, str]:
     return {"content": "\n".join(text.splitlines()[-int(call.body.get("tail") or 5000) :])}
 
 
-@scoring("GET", "/swagger.json", open=True, query=("version",))
-@scoring("POST", "/score", open=True, shape=lambda body, version: [])  # noqa: ARG005 - the model's own form
+@scoring("GET", "/swagger.json", query=("version",))
+@scoring("POST", "/score", shape=lambda body, version: [])  # noqa: ARG005 - the model's own form
 def score(cloud: Cloud, call: Call) -> Response:
     """Send a request to the deployment that header or traffic choose, and a copy to the one that mirrors."""
     name = call.request.host.partition(".")[0]

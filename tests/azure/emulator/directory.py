@@ -20,13 +20,18 @@ STORAGE = ("https://storage.azure.com",)
 
 @dataclass
 class Principal:
-    """Somebody who can sign in."""
+    """Somebody who can sign in.
+
+    Attributes:
+        sightings: requests that named this principal so far; a new one is not known everywhere at once.
+    """
 
     name: str
     kind: str = "User"
     object_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     client_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     secret: str = ""
+    sightings: int = 0
 
 
 def part(content: dict[str, Any]) -> str:
@@ -101,7 +106,8 @@ class Directory:
         elif principal is None:
             reason = "The access token's principal does not exist in this tenant."
         if reason or principal is None:
-            challenge = f'Bearer authorization_uri="https://login.microsoftonline.com/{TENANT}", error="invalid_token"'
+            where = f"https://login.microsoftonline.com/{TENANT}"
+            challenge = f'Bearer authorization_uri="{where}", error="invalid_token"'
             raise ServiceError(
                 401, "InvalidAuthenticationToken", str(reason), headers={"WWW-Authenticate": challenge}
             )

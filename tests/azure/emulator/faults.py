@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from emulator.wire import Hangup, Request, Response, ServiceError
+from emulator.wire import HangupError, Request, Response, ServiceError
 
-# Name -> what happens. `lost` and `timeout` carry the request out, so that a client that tries again meets its result.
+# Name -> the answer. `lost` and `timeout` carry the request out: a client that tries again meets its result.
 ANSWERS: dict[str, Callable[[], Response]] = {
     "401": lambda: ServiceError(
         401,
@@ -53,7 +53,7 @@ class Fault:
 
 
 def matcher(where: str | Callable[[Request], bool]) -> Callable[[Request], bool]:
-    """Return a predicate from a pattern such as `PUT */onlineEndpoints/*`, matched against method and host + path."""
+    """Return a predicate from a pattern such as `PUT */onlineEndpoints/*`: method, then host and path."""
     if callable(where):
         return where
     method, _, pattern = where.partition(" ")
@@ -96,15 +96,15 @@ class Faults:
 
     @contextlib.contextmanager
     def around(self, request: Request) -> Iterator[Response | None]:
-        """Yield the forced answer to a request, None where the service answers; break the connection afterwards if asked.
+        """Yield the forced answer to a request, None where the service answers; then break off if asked.
 
         Raises:
-            Hangup: the connection ends without an answer.
+            HangupError: the connection ends without an answer.
         """
         fault = self._take(request)
         answer = fault.answer if fault else None
         if answer == "reset":
-            raise Hangup
+            raise HangupError
         if isinstance(answer, int):
             answer = str(answer)
         if isinstance(answer, str) and answer in ANSWERS:
@@ -118,4 +118,4 @@ class Faults:
         if answer == "timeout":
             time.sleep(self.patience)
         if answer in ("lost", "timeout"):
-            raise Hangup
+            raise HangupError

@@ -1,4 +1,4 @@
-"""What the service checks in a pipeline before it runs, and the SDK does not: each reference must lead somewhere."""
+"""What the service checks in a pipeline before it runs, and the SDK does not: references lead somewhere."""
 
 from __future__ import annotations
 
@@ -14,13 +14,22 @@ if TYPE_CHECKING:
 REFERENCE = re.compile(
     r"\$\{\{\s*parent\.(?:inputs\.(\w+)|jobs\.(\w+)\.outputs\.(\w+)|outputs\.(\w+))\s*\}\}"
 )
-# Fields of a node in the request that azure-ai-ml makes of a command, sweep, parallel or nested pipeline step.
-NODE_FIELDS = frozenset(
-    ["_source", "comment", "componentId", "computeId", "code", "command", "description", "display_name", "distribution", "enabled", "environment", "environment_variables", "environment", "experiment_name", "identity", "inputs", "is_deterministic", "jobs", "limits", "name", "objective", "outputs", "parameters", "properties", "queue_settings", "resources", "sampling_algorithm", "search_space", "services", "settings", "tags", "trial", "type", "early_termination", "error_threshold", "input_data", "logging_level", "max_concurrency_per_instance", "mini_batch_error_threshold", "mini_batch_size", "partition_keys", "retry_settings", "task", "conf", "entry", "args", "jars", "py_files", "files", "archives", "dynamic_allocation_enabled", "driver_cores", "driver_memory", "executor_cores", "executor_instances", "executor_memory", "additional_override"]
-)
-SETTINGS = frozenset(
-    ["default_compute", "default_datastore", "continue_on_step_failure", "continue_run_on_failed_optional_input", "force_rerun", "on_init", "on_finalize", "_source", "component_type"]
-)
+# Fields of a node in the request that azure-ai-ml makes of a step: of any step, of commands and sweeps, of parallel
+# steps, of Spark steps.
+_NODE_FIELDS = """
+_source comment componentId computeId display_name identity inputs name outputs properties resources settings tags type
+code command distribution early_termination environment environment_variables limits objective queue_settings
+sampling_algorithm search_space services trial
+error_threshold input_data logging_level max_concurrency_per_instance mini_batch_error_threshold mini_batch_size
+partition_keys retry_settings task
+archives args conf driver_cores driver_memory dynamic_allocation_enabled entry executor_cores executor_instances
+executor_memory files jars py_files
+"""
+_SETTINGS = """
+_source component_type continue_on_step_failure continue_run_on_failed_optional_input default_compute
+default_datastore force_rerun on_finalize on_init
+"""
+NODE_FIELDS, SETTINGS = frozenset(_NODE_FIELDS.split()), frozenset(_SETTINGS.split())
 NUMBERS = {"number": float, "integer": int}
 
 
@@ -109,7 +118,7 @@ def _fits(where: str, value: Any, kind: dict[str, Any]) -> Iterator[str]:
 
 
 def order(nodes: dict[str, Any]) -> tuple[list[str], list[str]]:
-    """Return the steps in an order in which each follows what it reads, and those that wait for each other."""
+    """Return the steps so that each follows what it reads, and those that wait for each other."""
     waits = {
         name: {match[2] for _, match in references(node) if match[2] in nodes} for name, node in nodes.items()
     }

@@ -80,7 +80,7 @@ class Operations:
         return any(not item.done and item.resource_id == resource_id.lower() for item in self._table.values())
 
     def watch(self, resource_id: str) -> None:
-        """Let a look at a resource bring its operations forward too: a client that lost the operation's id can wait."""
+        """Let a look at a resource bring its operations forward: who lost their ids can wait too."""
         for operation in list(self._table.values()):
             if operation.resource_id == resource_id.lower():
                 self._advance(operation)

@@ -1,4 +1,4 @@
-"""A CONNECT proxy on the loopback that ends TLS for every host name, so that clients keep the real host names."""
+"""A CONNECT proxy on the loopback that ends TLS for every host name: clients keep the real host names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from emulator.certificates import Authority
-from emulator.wire import Hangup, Request, Response
+from emulator.wire import HangupError, Request, Response
 
 log = logging.getLogger(__name__)
 NO_BODY = (204, 304)
@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, host, self.path, self.headers, self._body())
         try:
             response = self.server.answer(request)
-        except Hangup:
+        except HangupError:
             self.close_connection = True
             return
         content = response.content
@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD" and response.status not in NO_BODY:
             self.wfile.write(content)
 
-    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer
+    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = _answer  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         log.debug(format, *args)
@@ -83,7 +83,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.authority, self.answer = authority, answer
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class's
         log.debug("connection from %s ended", client_address, exc_info=True)
 
 

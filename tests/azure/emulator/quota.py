@@ -23,7 +23,7 @@ FAMILIES = sorted({family for family, _ in SIZES.values()})
 DEFAULT_LIMIT = 100
 
 
-class Shortage(Exception):
+class ShortageError(Exception):
     """The subscription has no cores left for this."""
 
 
@@ -53,13 +53,13 @@ class Quota:
         """Take the cores that a resource needs, in place of those that it has.
 
         Raises:
-            Shortage: with the numbers that Azure prints.
+            ShortageError: with the numbers that Azure prints.
         """
         family, cores = self.cores(size)
         self.give_back(resource_id)
         needed, used, limit = cores * instances, self.used(family), self.limits[family]
         if used + needed > limit:
-            raise Shortage(
+            raise ShortageError(
                 f"Not enough quota available for {size} in SubscriptionId. "
                 f"Current usage/limit: {used}/{limit}. Additional needed: {needed}"
             )

@@ -1,4 +1,4 @@
-"""The list of everything that the emulator answers: method, path, API versions, query, and the form of the body."""
+"""The contract, line by line: method, path, API versions, query, and the form of the body."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from emulator.wire import Refused, Request, Response
+from emulator.wire import ContractError, Request, Response
 
 if TYPE_CHECKING:
     from emulator.cloud import Cloud
@@ -77,10 +77,11 @@ class Route:
 
 
 class Routes:
-    """The routes of one service, known by its host names."""
+    """The routes of one service, known by its host names; `defaults` are options of all of them."""
 
-    def __init__(self, host: str):
+    def __init__(self, host: str, **defaults: Any):
         self.host = re.compile(host, re.IGNORECASE)
+        self._defaults = defaults
         self._routes: list[Route] = []
 
     def __iter__(self) -> Iterator[Route]:
@@ -92,7 +93,7 @@ class Routes:
         """Add the decorated function as the answer to `method` and `path`."""
 
         def add(handler: Handler) -> Handler:
-            self._routes.append(Route(method, path, handler, versions, **options))
+            self._routes.append(Route(method, path, handler, versions, **{**self._defaults, **options}))
             return handler
 
         return add
@@ -102,11 +103,11 @@ def find(services: list[Routes], request: Request) -> Call:
     """Return the route of a request with the values of its path.
 
     Raises:
-        Refused: host, path, method, API version, query parameter or body field is not part of the contract.
+        ContractError: host, path, method, API version, query parameter or body field is not part of the contract.
     """
     hosts = [routes for routes in services if routes.host.fullmatch(request.host)]
     if not hosts:
-        raise Refused(f"unknown host {request.host}")
+        raise ContractError(f"unknown host {request.host}")
     matches = [
         (route, match)
         for routes in hosts
@@ -114,19 +115,19 @@ def find(services: list[Routes], request: Request) -> Call:
         if (match := route.pattern.fullmatch(request.path))
     ]
     if not matches:
-        raise Refused(f"unknown route {request.path}")
+        raise ContractError(f"unknown route {request.path}")
     matches = [(route, match) for route, match in matches if route.method == request.method]
     if not matches:
-        raise Refused(f"unknown method {request.method} for {request.path}")
+        raise ContractError(f"unknown method {request.method} for {request.path}")
     version = request.query.get("api-version", "")
     fitting = [(route, match) for route, match in matches if not route.versions or version in route.versions]
     if not fitting:
         known = ", ".join(sorted({version for route, _ in matches for version in route.versions}))
-        raise Refused(f"unknown api-version {version!r}; known here: {known}")
+        raise ContractError(f"unknown api-version {version!r}; known here: {known}")
     route, match = fitting[0]
     unknown = request.query.keys() - {"api-version", *route.query}
     if unknown and "*" not in route.query:
-        raise Refused(f"unknown query parameter {', '.join(sorted(unknown))}")
+        raise ContractError(f"unknown query parameter {', '.join(sorted(unknown))}")
     _check_body(route, request, version)
     return Call(request, route, match.groupdict())
 
@@ -135,10 +136,6 @@ def _check_body(route: Route, request: Request, version: str) -> None:
     if route.shape is not None:
         problems = route.shape(request.json, version)
         if problems:
-            raise Refused("; ".join(problems))
-    elif (
-        request.body
-        and "json" in (request.headers.get("Content-Type") or "")
-        and request.body not in (b"{}", b"null")
-    ):
-        raise Refused("a body where none is known")
+            raise ContractError("; ".join(problems))
+    elif request.body and "json" in (request.headers.get("Content-Type") or "") and request.json:
+        raise ContractError("a body where none is known")

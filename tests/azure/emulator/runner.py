@@ -1,4 +1,4 @@
-"""Really runs submitted jobs: each command in a process of its own, its inputs and outputs copied from and to storage."""
+"""Really runs submitted jobs: a process for each command, inputs and outputs copied from and to storage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BINDING = re.compile(r"\$\{\{\s*((?:inputs|outputs)\.\w+)\s*\}\}")
 LAST_LINES = 5
 
 
-class JobFailed(Exception):
+class JobError(Exception):
     """A job cannot go on; the text is what the user sees."""
 
 
@@ -48,10 +48,10 @@ class LocalRunner:
         run.status = "Running"
         try:
             if properties["jobType"] not in kinds:
-                raise JobFailed(f"the emulator does not run jobs of type {properties['jobType']}")
+                raise JobError(f"the emulator does not run jobs of type {properties['jobType']}")
             kinds[properties["jobType"]](cloud, run, properties)
             outcome = "Completed"
-        except (JobFailed, LookupError, OSError) as error:
+        except (JobError, LookupError, OSError) as error:
             run.error, outcome = str(error), "Failed"
         if not run.canceled.is_set():
             run.status = outcome
@@ -84,7 +84,7 @@ class LocalRunner:
                 return
             node, spec = nodes[name], graph.specification(cloud, nodes[name])
             if spec is None or spec.get("type") != "command":
-                raise JobFailed(f"the emulator does not run step '{name}': only command components")
+                raise JobError(f"the emulator does not run step '{name}': only command components")
             step = _child(cloud, run, name)
             told += f"Submitting step {name}, run id {step.name}\n"
             write_log(cloud, run, "logs/azureml/executionlogs.txt", told)
@@ -93,9 +93,9 @@ class LocalRunner:
             step.status = "Running"
             try:
                 self._execute(cloud, step, spec, inputs, outputs)
-            except (JobFailed, LookupError, OSError) as error:
+            except (JobError, LookupError, OSError) as error:
                 step.status, step.error = "Failed", str(error)
-                raise JobFailed(f"step '{name}' failed: {error}") from error
+                raise JobError(f"step '{name}' failed: {error}") from error
             step.status = "Completed"
             told += f"Step {name} completed\n"
             write_log(cloud, run, "logs/azureml/executionlogs.txt", told)
@@ -161,7 +161,7 @@ class LocalRunner:
                 process.terminate()
         if process.wait():
             last = " | ".join(printed.strip().splitlines()[-LAST_LINES:])
-            raise JobFailed(f"the command ended with exit code {process.returncode}: {last}")
+            raise JobError(f"the command ended with exit code {process.returncode}: {last}")
 
 
 # Variables of this process that a command in the cloud does not see.

@@ -1,7 +1,7 @@
 """Checks request bodies against what the service publishes.
 
-Machine Learning bodies are checked against the REST models that Azure's own SDK carries (generated from the service's
-specification). The SDK's request bodies thus pass unless it adds free fields; ours must pass like them.
+Machine Learning bodies are checked against the REST models that Azure's own SDK carries: they are generated from
+the service's specification. What the SDK sends fits by nature; what is sent past it, or into open fields, must too.
 """
 
 from __future__ import annotations

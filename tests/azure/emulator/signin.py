@@ -13,14 +13,15 @@ from emulator.wire import Response
 if TYPE_CHECKING:
     from emulator.cloud import Cloud
 
-routes = Routes(r"login\.microsoftonline\.com")
+routes = Routes(r"login\.microsoftonline\.com", open=True, query=("*",))
 HOST = "login.microsoftonline.com"
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+NO_MATCH = "No matching federated identity record found for presented assertion"
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
-@routes("GET", "/common/discovery/instance", query=("*",), open=True)
-@routes("GET", "/{tenant}/discovery/instance", query=("*",), open=True)
+@routes("GET", "/common/discovery/instance")
+@routes("GET", "/{tenant}/discovery/instance")
 def instance(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
     """Name the clouds that share this sign-in."""
     document = f"https://{HOST}/{TENANT}/v2.0/.well-known/openid-configuration"
@@ -32,8 +33,8 @@ def instance(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
     return Response(200, {"tenant_discovery_endpoint": document, "api-version": "1.1", "metadata": [names]})
 
 
-@routes("GET", "/{tenant}/v2.0/.well-known/openid-configuration", query=("*",), open=True)
-@routes("GET", "/{tenant}/.well-known/openid-configuration", query=("*",), open=True)
+@routes("GET", "/{tenant}/v2.0/.well-known/openid-configuration")
+@routes("GET", "/{tenant}/.well-known/openid-configuration")
 def configuration(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
     """Say where tokens are given."""
     base = f"https://{HOST}/{TENANT}"
@@ -49,8 +50,8 @@ def configuration(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
     )
 
 
-@routes("POST", "/{tenant}/oauth2/v2.0/token", open=True, query=("*",))
-@routes("POST", "/{tenant}/oauth2/token", open=True, query=("*",))
+@routes("POST", "/{tenant}/oauth2/v2.0/token")
+@routes("POST", "/{tenant}/oauth2/token")
 def token(cloud: Cloud, call: Call) -> Response:
     """Give a token to who shows a secret, or an assertion that a federated credential trusts."""
     form = {key: values[0] for key, values in parse_qs(call.request.body.decode()).items()}
@@ -93,18 +94,18 @@ def _federation(cloud: Cloud, principal: Principal, says: dict[str, str]) -> tup
     if not issued:
         return (
             700211,
-            f"No matching federated identity record found for presented assertion issuer '{says.get('iss')}'.",
+            f"{NO_MATCH} issuer '{says.get('iss')}'.",
         )
     subjects = [item for item in issued if item["subject"] == says.get("sub")]
     if not subjects:
         return (
             700213,
-            f"No matching federated identity record found for presented assertion subject '{says.get('sub')}'.",
+            f"{NO_MATCH} subject '{says.get('sub')}'.",
         )
     if not any(says.get("aud") in item["audiences"] for item in subjects):
         return (
             700212,
-            f"No matching federated identity record found for presented assertion audience '{says.get('aud')}'.",
+            f"{NO_MATCH} audience '{says.get('aud')}'.",
         )
     return None
 

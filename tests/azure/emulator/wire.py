@@ -87,11 +87,11 @@ class ServiceError(Exception):
         return Response(self.status, {"error": error}, self.headers)
 
 
-class Refused(Exception):
+class ContractError(Exception):
     """A request that the contract does not know: the test that sent it must fail."""
 
 
-class Hangup(Exception):
+class HangupError(Exception):
     """The connection ends without an answer."""
 
 
