@@ -22,10 +22,11 @@ from tdsp.errors import TdspError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
-    from azure.ai.ml.entities import Model
+    from azure.ai.ml.entities import Job, Model
 
 CHAMPION = "tdsp.champion"
 MODEL_DIGEST = "tdsp.model_sha256"
+JOB = "tdsp.job"  # the pipeline job that made it
 _WORKSPACE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/?]+)",
@@ -107,22 +108,16 @@ def crown(ml: MLClient, model: Model) -> Model:
     return ml.models.create_or_update(model)
 
 
-def output_of_step(ml: MLClient, run: str, step: str, output: str) -> str:
-    """Return the address of what a step of a pipeline job made.
-
-    Args:
-        ml: client of the workspace.
-        run: name of the pipeline job.
-        step: the step's name in the pipeline.
-        output: the output's name.
+def step_of(ml: MLClient, job: str, step: str) -> Job:
+    """Return the child of a pipeline job that is a step of the pipeline.
 
     Raises:
         TdspError: the job has no such step.
     """
-    for child in ml.jobs.list(parent_job_name=run):
+    for child in ml.jobs.list(parent_job_name=job):
         if step in {child.display_name, child.name}:
-            return f"azureml://jobs/{child.name}/outputs/{output}"
-    raise TdspError(f"job {run} has no step {step!r}")
+            return child
+    raise TdspError(f"job {job} has no step {step!r}")
 
 
 def fetch(ml: MLClient, model: Model, home: Path) -> Path:

@@ -70,6 +70,17 @@ def bring(ml: MLClient, job: Job, home: Path) -> dict[str, Any]:
     return json.loads(outcome.read_text(encoding="utf-8")) if outcome else {}
 
 
+def output(ml: MLClient, job: str, step: str, name: str, home: Path) -> Path:
+    """Return the folder with one output of a step of a job, downloaded below `home` unless it is there.
+
+    Raises:
+        TdspError: there is no such step, or its output did not arrive.
+    """
+    with client.speaking(f"job {job}"):
+        child = registry_azure.step_of(ml, job, step)
+        return _output(ml, child.name, name, home / "outputs" / step / name)
+
+
 def _output(ml: MLClient, child: str, output: str, folder: Path) -> Path:
     if folder.is_dir():
         return folder
@@ -97,8 +108,3 @@ def failure(ml: MLClient, name: str, lines: int = 20) -> str:
     step = bad[0].display_name or bad[0].name
     return client.redact("\n".join([f"step {step} failed:", *(f"  {line}" for line in tail)]))
 
-
-def registered(ml: MLClient, slug: str, outcome: dict[str, Any]) -> bool:
-    """Tell whether the champion of the workspace is the version that the job says it registered."""
-    champion = registry_azure.champion(ml, slug)
-    return bool(champion) and str(outcome.get("version")) == str(champion.version)
