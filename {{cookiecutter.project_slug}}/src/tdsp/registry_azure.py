@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "tdsp.champion"
 MODEL_DIGEST = "tdsp.model_sha256"
-JOB = "tdsp.job"  # the pipeline job that made it
+JOB = "tdsp.run_id"  # the pipeline job that made it
 _WORKSPACE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/?]+)",
