@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]+=*")
+_MARGIN = 300  # seconds that a token must still be good for
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,31 @@ def target(root: Path, env: str) -> Target:
     return Target(env, facts.project.slug, place)
 
 
-def credential() -> Any:
-    """Return who the user is: a federated token, a managed identity, or `az login`, whichever is there."""
-    from azure.identity import DefaultAzureCredential
+class Credential:
+    """Who the user is: a federated token, a managed identity, or `az login`, whichever is there.
 
-    return DefaultAzureCredential()
+    Keeps each token in memory until shortly before it ends: asking the Azure CLI takes half a second every time.
+    """
+
+    def __init__(self) -> None:
+        """Ask nobody yet."""
+        from azure.identity import DefaultAzureCredential
+
+        self._source, self._tokens = DefaultAzureCredential(), {}
+
+    def get_token(self, *scopes: str, **options: Any) -> Any:
+        """Return a token for `scopes`, as the SDK asks for it."""
+        key = (scopes, tuple(sorted((name, str(value)) for name, value in options.items())))
+        token = self._tokens.get(key)
+        if token is None or token.expires_on < time.time() + _MARGIN:
+            token = self._tokens[key] = self._source.get_token(*scopes, **options)
+        return token
+
+
+@functools.cache
+def credential() -> Credential:
+    """Return the one credential of this process."""
+    return Credential()
 
 
 def connect(where: Target) -> MLClient:

@@ -101,7 +101,8 @@ class Caller:
         """
         import requests
 
-        headers = {"Authorization": f"Bearer {self._credential.get_token(SCOPE).token}"}
+        with client.speaking("sign-in"):
+            headers = {"Authorization": f"Bearer {self._credential.get_token(SCOPE).token}"}
         if slot:
             headers[SLOT_HEADER] = slot
         start = time.perf_counter()
