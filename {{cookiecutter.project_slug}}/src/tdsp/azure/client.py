@@ -1,0 +1,169 @@
+"""The one way to Azure: credential, `MLClient`, and what its errors mean for the user."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tdsp import project
+from tdsp.errors import TdspError, WrongInput
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+_SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]+=*")
+_MARGIN = 300  # seconds that a token must still be good for
+
+
+@dataclass(frozen=True)
+class Target:
+    """The workspace behind one environment of `project.yml`.
+
+    Attributes:
+        env: `dev` or `prod`.
+        slug: the project's name in the service.
+        place: subscription, resource group, workspace and region.
+    """
+
+    env: str
+    slug: str
+    place: project.Environment
+
+    @property
+    def group_id(self) -> str:
+        """Resource id of the resource group."""
+        return f"/subscriptions/{self.place.subscription_id}/resourceGroups/{self.place.resource_group}"
+
+    @property
+    def workspace_id(self) -> str:
+        """Resource id of the workspace."""
+        return f"{self.group_id}/providers/Microsoft.MachineLearningServices/workspaces/{self.place.workspace}"
+
+    def __str__(self) -> str:
+        return f"{self.place.workspace} ({self.env}, {self.place.region})"
+
+
+def target(root: Path, env: str) -> Target:
+    """Return the workspace of `env`.
+
+    Raises:
+        WrongInput: there is no such environment, or no workspace was chosen for it yet.
+    """
+    facts = project.load(root / project.FILE)
+    place = facts.environments.get(env)  # type: ignore[call-overload]
+    if place is None:
+        raise WrongInput(f"{project.FILE} has no environment {env!r}; it has {', '.join(facts.environments)}")
+    empty = [key for key, value in place.model_dump().items() if not value]
+    if empty:
+        raise WrongInput(
+            f"{project.FILE}: environments.{env} has no {', '.join(empty)} yet; fill it in, then run `tdsp connect`"
+        )
+    return Target(env, facts.project.slug, place)
+
+
+class Credential:
+    """Who the user is: a federated token, a managed identity, or `az login`, whichever is there.
+
+    Keeps each token in memory until shortly before it ends: asking the Azure CLI takes half a second every time.
+    """
+
+    def __init__(self) -> None:
+        """Ask nobody yet."""
+        from azure.identity import DefaultAzureCredential
+
+        self._source, self._tokens = DefaultAzureCredential(), {}
+
+    def get_token(self, *scopes: str, **options: Any) -> Any:
+        """Return a token for `scopes`, as the SDK asks for it."""
+        key = (scopes, tuple(sorted((name, str(value)) for name, value in options.items())))
+        token = self._tokens.get(key)
+        if token is None or token.expires_on < time.time() + _MARGIN:
+            token = self._tokens[key] = self._source.get_token(*scopes, **options)
+        return token
+
+
+@functools.cache
+def credential() -> Credential:
+    """Return the one credential of this process."""
+    return Credential()
+
+
+def connect(where: Target) -> MLClient:
+    """Return a client of the workspace; nothing is sent yet.
+
+    Raises:
+        WrongInput: the packages that talk to Azure are not installed.
+    """
+    logging.disable(logging.WARNING)  # the SDK's remarks on its own preview classes; each command reports by itself
+    try:
+        from azure.ai.ml import MLClient
+    except ImportError as error:
+        raise WrongInput(f"{error.name} is not installed: run `uv sync --extra azure`") from None
+    place = where.place
+    return MLClient(
+        credential(),
+        place.subscription_id,
+        place.resource_group,
+        place.workspace,
+        show_progress=False,
+        enable_telemetry=False,
+    )
+
+
+def redact(text: str) -> str:
+    """Return `text` without subscription ids, signatures and tokens: it may end in a public log."""
+    return _SIGNATURE.sub("***", _SUBSCRIPTION.sub(r"\1***", text))
+
+
+def in_public() -> bool:
+    """Tell whether what is printed may be read by others: a CI log."""
+    return any(os.environ.get(name) for name in ("CI", "GITHUB_ACTIONS", "TF_BUILD"))
+
+
+@contextlib.contextmanager
+def speaking(what: str) -> Iterator[None]:
+    """Turn any error of Azure's packages inside the block into one line that begins with `what`.
+
+    Raises:
+        TdspError: instead of the original.
+    """
+    from azure.core.exceptions import AzureError
+    from marshmallow import ValidationError
+
+    try:
+        yield
+    except AzureError as error:
+        raise TdspError(f"{what}: {_sentence(error)}") from None
+    except ValidationError as error:
+        raise WrongInput(f"{what}: {redact(' '.join(str(error).split()))}") from None
+
+
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status behind an error of Azure's packages, None when there was no answer."""
+    return getattr(error, "status_code", None)
+
+
+def _sentence(error: Exception) -> str:
+    text = redact(" ".join(str(getattr(error, "message", "") or error).split()))[:600]
+    if "az login" in text or "DefaultAzureCredential failed" in text:
+        return "not signed in: run `az login`, then again"
+    if status_of(error) is None and "Failed to establish" in text or "Max retries" in text:
+        return "Azure cannot be reached: check the network, then run the same command again"
+    advice = {
+        401: "the sign-in has expired or belongs to another tenant: run `az login`",
+        403: "you lack a role for this: `tdsp doctor` says which",
+        409: "another operation is under way: wait a minute, then run the same command again",
+        429: "Azure asks to slow down: wait a minute, then run the same command again",
+    }.get(status_of(error) or 0)
+    if advice is None and (status_of(error) is None or (status_of(error) or 0) >= 500):
+        advice = "run the same command again"
+    return f"{text} ({advice})" if advice else text

@@ -1,0 +1,68 @@
+"""Commands for what is live on Azure: deploy, roll back, look, take away."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdsp.cli.azure import DryRun, Env
+
+
+def deploy(
+    env: Env = "dev",
+    version: Annotated[str | None, typer.Option(help="Model version; the champion when not given.")] = None,
+    soak: Annotated[float, typer.Option(help="Seconds that each step of a rollout is watched.")] = 60,
+    max_latency: Annotated[float, typer.Option(help="95th percentile, in milliseconds, that is always fine.")] = 1000,
+    max_errors: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that may go wrong.")] = 0,
+    keep: Annotated[float, typer.Option(help="Hours that the former version is kept for `tdsp rollback`.")] = 24,
+    dry_run: DryRun = False,
+) -> None:
+    """Put a model version on its endpoint: second slot, smoke test, mirror, 10 / 50 / 100 %, back if a guard fails."""
+    from tdsp import project
+    from tdsp.azure import client, evidence, plan, probe, slots
+    from tdsp.azure import deploy as rollout
+
+    root = project.find_root()
+    where = client.target(root, env)
+    ml = client.connect(where)
+    new = rollout.release(root, ml, where, version)
+    now = slots.look(ml, where, slots.endpoint_name(where))
+    plan.show(f"Deploy {new.label} to {where}", rollout.plan(new, now, again=bool(version)))
+    if dry_run:
+        return
+    guards = probe.Guards(max_errors, max_latency, soak=soak)
+    exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
+    after = rollout.roll_out(ml, new, exchanges, guards, keep, say=print)
+    print(f"live: {new.label} in {after.live}, {after.endpoint.scoring_uri}")
+    kept = f"tdsp rollback --env {env}  (v{after.version(after.previous)} is kept)" if after.previous else ""
+    print(f"next: {kept or f'tdsp status --env {env}'}")
+
+
+def rollback(env: Env = "dev") -> None:
+    """Give all requests back to the former version, in one step."""
+    from tdsp import project
+    from tdsp.azure import client, slots
+    from tdsp.azure import deploy as rollout
+
+    root = project.find_root()
+    where = client.target(root, env)
+    ml = client.connect(where)
+    print(rollout.roll_back(ml, where, slots.settled(ml, where, slots.endpoint_name(where))))
+
+
+def status(env: Env = "dev") -> None:
+    """Show endpoint, slots, traffic, model versions and where each comes from."""
+    from tdsp import project
+    from tdsp.azure import client
+    from tdsp.azure import status as report
+
+    root = project.find_root()
+    where = client.target(root, env)
+    print("\n".join(report.lines(client.connect(where), where)))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this group's commands to `app`."""
+    for command in (deploy, rollback, status):
+        app.command()(command)
