@@ -6,17 +6,18 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 os.environ.setdefault("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")  # the SDK reads it when it is imported
 
-from emulator import Cloud, workspaces  # noqa: E402
+from emulator import Cloud, Record, workspaces  # noqa: E402
 from emulator.directory import TENANT, Principal  # noqa: E402
 
 
@@ -94,6 +95,24 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     yield azure
     cloud.stop()
     assert not cloud.refusals, "outside the contract:\n" + "\n\n".join(cloud.refusals)
+
+
+@pytest.fixture
+def resend(azure: Azure) -> Callable[[Record, str], requests.Response]:
+    """Send a recorded request again as the signed-in user, to another path and past every client."""
+
+    def resend(call: Record, path: str) -> requests.Response:
+        token = azure.cloud.directory.token(azure.cloud.user, "https://management.azure.com")
+        return requests.request(
+            call.method,
+            f"https://{call.host}{path}",
+            params={"api-version": call.version},
+            json=call.body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=5,
+        )
+
+    return resend
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_bad_traffic_is_refused_and_leaves_the_old(ready, deploy, traffic, reaso
     assert live(ready.online_endpoints.get(NAME)) == {"blue": 100}
 
 
-def test_mirror_traffic_is_at_most_half_and_not_for_a_live_slot(azure, ready, deploy):
+def test_mirror_traffic_is_at_most_half_and_not_for_a_live_slot(ready, deploy):
     deploy("blue")
     deploy("green")
     share(ready, blue=100)
@@ -91,7 +91,7 @@ def test_mirror_traffic_is_at_most_half_and_not_for_a_live_slot(azure, ready, de
         mirror(ready, blue=10)
 
 
-def test_requests_follow_header_key_and_traffic(azure, ready, deploy, tmp_path):
+def test_requests_follow_header_key_and_traffic(ready, deploy, tmp_path):
     deploy("blue")
     deploy("green")
     share(ready, blue=50, green=50)
@@ -144,7 +144,7 @@ def test_a_deployment_that_fails_says_why_and_stays_failed(azure, ready, deploy)
     assert deploy().provisioning_state == "Succeeded"
 
 
-def test_a_deployment_beyond_the_quota_fails_with_the_numbers(azure, ready, deploy):
+def test_a_deployment_beyond_the_quota_fails_with_the_numbers(azure, deploy):
     azure.cloud.quota.limits["standardDSv2Family"] = 3
     assert deploy("blue").provisioning_state == "Succeeded"
     with pytest.raises(HttpResponseError, match=r"Current usage/limit: 2/3. Additional needed: 2"):

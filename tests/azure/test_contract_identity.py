@@ -94,13 +94,15 @@ def test_an_identity_keeps_its_ids_when_it_is_made_again(arm, identity):
     assert again.json()["properties"] == identity
 
 
-def test_two_credentials_with_one_subject_are_refused(arm, identity):
+@pytest.mark.usefixtures("identity")
+def test_two_credentials_with_one_subject_are_refused(arm):
     assert trust(arm, "one", "repo:a/b:environment:dev").status_code == 201
     assert trust(arm, "one", "repo:a/b:environment:dev").status_code == 200
     assert trust(arm, "two", "repo:a/b:environment:dev").status_code == 409
 
 
-def test_there_are_at_most_twenty_credentials(arm, identity):
+@pytest.mark.usefixtures("identity")
+def test_there_are_at_most_twenty_credentials(arm):
     answers = [
         trust(arm, f"number{count}", f"repo:a/b:environment:{count}").status_code for count in range(21)
     ]

@@ -2,6 +2,7 @@
 
 import pytest
 import requests
+from azure.ai.ml.entities import AmlCompute
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from emulator.directory import Principal
 
@@ -23,7 +24,7 @@ def test_the_default_datastore_is_the_blob_store(client):
     assert client.datastores.get_default().name == "workspaceblobstore"
 
 
-def test_another_workspace_is_not_found(azure, client):
+def test_another_workspace_is_not_found(client):
     with pytest.raises(ResourceNotFoundError, match="workspaces/other' under resource group 'rg'"):
         client.workspaces.get("other")
 
@@ -51,14 +52,10 @@ def test_a_role_at_the_group_is_enough_for_what_is_in_it(azure, client):
     azure.sign_in(guest)
     assert client.workspaces.get("ws").name == "ws"
     with pytest.raises(HttpResponseError, match=r"workspaces/computes/write"):
-        from azure.ai.ml.entities import AmlCompute
-
         client.compute.begin_create_or_update(AmlCompute(name="cpu", size="Standard_DS2_v2")).result()
 
 
 def test_a_cluster_is_made_and_deleted(client):
-    from azure.ai.ml.entities import AmlCompute
-
     made = client.compute.begin_create_or_update(
         AmlCompute(name="cpu", size="Standard_DS2_v2", max_instances=2)
     )

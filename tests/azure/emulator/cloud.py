@@ -44,7 +44,9 @@ from emulator.wire import ContractError, Request, Response, ServiceError
 
 ABOVE = (signin, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
-SERVICES = [module.routes for module in (*ABOVE, *WITHIN, github, github_environments, github_rules, registry)]
+SERVICES = [
+    module.routes for module in (*ABOVE, *WITHIN, github, github_environments, github_rules, registry)
+]
 SERVICES += [deployments.scoring, batch.scoring]
 
 

@@ -195,7 +195,7 @@ def score(cloud: Cloud, call: Call) -> Response:
     if deployment is None or deployment["properties"]["provisioningState"] != "Succeeded":
         return Response(404, f"No deployment {chosen} that could answer.", {"Content-Type": "text/plain"})
     for mirror, share in (endpoint["properties"]["mirrorTraffic"] or {}).items():
-        if share and random.random() * 100 < share:  # noqa: S311 - a lot, no secret
+        if share and random.random() * 100 < share:
             cloud.mirrored.append(mirror)
             _run(cloud, f"{endpoint['id']}/deployments/{mirror}", call.request)
     response = _run(cloud, deployment["id"], call.request)
@@ -219,7 +219,7 @@ def _by_traffic(endpoint: dict[str, Any]) -> str:
     shares = {name: share for name, share in (endpoint["properties"]["traffic"] or {}).items() if share}
     if not shares:
         raise ServiceError(404, "NotFound", "The endpoint has no traffic.")
-    return random.choices(list(shares), list(shares.values()))[0]  # noqa: S311 - a lot, no secret
+    return random.choices(list(shares), list(shares.values()))[0]
 
 
 def _authorize(cloud: Cloud, endpoint: dict[str, Any], request: Request) -> None:

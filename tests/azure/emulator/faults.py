@@ -11,31 +11,36 @@ from dataclasses import dataclass
 
 from emulator.wire import HangupError, Request, Response, ServiceError
 
-# Name -> the answer. `lost` and `timeout` carry the request out: a client that tries again meets its result.
-ANSWERS: dict[str, Callable[[], Response]] = {
-    "401": lambda: ServiceError(
-        401,
-        "ExpiredAuthenticationToken",
-        "The access token expiry UTC time is earlier than current UTC time.",
-        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-    ).response(),
-    "403": lambda: ServiceError(
-        403, "AuthorizationFailed", "The client does not have authorization (injected)."
-    ).response(),
-    "409": lambda: ServiceError(409, "Conflict", "Another operation is in progress (injected).").response(),
-    "429": lambda: ServiceError(
-        429,
-        "TooManyRequests",
-        "The request is being throttled (injected).",
-        headers={"Retry-After": "1", "retry-after-ms": "20"},
-    ).response(),
-    "500": lambda: ServiceError(500, "InternalServerError", "The service failed (injected).").response(),
-    "503": lambda: ServiceError(
-        503, "ServiceUnavailable", "The service is not available (injected)."
-    ).response(),
+# Both headers, as Azure sends them: a client that knows the second one waits 20 milliseconds.
+SOON = {"Retry-After": "1", "retry-after-ms": "20"}
+STALE = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+ANSWERS: dict[str, ServiceError] = {
+    "401": ServiceError(401, "ExpiredAuthenticationToken", "The access token has expired.", headers=STALE),
+    "403": ServiceError(403, "AuthorizationFailed", "There is no authorization for this (injected)."),
+    "409": ServiceError(409, "Conflict", "Another operation is in progress (injected)."),
+    "429": ServiceError(429, "TooManyRequests", "The request is being throttled (injected).", headers=SOON),
+    "500": ServiceError(500, "InternalServerError", "The service failed (injected)."),
+    "503": ServiceError(503, "ServiceUnavailable", "The service is not available (injected)."),
 }
-BREAKS = ("reset", "lost", "timeout")
-KINDS = (*ANSWERS, *BREAKS)
+
+
+@dataclass(frozen=True)
+class Break:
+    """A connection that ends without an answer.
+
+    Attributes:
+        done: the request is carried out first, so that a client that tries again meets its result.
+        silence: seconds before the end.
+        then: what else happens then.
+    """
+
+    done: bool
+    silence: float = 0.0
+    then: Callable[[], None] | None = None
+
+
+BREAKS = {"reset": Break(done=False), "lost": Break(done=True), "timeout": Break(done=True, silence=0.3)}
+Answer = str | int | Response | Break | Callable[[Request], Response | None]
 
 
 @dataclass
@@ -44,13 +49,13 @@ class Fault:
 
     Attributes:
         fits: says whether a request is meant.
-        answer: a name of `KINDS`, a status, a response, or a function that makes one from the request.
+        answer: a break, a response, or a function that makes one (None: the service answers).
         left: requests that it still hits.
         hits: requests that it has hit.
     """
 
     fits: Callable[[Request], bool]
-    answer: str | int | Response | Callable[[Request], Response | None]
+    answer: Response | Break | Callable[[Request], Response | None]
     left: int
     hits: int = 0
 
@@ -68,19 +73,31 @@ def matcher(where: str | Callable[[Request], bool]) -> Callable[[Request], bool]
     return fits
 
 
-class Faults:
-    """The faults that wait for their request."""
+def meaning(answer: Answer) -> Response | Break | Callable[[Request], Response | None]:
+    """Return what a short name or a status stands for.
 
-    def __init__(self, patience: float = 0.5):
+    Raises:
+        ValueError: it stands for nothing.
+    """
+    if not isinstance(answer, (str, int)):
+        return answer
+    if str(answer) in ANSWERS:
+        return ANSWERS[str(answer)].response()
+    if answer in BREAKS:
+        return BREAKS[str(answer)]
+    raise ValueError(f"{answer!r} is no fault; there are {', '.join([*ANSWERS, *BREAKS])}")
+
+
+class Faults:
+    """The faults that wait for their requests."""
+
+    def __init__(self):
         self._waiting: list[Fault] = []
         self._lock = threading.Lock()
-        self.patience = patience
 
-    def add(self, where: str | Callable[[Request], bool], answer, count: int = 1) -> Fault:
+    def add(self, where: str | Callable[[Request], bool], answer: Answer, count: int = 1) -> Fault:
         """Arm a fault for the next `count` requests that fit."""
-        if isinstance(answer, str) and answer not in KINDS:
-            raise ValueError(f"{answer!r} is no fault; there are {', '.join(KINDS)}")
-        fault = Fault(matcher(where), answer, count)
+        fault = Fault(matcher(where), meaning(answer), count)
         self._waiting.append(fault)
         return fault
 
@@ -106,19 +123,12 @@ class Faults:
         """
         fault = self._take(request)
         answer = fault.answer if fault else None
-        if answer == "reset":
-            raise HangupError
-        if isinstance(answer, int):
-            answer = str(answer)
-        if isinstance(answer, str) and answer in ANSWERS:
-            yield ANSWERS[answer]()
-        elif isinstance(answer, Response):
-            yield answer
-        elif callable(answer):
-            yield answer(request)
-        else:
+        if not isinstance(answer, Break):
+            yield answer(request) if callable(answer) else answer
+            return
+        if answer.done:
             yield None
-        if answer == "timeout":
-            time.sleep(self.patience)
-        if answer in ("lost", "timeout"):
-            raise HangupError
+        time.sleep(answer.silence)
+        if answer.then:
+            answer.then()
+        raise HangupError

@@ -1,7 +1,7 @@
 """Checks bodies of services that no installed package describes, against forms written from documents.
 
-A form is a dict: field -> what it holds; `field?` may be absent or null, `*` is any field. What it holds is a type,
-a compiled pattern, a set of words, a form, or a list with one of these for its items.
+A form is a dict: field -> what it holds; `field?` may be absent or null, `*` is any field. What it holds is a
+type, a compiled pattern, a set of words, a form, or a list with one of these for its items.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""GitHub's environments with reviewers and branch policies, and variables of repositories and environments."""
+"""GitHub's environments with reviewers and branch policies, and the variables of both levels."""
 
 from __future__ import annotations
 

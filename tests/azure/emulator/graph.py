@@ -14,16 +14,14 @@ if TYPE_CHECKING:
 REFERENCE = re.compile(
     r"\$\{\{\s*parent\.(?:inputs\.(\w+)|jobs\.(\w+)\.outputs\.(\w+)|outputs\.(\w+))\s*\}\}"
 )
-# Fields of a node in the request that azure-ai-ml makes of a step: of any step, of commands and sweeps, of parallel
-# steps, of Spark steps.
+# Fields of a node in the request that azure-ai-ml makes of a command, sweep, parallel or Spark step.
 _NODE_FIELDS = """
-_source comment componentId computeId display_name identity inputs name outputs properties resources settings tags type
-code command distribution early_termination environment environment_variables limits objective queue_settings
-sampling_algorithm search_space services trial
-error_threshold input_data logging_level max_concurrency_per_instance mini_batch_error_threshold mini_batch_size
-partition_keys retry_settings task
-archives args conf driver_cores driver_memory dynamic_allocation_enabled entry executor_cores executor_instances
-executor_memory files jars py_files
+_source archives args code command comment componentId computeId conf display_name distribution
+driver_cores driver_memory dynamic_allocation_enabled early_termination entry environment
+environment_variables error_threshold executor_cores executor_instances executor_memory files identity
+input_data inputs jars limits logging_level max_concurrency_per_instance mini_batch_error_threshold
+mini_batch_size name objective outputs partition_keys properties py_files queue_settings resources
+retry_settings sampling_algorithm search_space services settings tags task trial type
 """
 _SETTINGS = """
 _source component_type continue_on_step_failure continue_run_on_failed_optional_input default_compute

@@ -20,22 +20,22 @@ class Resources:
     """A table of resources: id -> JSON document."""
 
     def __init__(self):
-        self._table: dict[str, Resource] = {}
+        self.table: dict[str, Resource] = {}
         self.lock = threading.RLock()
 
     def __contains__(self, resource_id: str) -> bool:
-        return resource_id.lower() in self._table
+        return resource_id.lower() in self.table
 
     def __getitem__(self, resource_id: str) -> Resource:
-        return self._table[resource_id.lower()]
+        return self.table[resource_id.lower()]
 
     def __iter__(self) -> Iterator[Resource]:
         with self.lock:
-            return iter(list(self._table.values()))
+            return iter(list(self.table.values()))
 
     def get(self, resource_id: str) -> Resource | None:
         """Return the resource, or None."""
-        return self._table.get(resource_id.lower())
+        return self.table.get(resource_id.lower())
 
     def lacks(self, reference: str | None) -> bool:
         """Say whether a reference is an id that leads nowhere."""
@@ -55,7 +55,7 @@ class Resources:
                 "type": type_of(resource_id),
                 "systemData": {"createdAt": created, "createdByType": "User", "lastModifiedAt": now()},
             }
-            self._table[resource_id.lower()] = resource
+            self.table[resource_id.lower()] = resource
             return resource
 
     def children(self, collection_id: str) -> list[Resource]:
@@ -64,7 +64,7 @@ class Resources:
         with self.lock:
             return [
                 item
-                for key, item in self._table.items()
+                for key, item in self.table.items()
                 if key.startswith(start) and "/" not in key[len(start) :]
             ]
 
@@ -77,8 +77,8 @@ class Resources:
         with self.lock:
             gone = self.get(resource_id)
             prefix = resource_id.lower() + "/"
-            for key in [key for key in self._table if key == resource_id.lower() or key.startswith(prefix)]:
-                del self._table[key]
+            for key in [key for key in self.table if key == resource_id.lower() or key.startswith(prefix)]:
+                del self.table[key]
             return gone
 
 

@@ -103,7 +103,7 @@ def find(services: list[Routes], request: Request) -> Call:
     """Return the route of a request with the values of its path.
 
     Raises:
-        ContractError: host, path, method, API version, query parameter or body field is not part of the contract.
+        ContractError: host, path, method, API version, query parameter or body field is unknown.
     """
     hosts = [routes for routes in services if routes.host.fullmatch(request.host)]
     if not hosts:

@@ -147,7 +147,7 @@ class LocalRunner:
         printed = f"$ {command}\n"
         write_log(cloud, run, "user_logs/std_log.txt", printed)
         process = subprocess.Popen(
-            ["bash", "-c", command],  # noqa: S607 - the job's own command line, on the runner's PATH
+            ["bash", "-c", command],
             cwd=folder,
             env=environment,
             stdout=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """Checks request bodies against what the service publishes.
 
-Machine Learning bodies are checked against the REST models that Azure's own SDK carries: they are generated from
-the service's specification. What the SDK sends fits by nature; what is sent past it, or into open fields, must too.
+Machine Learning bodies are checked against the REST models that Azure's own SDK carries: they are generated
+from the service's specification. What the SDK sends fits by nature; what is sent past it must fit too.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _object(body: Any, models: Any, name: str, path: str):
 
 @functools.cache
 def _words(models: Any, model: Any) -> dict[str, frozenset[str]]:
-    """Return the words that fields may hold, in lower case; only the generated documentation names their lists."""
+    """Return the words that fields may hold, in lower case; only docstrings name the lists."""
     named = {name: getattr(models, kind, None) for name, kind in ENUMERATION.findall(model.__doc__ or "")}
     return {name: frozenset(word.value.lower() for word in kind) for name, kind in named.items() if kind}
 
