@@ -14,11 +14,14 @@ import pytest
 import requests
 
 HERE = Path(__file__).parent
+TEMPLATE = HERE.parents[1] / "{{cookiecutter.project_slug}}"
 sys.path.insert(0, str(HERE))
 os.environ.setdefault("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")  # the SDK reads it when it is imported
 
 from emulator import Cloud, Record, workspaces  # noqa: E402
 from emulator.directory import TENANT, Principal  # noqa: E402
+from forks import Forks  # noqa: E402
+from walk import Walk  # noqa: E402
 
 
 class Azure:
@@ -33,6 +36,11 @@ class Azure:
         self.cloud, self.folder = cloud, folder
         self.calls, self.fail = cloud.calls, cloud.fail
         folder.mkdir(parents=True, exist_ok=True)
+        tools = folder / "bin"
+        tools.mkdir()
+        az = tools / "az"
+        az.write_text(f"#!{sys.executable} -ES\n{(HERE / 'emulator' / 'az.py').read_text(encoding='utf-8')}")
+        az.chmod(0o755)
         proxy, authority = cloud.proxy, str(cloud.authority)
         self.env = {
             **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy),
@@ -41,7 +49,7 @@ class Azure:
             "AZURE_CONFIG_DIR": str(folder),
             "AZURE_CORE_COLLECT_TELEMETRY": "0",
             "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
-            "PATH": f"{HERE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         }
         self.sign_in(cloud.user)
 
@@ -95,6 +103,32 @@ def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     yield azure
     cloud.stop()
     assert not cloud.refusals, "outside the contract:\n" + "\n\n".join(cloud.refusals)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """Where `tdsp` commands run in processes of their own, without paying for imports each time."""
+    forks = Forks({"PYTHONPATH": str(TEMPLATE / "src")})
+    yield forks
+    forks.stop()
+
+
+@pytest.fixture
+def walk(azure: Azure, forks: Forks, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
+    """Break a `tdsp` command at each of its requests: `walk(folder, [arguments], reached=..., always=...)`.
+
+    `WALK=full` in the environment tries every kind of fault at every request.
+    """
+
+    def walk(folder: Path, arguments: list[str], **checks: Any) -> str:
+        thorough = os.environ.get("WALK") == "full"
+        environment = {**azure.env, "HOME": str(tmp_path), **checks.pop("environment", {})}
+        table = Walk(azure.cloud, folder, environment, forks, thorough=thorough, **checks).run(*arguments)
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{table}")
+        return table
+
+    return walk
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Runs commands of the project in fresh processes that have the heavy imports behind them.
 
-A parent process imports the SDK once and forks for each command: 20 ms instead of seconds. Run as a program, this file
-is that parent: it reads one JSON line for each command, and answers with the child's id and then with its exit code.
+A parent process imports the SDK once and forks for each command: 20 ms instead of seconds. Run as a program, this
+file is that parent: it reads one JSON line for each command, and answers with the child's id and its exit code.
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ NEVER_RETRY = {"retry_total": 1, "retry_backoff_factor": 0}
 
 @dataclass
 class Forks:
-    """The parent process, started on first use."""
+    """The parent process, started on first use.
+
+    Attributes:
+        environment: its variables, over those of this process.
+        preload: modules that every command finds imported.
+        pid: the command that runs now; 0 when there is none.
+    """
 
     environment: dict[str, str] = field(default_factory=dict)
+    preload: tuple[str, ...] = PRELOAD
     pid: int = 0
     _parent: subprocess.Popen[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -36,13 +43,18 @@ class Forks:
         with self._lock:
             if self._parent is None:
                 self._parent = subprocess.Popen(
-                    [sys.executable, __file__],
+                    [sys.executable, __file__, *self.preload],
                     env={**os.environ, **self.environment},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
                 )
-            order = {"arguments": arguments, "folder": str(folder), "environment": environment, "log": str(log)}
+            order = {
+                "arguments": arguments,
+                "folder": str(folder),
+                "environment": environment,
+                "log": str(log),
+            }
             self._parent.stdin.write(json.dumps(order) + "\n")
             self._parent.stdin.flush()
             self.pid = int(self._parent.stdout.readline())
@@ -61,7 +73,7 @@ def _serve() -> None:
     """Fork for each line that comes in."""
     import importlib
 
-    for name in PRELOAD:
+    for name in sys.argv[1:]:
         importlib.import_module(name)
     _be_impatient()
     for line in sys.stdin:

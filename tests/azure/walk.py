@@ -155,7 +155,7 @@ class Walk:
 
 
 def _distinct(calls: list[Record]) -> list[tuple[int, Record]]:
-    """Return the requests with their numbers: of those that are sent again and again, the first and the last."""
+    """Return the requests with their numbers: of those that come again and again, the first and the last."""
     places: dict[tuple[str, str], list[int]] = {}
     for number, call in enumerate(calls):
         places.setdefault((call.method, VOLATILE.sub("*", call.path)), []).append(number)

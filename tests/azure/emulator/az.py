@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Stands in for `az` where it signs in: tokens of whoever `signed-in.json` in `AZURE_CONFIG_DIR` names."""
 
 import base64
@@ -57,4 +56,5 @@ def main(arguments):
     print(json.dumps(answer, indent=2))
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])
