@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,9 @@ def run(
         list[str] | None, typer.Option(metavar="[STEP]", help="Run again what is stored: all, or one step.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="STEP", help="Stop after this step.")] = None,
+    warm: Annotated[
+        bool | None, typer.Option(help="Fork steps from a Python that has their imports loaded (Linux).")
+    ] = None,
     stub: Annotated[
         list[str] | None, typer.Option(metavar="STEP=FOLDER", help="A saved output in place of a step.")
     ] = None,
@@ -59,7 +63,8 @@ def run(
         overrides, extra = lifecycle.prepare(root, facts, file)
     overrides |= dict(_pair(text, "--set") for text in set_ or [])
     stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
-    options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, **extra)
+    extra.setdefault("tracking_uri", os.environ.get("MLFLOW_TRACKING_URI"))
+    options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm is not False, **extra)
     progress = Progress()
     try:
         result = engine.run(file, home=home, overrides=overrides, options=options, tell=progress)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from typing import TextIO
 
+from tdsp.engine import tail
 from tdsp.engine.documents import shown
 from tdsp.engine.records import Result, StepResult
 
@@ -30,6 +32,13 @@ class Progress:
         }.get(event, result.reason)
         with self._lock:
             print(f"{_MARKS[event]} {step:<12} {said}", file=self._stream, flush=True)
+            if event == "failed" and result.log:
+                print(f"  {shown(Path(result.log))}", file=self._stream)
+                for line in result.tail.splitlines():
+                    print(f"  | {line}", file=self._stream)
+                advice = tail.remedy(result.tail)
+                if advice:
+                    print(f"  {advice}", file=self._stream, flush=True)
 
     def interrupted(self) -> None:
         """Say that the user stopped the run."""
