@@ -154,7 +154,11 @@ class Executor:
         if warm is not None:
             from tdsp.engine.warm import arguments, imports
 
-            python = [step for step in self.plan.steps.values() if step.kind == "command" and arguments(step.command)]
+            python = [
+                step
+                for step in self.plan.steps.values()
+                if step.kind == "command" and arguments(step.command)
+            ]
             wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
             warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 

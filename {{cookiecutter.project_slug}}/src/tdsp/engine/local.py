@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents, pipguard, records, variables
+from tdsp.engine import documents, lock, pipguard, records, variables
 from tdsp.engine.command import Machine
 from tdsp.engine.executor import Executor, Listener
 from tdsp.engine.memory import Memories
@@ -93,23 +93,29 @@ def run(
     options, home = options or Options(), documents.absolute(home)
     if sys.platform == "win32":
         raise TdspError("steps need bash, as in Azure ML: run this in WSL or a dev container")
-    plan = read(pipeline, home=home, overrides=overrides, stubs=options.stubs)
-    plan = _chosen(plan, options)
-    started = time.monotonic()
+    plan = _chosen(read(pipeline, home=home, overrides=overrides, stubs=options.stubs), options)
     store = Store(home / "store")
     store.prepare()
-    memories = Memories(home / "store", plan.file)
-    result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
+    with lock.shared(store.folder / "lock"):
+        result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
+        _run(plan, store, result, options, tell)
+    return result
+
+
+def _run(plan: Plan, store: Store, result: Result, options: Options, tell: Listener) -> None:
+    """Run the plan and write down how it ended, however it ended."""
+    started = time.monotonic()
+    memories = Memories(store.folder, plan.file)
     machine = _machine(plan, options, pipguard.write(store.folder / "guard"))
     executor = Executor(plan, store, result, memories, machine, tell, options.force, options.workers)
     try:
         executor.run()
+        result.status = "ok" if all(step.good for step in result.steps.values()) else "failed"
     except KeyboardInterrupt:
         result.status = "interrupted"
         raise
     finally:
-        if result.status == "running":
-            result.status = "ok" if all(step.good for step in result.steps.values()) else "failed"
+        result.status = "failed" if result.status == "running" else result.status
         result.outputs = {
             name: result.steps[step].outputs[output]
             for name, (step, output) in plan.outputs.items()
@@ -119,7 +125,6 @@ def run(
         _close(machine, result)
         memories.save()
         records.finish(result)
-    return result
 
 
 def _machine(plan: Plan, options: Options, guard: Path) -> Machine:

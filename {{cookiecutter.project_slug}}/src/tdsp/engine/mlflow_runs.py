@@ -51,7 +51,12 @@ class Runs:
                 self._backend = _backend(self.uri)
                 self._experiment_id = self._backend.experiment(self.experiment)
                 self.parent = self._backend.start(self._experiment_id, self._name, self._tags())
-            tags = {**self._tags(), "mlflow.parentRunId": str(parent or self.parent), "tdsp.step": step, "tdsp.reason": reason}
+            tags = {
+                **self._tags(),
+                "mlflow.parentRunId": str(parent or self.parent),
+                "tdsp.step": step,
+                "tdsp.reason": reason,
+            }
             return self._backend.start(self._experiment_id, step, tags)
 
     def end(self, run: str | None, status: str) -> None:
@@ -75,7 +80,8 @@ class Runs:
         if file is not None:
             with contextlib.closing(_connect(file)) as store:
                 rows = store.execute(
-                    "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp", (run, name)
+                    "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp",
+                    (run, name),
                 )
                 return [(int(step), float(value)) for step, value in rows]
         from mlflow import MlflowClient
@@ -115,7 +121,9 @@ class _Inserts:
         now = _now()
         with contextlib.closing(_connect(self._file)) as store, store:
             store.execute("BEGIN IMMEDIATE")
-            row = store.execute("SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?", (name,)).fetchone()
+            row = store.execute(
+                "SELECT experiment_id, lifecycle_stage FROM experiments WHERE name = ?", (name,)
+            ).fetchone()
             if row is None:
                 cursor = store.execute(
                     "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time)"
@@ -124,16 +132,22 @@ class _Inserts:
                 )
                 found = cursor.lastrowid
                 place = (self._file.parent / "artifacts" / str(found)).as_uri()
-                store.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (place, found))
+                store.execute(
+                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (place, found)
+                )
                 return str(found)
             if row[1] != "active":
-                store.execute("UPDATE experiments SET lifecycle_stage = 'active' WHERE experiment_id = ?", (row[0],))
+                store.execute(
+                    "UPDATE experiments SET lifecycle_stage = 'active' WHERE experiment_id = ?", (row[0],)
+                )
             return str(row[0])
 
     def start(self, experiment: str, name: str, tags: dict[str, str]) -> str:
         run = uuid.uuid4().hex
         with contextlib.closing(_connect(self._file)) as store, store:
-            row = store.execute("SELECT artifact_location FROM experiments WHERE experiment_id = ?", (experiment,)).fetchone()
+            row = store.execute(
+                "SELECT artifact_location FROM experiments WHERE experiment_id = ?", (experiment,)
+            ).fetchone()
             store.execute(
                 "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time,"
                 " source_version, lifecycle_stage, artifact_uri, experiment_id)"
@@ -146,7 +160,9 @@ class _Inserts:
 
     def end(self, run: str, status: str) -> None:
         with contextlib.closing(_connect(self._file)) as store, store:
-            store.execute("UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (status, _now(), run))
+            store.execute(
+                "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (status, _now(), run)
+            )
 
 
 class _Client:
@@ -181,5 +197,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name
         return "unknown"
-
-

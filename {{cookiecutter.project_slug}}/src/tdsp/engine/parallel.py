@@ -29,9 +29,16 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
     source = expressions.whole(body.get("input_data")) or ""
     keys = (*node.component.keys, "input_data")
     if not source.startswith("inputs."):
-        problems.add(node.component.file, keys, "a parallel step needs input_data: ${{inputs.x}}", "required input missing")
+        problems.add(
+            node.component.file,
+            keys,
+            "a parallel step needs input_data: ${{inputs.x}}",
+            "required input missing",
+        )
     if not task.get("entry_script"):
-        problems.add(node.component.file, (*node.component.keys, "task"), "it needs entry_script", "no command")
+        problems.add(
+            node.component.file, (*node.component.keys, "task"), "it needs entry_script", "no command"
+        )
     target = expressions.whole(task.get("append_row_to")) or ""
     return {
         "input": source.removeprefix("inputs."),
@@ -43,7 +50,8 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
         "timeout": float(retry.get("timeout") or 60),
         "error_threshold": _whole(body.get("error_threshold"), -1),
         "mini_batch_error_threshold": _whole(body.get("mini_batch_error_threshold"), -1),
-        "workers": _whole(body.get("max_concurrency_per_instance"), 1) * _whole(resources.get("instance_count"), 1),
+        "workers": _whole(body.get("max_concurrency_per_instance"), 1)
+        * _whole(resources.get("instance_count"), 1),
     }
 
 

@@ -31,14 +31,21 @@ def mini_batches(spec: dict) -> list[tuple[dict, list]]:
     """Return (partition, items) for each mini-batch; items are paths, or row numbers of the table."""
     table = read_table(spec["data"])
     if table is None:
-        files = sorted(path for path in glob.glob(os.path.join(spec["data"], "**"), recursive=True) if os.path.isfile(path))
+        files = sorted(
+            path
+            for path in glob.glob(os.path.join(spec["data"], "**"), recursive=True)
+            if os.path.isfile(path)
+        )
         files = [spec["data"]] if os.path.isfile(spec["data"]) else files
         size = spec["size"] or 1
         return [({}, files[start : start + size]) for start in range(0, len(files), size)]
     if spec["partition_keys"]:
         groups = table.groupby(spec["partition_keys"], sort=True).indices
         return [
-            (dict(zip(spec["partition_keys"], key if isinstance(key, tuple) else (key,), strict=True)), [int(i) for i in rows])
+            (
+                dict(zip(spec["partition_keys"], key if isinstance(key, tuple) else (key,), strict=True)),
+                [int(i) for i in rows],
+            )
             for key, rows in groups.items()
         ]
     bytes_per_row = max(1, int(table.memory_usage(deep=True).sum()) // max(1, len(table)))
@@ -56,14 +63,20 @@ def read_table(path: str):
 
     with open(description, encoding="utf-8") as stream:
         table = yaml.safe_load(stream) or {}
-    steps = {next(iter(step)): next(iter(step.values())) for step in table.get("transformations") or [] if isinstance(step, dict)}
+    steps = {
+        next(iter(step)): next(iter(step.values()))
+        for step in table.get("transformations") or []
+        if isinstance(step, dict)
+    }
     steps.update({step: {} for step in table.get("transformations") or [] if isinstance(step, str)})
     options = steps.get("read_delimited") or {}
     frames = []
     for entry in table.get("paths") or []:
         pattern = next(iter(entry.values()))
         for file in sorted(glob.glob(os.path.join(path, pattern), recursive=True)):
-            for inner in sorted(glob.glob(os.path.join(file, "**"), recursive=True)) if os.path.isdir(file) else [file]:
+            for inner in (
+                sorted(glob.glob(os.path.join(file, "**"), recursive=True)) if os.path.isdir(file) else [file]
+            ):
                 if os.path.isfile(inner):
                     frames.append(_read(pandas, inner, steps, options))
     if not frames:
@@ -141,7 +154,9 @@ class Worker:
     def start(self) -> None:
         """Start the process; ends everything if the script cannot start."""
         self.pipe, other = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(target=work, args=(self.spec, self.arguments, other), daemon=True)
+        self.process = multiprocessing.Process(
+            target=work, args=(self.spec, self.arguments, other), daemon=True
+        )
         self.process.start()
         other.close()
         try:
@@ -211,11 +226,19 @@ def run_all(spec: dict, arguments: list[str]) -> int:
 def _judge(spec: dict, batches: list, results: list) -> int:
     rows = [row for ok, said in results if ok for row in said]
     failed = [number for number, (ok, _) in enumerate(results) if not ok]
-    lost = sum(len(items) - len(said) for (_, items), (ok, said) in zip(batches, results, strict=True) if ok and len(said) < len(items))
+    lost = sum(
+        len(items) - len(said)
+        for (_, items), (ok, said) in zip(batches, results, strict=True)
+        if ok and len(said) < len(items)
+    )
     lost += sum(len(batches[number][1]) for number in failed)
     print(f"[tdsp] {len(batches)} mini-batches, {len(failed)} failed, {len(rows)} rows", flush=True)
     if spec["target"]:
-        path = os.path.join(spec["target"], "parallel_run_step.txt") if spec["target_is_folder"] else spec["target"]
+        path = (
+            os.path.join(spec["target"], "parallel_run_step.txt")
+            if spec["target_is_folder"]
+            else spec["target"]
+        )
         with open(path, "w", encoding="utf-8") as stream:
             stream.writelines(f"{row}\n" for row in rows)
     if 0 <= spec["mini_batch_error_threshold"] < len(failed):

@@ -21,7 +21,20 @@ from pathlib import Path
 from tdsp.engine.expressions import EXPRESSION
 from tdsp.engine.processes import Processes, TooSlowError, signal_group
 
-_UNSAFE = {"cupy", "dask", "jax", "keras", "lightgbm", "multiprocessing", "numba", "pyspark", "ray", "tensorflow", "torch", "xgboost"}
+_UNSAFE = {
+    "cupy",
+    "dask",
+    "jax",
+    "keras",
+    "lightgbm",
+    "multiprocessing",
+    "numba",
+    "pyspark",
+    "ray",
+    "tensorflow",
+    "torch",
+    "xgboost",
+}
 _SHELL = re.compile(r"[;&|<>$`\\*?(){}\[\]~#!\n]")
 
 
@@ -41,7 +54,9 @@ def arguments(command: str) -> list[str] | None:
         return None
     if len(words) < 2 or words[0] not in ("python", "python3"):
         return None
-    plain = words[1].endswith(".py") or (words[1] == "-m" and len(words) > 2 and words[2] not in ("pip", "venv"))
+    plain = words[1].endswith(".py") or (
+        words[1] == "-m" and len(words) > 2 and words[2] not in ("pip", "venv")
+    )
     return words[1:] if plain else None
 
 
@@ -88,7 +103,13 @@ class Warm:
             self._send({"preload": modules})
 
     def run(
-        self, argv: list[str], modules: list[str], folder: Path, variables: dict[str, str], log: Path, timeout: float | None
+        self,
+        argv: list[str],
+        modules: list[str],
+        folder: Path,
+        variables: dict[str, str],
+        log: Path,
+        timeout: float | None,
     ) -> int | None:
         """Run a step; returns its exit code, or None if it must be started the plain way.
 
@@ -101,7 +122,14 @@ class Warm:
             self._count += 1
             number = self._count
             self._answers[number] = inbox
-        request = {"id": number, "argv": argv, "cwd": str(folder), "env": variables, "log": str(log), "modules": modules}
+        request = {
+            "id": number,
+            "argv": argv,
+            "cwd": str(folder),
+            "env": variables,
+            "log": str(log),
+            "modules": modules,
+        }
         if not self._send(request):
             return None
         pid = inbox.get().get("pid")

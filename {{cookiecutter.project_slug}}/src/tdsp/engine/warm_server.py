@@ -81,7 +81,9 @@ class Server:
             if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
                 continue
             with contextlib.suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)  # what the step left running; its number is not free before the next line
+                os.killpg(
+                    pid, signal.SIGKILL
+                )  # what the step left running; its number is not free before the next line
             _, status = os.waitpid(pid, 0)
             self._answer({"id": self._children.pop(pid), "code": os.waitstatus_to_exitcode(status)})
 
@@ -146,13 +148,15 @@ def _start(argv: list[str]) -> None:
         else:
             sys.path[:] = [os.path.dirname(os.path.abspath(argv[0])), *filter(None, guard), *rest]
             sys.argv = list(argv)
-            runpy.run_path(argv[0], run_name="__main__")
+            # An absolute path, as Python makes it since 3.9: that is what a traceback shows.
+            runpy.run_path(os.path.abspath(argv[0]), run_name="__main__")
     except SystemExit:
         raise
     except BaseException as error:
         frames = error.__traceback__
         while frames is not None and (
-            os.path.abspath(frames.tb_frame.f_code.co_filename) == _HERE or "runpy" in frames.tb_frame.f_code.co_filename
+            os.path.abspath(frames.tb_frame.f_code.co_filename) == _HERE
+            or "runpy" in frames.tb_frame.f_code.co_filename
         ):
             frames = frames.tb_next
         traceback.print_exception(type(error), error, frames)
