@@ -240,10 +240,14 @@ def output_binding(raw: Any) -> str | None:
 
 
 def output_type(node: Node, name: str) -> str:
-    """Return the declared type of an output; without one it is a folder."""
-    for declaration in (node.component.outputs.get(name), node.given_outputs.get(name)):
+    """Return the declared type of an output, here or on the pipeline output it feeds; without one it is a folder."""
+    raw = node.given_outputs.get(name)
+    for declaration in (node.component.outputs.get(name), raw):
         if isinstance(declaration, dict) and declaration.get("type"):
             return str(declaration["type"])
+    outer = output_binding(raw)
+    if outer is not None and node.parent is not None and outer in node.parent.component.outputs:
+        return output_type(node.parent, outer)
     return "uri_folder"
 
 
