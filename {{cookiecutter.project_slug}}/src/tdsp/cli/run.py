@@ -53,16 +53,14 @@ def run(
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store."""
     from tdsp import engine
-    from tdsp.cli import lifecycle
     from tdsp.engine.progress import Progress
 
     root, file = _locate(pipeline)
-    overrides, extra, facts = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}, None
+    overrides, extra = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}
     if root:
-        from tdsp import project
+        from tdsp.cli import lifecycle  # brings the facts; a pipeline of its own needs none
 
-        facts = project.load(root / project.FILE)
-        overrides, extra = lifecycle.prepare(root, facts, file)
+        overrides, extra = lifecycle.prepare(root, file)
     overrides |= dict(_pair(text, "--set") for text in set_ or [])
     stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
     options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
@@ -73,8 +71,8 @@ def run(
         progress.interrupted()
         raise typer.Exit(130) from None
     progress.end(result, options.tracking_uri)
-    if facts:
-        lifecycle.finish(root, facts, result)
+    if root:
+        lifecycle.finish(root, result)
     if not result.ok:
         raise typer.Exit(1)
 
