@@ -71,7 +71,9 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
         raise WrongInput(f"the evidence lacks the challenger's {metric}: run the pipeline again") from None
     checks = [_data(quality), _threshold(metric, value, gate.get("threshold"), metrics["higher_is_better"])]
     checks.append(_beats("baseline", "dummy", metrics, gate["confidence"]))
-    if absent := metrics["champion_absent"]:  # none yet, or one that answers another question
+    if metrics["same_as_champion"]:
+        checks.append(Check("champion", True, "it is the champion"))
+    elif absent := metrics["champion_absent"]:  # none yet, or one that answers another question
         checks.append(Check("champion", True, f"not compared: {absent}"))
     else:
         checks.append(_beats("champion", "champion", metrics, gate["confidence"]))

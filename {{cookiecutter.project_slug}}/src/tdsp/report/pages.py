@@ -68,6 +68,9 @@ def _fill(template: str, project: Project, evidence: Evidence, plots: str) -> st
 
 def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
     """Return what the templates call things by."""
+    # A champion that is the challenger itself would only fill tables with the same numbers twice.
+    hidden = {"champion"} if evidence.metrics["same_as_champion"] else set()
+    models, comparisons = evidence.metrics["models"], evidence.metrics["comparisons"]
     return {
         "project": project,
         "run": evidence.run,
@@ -76,7 +79,8 @@ def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
         "quality": evidence.quality,
         "training": evidence.training,
         "metrics": evidence.metrics,
-        "models": {name: value for name, value in evidence.metrics["models"].items() if value},
+        "models": {name: value for name, value in models.items() if name not in hidden},
+        "comparisons": {name: value for name, value in comparisons.items() if name not in hidden},
         "metric": evidence.metric,
         "challenger": evidence.challenger,
         "outcome": evidence.outcome,
