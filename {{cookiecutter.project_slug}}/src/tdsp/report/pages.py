@@ -77,6 +77,7 @@ def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
         "run_id": evidence.folder.name,
         "contract": evidence.contract,
         "quality": evidence.quality,
+        "checked": _by_column(evidence.quality["checks"]),
         "training": evidence.training,
         "metrics": evidence.metrics,
         "models": {name: value for name, value in models.items() if name not in hidden},
@@ -87,6 +88,14 @@ def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
         "label": lambda name: markup.Markdown(LABELS.get(name, name)),
         "higher": lambda name: METRICS[name][1],
     }
+
+
+def _by_column(checks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the schema's checks under the column they are about, in the schema's order."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for check in checks:
+        grouped.setdefault(check["column"], []).append(check)
+    return grouped
 
 
 def _estimate(value: dict[str, float] | None) -> markup.Markdown:
