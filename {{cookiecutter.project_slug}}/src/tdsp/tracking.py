@@ -130,12 +130,12 @@ def _move(database: Path, folder: Path, root: Path) -> None:
         before = json.loads((folder / "store.json").read_text(encoding="utf-8"))["root"]
     except (OSError, ValueError, KeyError):
         return
-    old, new = f"{before}/.tdsp/mlflow/", f"{root.resolve().as_posix()}/.tdsp/mlflow/"
-    if old == new:
-        return
+    old, new = _folder(Path(before)), _folder(root.resolve())
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, new))  # noqa: S608
+            for written in (Path.as_posix, Path.as_uri):  # MLflow keeps either
+                change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
+                connection.execute(change, (f"{written(old)}/", f"{written(new)}/"))
 
 
 if __name__ == "__main__":
