@@ -160,9 +160,18 @@ def load(path: Path) -> Project:
         WrongInput: one line per mistake, each with file and key.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror}") from None
+    except UnicodeError:
+        raise WrongInput(f"{path}: not UTF-8 text; save it as UTF-8") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Project:
+    """Check the facts in `text`; `path` is named in the messages. Raises as `load` does."""
+    try:
+        raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     try:
