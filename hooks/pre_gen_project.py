@@ -1,0 +1,195 @@
+"""Before the first file: check the answers. Every mistake is one line, and all of them are shown at once.
+
+Cookiecutter renders this file and runs it in the new, empty folder; it can import nothing from beside it.
+"""
+
+import json
+import re
+import sys
+
+CONTEXT = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+# Answer -> (pattern, rule, example).
+RULES = {
+    "project_slug": (
+        r"(?=.{1,40}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "1 to 40 lower-case letters, digits and single hyphens, a letter first",
+        "churn-model",
+    ),
+    "owner": (
+        r"(?=.{1,39}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*(_[A-Za-z0-9]+)?",
+        "a GitHub user or organisation: up to 39 letters, digits and single hyphens",
+        "contoso-ml",
+    ),
+    "task": (r"regression|classification", "regression or classification", "regression"),
+    "license": (r"MIT|Apache-2\.0|proprietary", "MIT, Apache-2.0 or proprietary", "MIT"),
+}
+
+WORKSPACE_PARTS = {
+    "subscription-id": (
+        r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        "a GUID",
+        "00000000-0000-0000-0000-000000000000",
+    ),
+    "resource-group": (
+        r"[\w().-]{0,89}[\w()-]",
+        "1 to 90 letters, digits, and any of _ - . ( ), not ending with a dot",
+        "rg-churn-dev",
+    ),
+    "workspace": (
+        r"[A-Za-z0-9][A-Za-z0-9_-]{2,32}",
+        "3 to 33 letters, digits, hyphens and underscores, a letter or digit first",
+        "mlw-churn-dev",
+    ),
+}
+
+# Line breaks and control characters end a YAML or TOML string; the others cannot be written in them at all.
+UNWRITABLE = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
+
+# Azure resource -> (name made from the slug's first letters, pattern that Azure accepts, the same in words).
+AZURE_NAMES = {
+    "storage account": ("st{prefix}prod{suffix}", r"[a-z0-9]{3,24}", "3 to 24 lower-case letters and digits"),
+    "key vault": (
+        "kv-{prefix}-prod-{suffix}",
+        r"(?=.{3,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "3 to 24 lower-case letters, digits and single hyphens",
+    ),
+    "container registry": (
+        "cr{prefix}prod{suffix}",
+        r"[a-z0-9]{5,50}",
+        "5 to 50 lower-case letters and digits",
+    ),
+    "online endpoint": (
+        "{prefix}-prod-{suffix}",
+        r"(?=.{3,32}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "3 to 32 lower-case letters, digits and single hyphens",
+    ),
+}
+TRADEMARKS = r"microsoft|windows|^login"  # Azure: ReservedResourceName
+
+# A folder that Windows cannot make, or a distribution that would depend on itself.
+TAKEN = """
+    aux con nul prn com1 com2 com3 com4 lpt1 lpt2 lpt3 lpt4 azure-ai-ml azure-identity azureml-mlflow
+    ipykernel jinja2 jsonargparse matplotlib mlflow mlflow-skinny msrest narwhals nbclient nbconvert
+    pandas pandera pre-commit pyarrow pydantic pytest pyyaml ruamel-yaml ruff scikit-learn six skops
+    typer
+""".split()
+
+REGIONS = """
+    australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral
+    brazilsouth brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral chinaeast
+    chinaeast2 chinaeast3 chinanorth chinanorth2 chinanorth3 denmarkeast eastasia eastus eastus2
+    francecentral francesouth germanynorth germanywestcentral indonesiacentral israelcentral italynorth
+    japaneast japanwest jioindiacentral jioindiawest koreacentral koreasouth malaysiawest mexicocentral
+    newzealandnorth northcentralus northeurope norwayeast norwaywest polandcentral qatarcentral
+    southafricanorth southafricawest southcentralus southeastasia southindia spaincentral swedencentral
+    swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest usdodcentral
+    usdodeast usgovarizona usgovtexas usgovvirginia westcentralus westeurope westindia westus westus2
+    westus3
+""".split()
+
+
+def complain(key: str, value: str, rule: str, example: str) -> str:
+    """Return one line: what is wrong, the rule, an example."""
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
+    return f"{key}: {shown!r} will not do. Use {rule}, for example {example}"
+
+
+def check_rules(answers: dict) -> list[str]:
+    """Compare the answers that have one pattern with it."""
+    return [
+        complain(key, answers[key], rule, example)
+        for key, (pattern, rule, example) in RULES.items()
+        if not re.fullmatch(pattern, answers[key])
+    ]
+
+
+def check_text(answers: dict) -> list[str]:
+    """Any text will do for the name and the question, if it is one line that can be written down."""
+    return [
+        complain(key, answers[key], "one line of text without control characters", example)
+        for key, example in (
+            ("project_name", "Churn Model"),
+            ("business_question", "Which customers will leave?"),
+        )
+        if not answers[key].strip() or re.search(UNWRITABLE, answers[key])
+    ]
+
+
+def check_slug(answers: dict) -> list[str]:
+    """Look for clashes with packages, with Windows devices, and with trademarks that Azure guards."""
+    slug = answers["project_slug"]
+    if slug in TAKEN:
+        rule = "another name: this one belongs to a package that the project needs, or to a Windows device"
+        return [complain("project_slug", slug, rule, f"{slug}-model")]
+    if re.search(TRADEMARKS, answers["__azure_prefix"]):
+        rule = "a name without microsoft or windows in it and login at its start: Azure refuses them"
+        return [complain("project_slug", slug, rule, "churn-model")]
+    return []
+
+
+def check_azure_names(answers: dict) -> list[str]:
+    """Make the longest name of each resource, as the infrastructure will, and apply Azure's rule."""
+    mistakes = []
+    for resource, (form, pattern, rule) in AZURE_NAMES.items():
+        name = form.format(prefix=answers["__azure_prefix"], suffix="a1b2c")
+        if not re.fullmatch(pattern, name):
+            mistakes.append(
+                complain(
+                    f"project_slug, {resource} made from it",
+                    name,
+                    rule,
+                    form.format(prefix="churn", suffix="a1b2c"),
+                )
+            )
+    return mistakes
+
+
+def check_workspace(answers: dict) -> list[str]:
+    """A workspace is decided later, or named in full."""
+    parts = answers["__workspace_id"].split("/")
+    if parts == ["decide-later"]:
+        return []
+    if len(parts) != len(WORKSPACE_PARTS):
+        rule = "decide-later, a number from the list, or subscription-id/resource-group/workspace"
+        example = "/".join(example for _, _, example in WORKSPACE_PARTS.values())
+        return [complain("azureml_workspace", answers["azureml_workspace"], rule, example)]
+    return [
+        complain(f"azureml_workspace, {name}", part, rule, example)
+        for part, (name, (pattern, rule, example)) in zip(parts, WORKSPACE_PARTS.items(), strict=True)
+        if not re.fullmatch(pattern, part)
+    ]
+
+
+def check_region(answers: dict) -> list[str]:
+    """A region is written as in Azure's own tools: small letters, no spaces."""
+    region = answers["azure_region"]
+    if region in REGIONS:
+        return []
+    from difflib import get_close_matches  # only a mistake needs it
+
+    near = get_close_matches(region.lower().replace(" ", ""), REGIONS, n=1) or ["westeurope"]
+    return [complain("azure_region", region, "the short name of an Azure region", near[0])]
+
+
+def find_mistakes(answers: dict) -> list[str]:
+    """Return one line for each mistake."""
+    checks = (check_text, check_rules, check_workspace, check_region)
+    mistakes = [line for check in checks for line in check(answers)]
+    if not any(line.startswith("project_slug:") for line in mistakes):
+        mistakes += check_slug(answers) or check_azure_names(answers)
+    return mistakes
+
+
+def main() -> int:
+    """Print every mistake; return 1 if there is one."""
+    mistakes = find_mistakes(CONTEXT)
+    if not mistakes:
+        return 0
+    print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)
+    print("Your other answers were right. What follows is cookiecutter's own report.\n", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

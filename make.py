@@ -1,0 +1,105 @@
+"""The commands of this repository, the same on every system: `make.py demo` and `make.py test`.
+
+The Makefile calls this file. It needs Python 3.11 and nothing else: uv is fetched into `build/` when missing.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+BUILD = ROOT / "build"
+TEMPLATE_PARTS = ("cookiecutter.json", "hooks", "templates", "{{cookiecutter.project_slug}}")
+CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", ".tdsp", "uv.lock")
+DEMO = BUILD / "disease-progression"
+LIFECYCLE = (("sync",), ("run", "tdsp", "run"), ("run", "tdsp", "serve", "--check"))
+
+
+def environment() -> dict[str, str]:
+    """Return this process's variables, with uv told to use the Python that runs this file, where it may."""
+    variables = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    if (3, 11) <= sys.version_info < (3, 14):
+        variables.setdefault("UV_PYTHON", sys.executable)
+    return variables
+
+
+def find_uv() -> str:
+    """Return the installed uv, or one of our own in `build/uv`."""
+    if found := shutil.which("uv"):
+        return found
+    folder = BUILD / "uv" / ("Scripts" if os.name == "nt" else "bin")
+    uv = shutil.which("uv", path=str(folder))
+    if uv is None:
+        print("uv is not installed: fetching it into build/uv", flush=True)
+        venv.create(BUILD / "uv", with_pip=True, clear=True)
+        run(str(folder / "python"), "-m", "pip", "install", "--quiet", "uv>=0.9,<1")
+        uv = shutil.which("uv", path=str(folder))
+    return str(uv)
+
+
+def run(*command: str, cwd: Path = ROOT) -> None:
+    """Run a command; end this one with its exit code when it fails."""
+    code = subprocess.run(command, cwd=cwd, env=environment()).returncode
+    if code:
+        raise SystemExit(code)
+
+
+def copy_template(target: Path) -> Path:
+    """Copy what makes the template and nothing else: cookiecutter copies all it is given, caches too."""
+    if target.exists():
+        shutil.rmtree(target)
+    target.mkdir(parents=True)
+    for part in TEMPLATE_PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, target / part, ignore=CACHES)
+        else:
+            shutil.copy(source, target / part)
+    return target
+
+
+def demo(options: list[str]) -> None:
+    """Generate a project with the default answers, run its lifecycle, and say where the report is."""
+    uv = find_uv()
+    template = copy_template(BUILD / "template")
+    if DEMO.exists():
+        shutil.rmtree(DEMO)
+    run(
+        uv,
+        "run",
+        "--only-group=generate",
+        "cookiecutter",
+        str(template),
+        "--no-input",
+        f"--output-dir={BUILD}",
+        *options,
+    )
+    for step in LIFECYCLE:
+        print("\n$", "uv", *step, flush=True)
+        run(uv, *step, cwd=DEMO)
+    print(f"\nThe project:  {DEMO}\nIts report:   {DEMO / 'docs' / 'reports' / 'train.html'}")
+
+
+def test(options: list[str]) -> None:
+    """Run the tests, the fast ones first; with options, run what they select."""
+    uv = find_uv()
+    for selection in [options] if options else (["-m", "not slow"], ["-m", "slow"]):
+        run(uv, "run", "pytest", *selection)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("demo", "test"))
+    arguments, options = parser.parse_known_args()
+    {"demo": demo, "test": test}[arguments.command](options)
+
+
+if __name__ == "__main__":
+    main()

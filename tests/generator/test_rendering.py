@@ -1,0 +1,131 @@
+"""What every generated project must be, whatever the answers."""
+
+import fnmatch
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from baking import COMBINATIONS, WORKSPACE, questions
+
+FILES = Path(__file__).with_name("files.txt")
+UNTOUCHED = (".py", ".ipynb", ".bicep")
+TEXT = (".md", ".yml", ".yaml", ".toml", ".json", ".csv", ".cfg", ".txt", "")
+
+
+def test_the_files_are_exactly_these(baked, request):
+    """`pytest tests/generator --update` writes the list anew."""
+    files = baked("the defaults").files
+    if request.config.getoption("--update"):
+        FILES.write_text("\n".join(files) + "\n", encoding="utf-8")
+    assert files == FILES.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_task_does_not_change_which_files_there_are(baked):
+    assert baked("a classification").files == baked("the defaults").files
+
+
+def test_only_a_chosen_workspace_adds_a_file(baked):
+    project = baked("a chosen workspace")
+    assert set(project.files) ^ set(baked("the defaults").files) == {"config.json"}
+    subscription, group, name = WORKSPACE.split("/")
+    expected = {"subscription_id": subscription, "resource_group": group, "workspace_name": name}
+    assert json.loads(project.read("config.json")) == expected
+    assert expected.items() <= (project.facts["environments"]["dev"] | {"workspace_name": name}).items()
+    assert project.git("status", "--porcelain") == ""
+
+
+def test_no_jinja_is_left(project):
+    answers = "".join(COMBINATIONS["odd characters"].values())
+    for name in project.files:
+        if name.endswith(TEXT) and not name.startswith(".github/") and name != "pipelines/train.yml":
+            for line in project.read(name).splitlines():
+                assert "cookiecutter." not in line, f"{name}: {line}"
+                for mark in re.findall(r"\{%.*?%\}|(?<!\$)\{\{.*?\}\}", line):
+                    assert mark in answers, f"{name}: {line}"
+
+
+def test_names_and_folders_hold_no_jinja(kitchen):
+    """A folder whose name renders empty would be written over the root of the disk by an update."""
+    (inside,) = kitchen.template.glob("{*")
+    assert not [path for path in inside.rglob("*") if "{" in path.name and path.is_dir()]
+
+
+def test_code_is_copied_byte_for_byte(kitchen, project):
+    (inside,) = kitchen.template.glob("{*")
+    copied = [path for path in inside.rglob("*") if path.suffix in UNTOUCHED]
+    assert copied
+    for path in copied:
+        assert path.read_bytes() == (project.root / path.relative_to(inside)).read_bytes()
+
+
+def test_a_folder_is_never_copied_whole(kitchen):
+    """With -f, cookiecutter deletes a copied folder first, and everything of the user's in it."""
+    (inside,) = kitchen.template.glob("{*")
+    patterns = questions(kitchen.template)["_copy_without_render"]
+    folders = [path.relative_to(inside).as_posix() for path in inside.rglob("*") if path.is_dir()]
+    assert not [
+        (folder, pattern) for folder in folders for pattern in patterns if fnmatch.fnmatch(folder, pattern)
+    ]
+
+
+def test_everything_that_can_be_parsed_is_what_it_says(project):
+    readers = {".yml": yaml.safe_load, ".yaml": yaml.safe_load, ".toml": tomllib.loads, ".json": json.loads}
+    for name in project.files:
+        reader = readers.get(Path(name).suffix)
+        if reader:
+            assert reader(project.read(name)) is not None, name
+
+
+def test_the_answers_arrive_as_they_were_given(baked):
+    answers, project = COMBINATIONS["odd characters"], baked("odd characters")
+    assert project.facts["project"]["name"] == answers["project_name"]
+    assert project.facts["project"]["question"] == answers["business_question"]
+    assert project.pyproject["project"]["description"] == answers["business_question"]
+
+
+@pytest.mark.parametrize(
+    ("name", "opening"),
+    [
+        ("the defaults", "MIT License"),
+        ("a classification", "Apache License"),
+        ("a chosen workspace", "Copyright (c)"),
+    ],
+)
+def test_the_licence_is_the_chosen_one_in_full(baked, name, opening):
+    text = baked(name).read("LICENSE")
+    assert text.strip().startswith(opening)
+    assert "your-github-name" in text
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+    assert (len(text) > 11_000) == (opening == "Apache License")
+
+
+def test_two_runs_give_the_same_bytes(kitchen, baked, tmp_path):
+    first, second = baked("the defaults"), kitchen.bake(tmp_path)
+    assert first.files == second.files
+    for name in first.files:
+        assert (first.root / name).read_bytes() == (second.root / name).read_bytes()
+    assert first.git("rev-parse", "HEAD^{tree}") == second.git("rev-parse", "HEAD^{tree}")
+
+
+def ruff(*arguments, at):
+    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "."]
+    return subprocess.run(command, cwd=at, capture_output=True, text=True)
+
+
+def test_the_formatter_and_the_linter_find_nothing(project):
+    for arguments in (["format", "--check"], ["check"]):
+        result = ruff(*arguments, at=project.root)
+        assert result.returncode == 0, result.stdout
+
+
+def test_the_linter_would_find_something(baked, tmp_path):
+    """The check above is not blind: the rules of the project do reach a file beside its own."""
+    (tmp_path / "pyproject.toml").write_text(baked("the defaults").read("pyproject.toml"), encoding="utf-8")
+    (tmp_path / "bad.py").write_text("import os\n", encoding="utf-8")
+    assert "F401" in ruff("check", at=tmp_path).stdout

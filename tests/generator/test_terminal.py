@@ -1,0 +1,134 @@
+"""A person at a real terminal: the prompts as they are drawn, the choices as they are taken."""
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from azure_cli import SUBSCRIPTION, install_az, workspace
+from baking import BakedProject, questions
+
+pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of POSIX")
+
+SEEN = [workspace("mlw-a"), workspace("mlw-b", region="northeurope", subscription="Dev [eu] \\")]
+ENTER = "\n"
+BEFORE = ENTER * 5  # the questions before the workspace
+AFTER = ENTER * 2  # and after it
+
+
+@pytest.fixture
+def sit(kitchen, tmp_path):
+    """Type `keys` into cookiecutter; return its exit code, what it printed, and the project."""
+
+    def run(*arguments, keys="", az=None, **changes):
+        path = os.pathsep.join(filter(None, (str(az) if az else "", os.defpath)))
+        leader, follower = pty.openpty()
+        os.write(leader, keys.encode())
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "cookiecutter",
+                str(kitchen.template),
+                "-o",
+                str(tmp_path / "out"),
+                *arguments,
+            ],
+            env=kitchen.environment(PATH=path, TERM="dumb", COLUMNS="160", **changes),
+            stdin=follower,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        os.close(leader)
+        os.close(follower)
+        made = list((tmp_path / "out").glob("*"))
+        return SimpleNamespace(
+            code=result.returncode,
+            printed=result.stdout,
+            errors=result.stderr,
+            project=BakedProject(made[0]) if made else None,
+        )
+
+    return run
+
+
+@pytest.fixture
+def az(tmp_path):
+    return install_az(tmp_path / "bin", SEEN)
+
+
+def dev(run):
+    return run.project.facts["environments"]["dev"]
+
+
+def test_every_question_is_put_in_words_and_counted(sit, kitchen):
+    run = sit(keys=BEFORE + ENTER + AFTER)
+    asked = [key for key in questions(kitchen.template) if not key.startswith("_")]
+    for number, key in enumerate(asked, 1):
+        prompt = questions(kitchen.template)["__prompts__"][key]
+        sentence = prompt["__prompt__"] if isinstance(prompt, dict) else prompt
+        assert f"[{number}/{len(asked)}] {sentence}" in run.printed
+
+
+def test_a_number_takes_the_workspace_and_its_region(sit, az):
+    run = sit(keys=BEFORE + "3" + ENTER + AFTER, az=az)
+    assert "3 - mlw-b  (Dev [eu] \\, rg-churn-dev, northeurope)" in run.printed
+    assert dev(run) == {
+        "subscription_id": SUBSCRIPTION,
+        "resource_group": "rg-churn-dev",
+        "workspace": "mlw-b",
+        "region": "northeurope",
+    }
+    assert run.project.has("config.json")
+
+
+@pytest.mark.parametrize("keys", ["", "1"])
+def test_enter_and_the_first_number_decide_later(sit, az, keys):
+    run = sit(keys=BEFORE + keys + ENTER + AFTER, az=az)
+    assert dev(run) == {"subscription_id": "", "resource_group": "", "workspace": "", "region": "westeurope"}
+    assert not run.project.has("config.json")
+
+
+def test_a_workspace_that_is_not_listed_can_be_typed(sit, az):
+    run = sit(keys=BEFORE + f"{SUBSCRIPTION}/rg-x/mlw-x" + ENTER + AFTER, az=az)
+    assert dev(run)["workspace"] == "mlw-x"
+
+
+def test_a_number_that_is_not_listed_is_refused(sit, az):
+    run = sit(keys=BEFORE + "9" + ENTER + AFTER, az=az)
+    assert run.code == 1
+    assert "azureml_workspace: '9' will not do" in run.errors
+    assert run.project is None
+
+
+def test_without_az_one_line_says_why(sit):
+    run = sit(keys=BEFORE + ENTER + AFTER)
+    assert "az is not installed: type one below, or decide later." in run.printed
+    assert run.code == 0
+
+
+def test_nobody_waits_when_nothing_is_asked(sit, az):
+    run = sit("--no-input", az=az)
+    assert "Looking for" not in run.printed
+    assert not (az / "az.log").exists()
+    assert dev(run)["workspace"] == ""
+
+
+def test_a_workspace_from_the_command_line_needs_no_list(sit, az):
+    run = sit("--no-input", f"azureml_workspace={SUBSCRIPTION}/rg-q/mlw-q", az=az)
+    assert dev(run)["workspace"] == "mlw-q"
+
+
+def test_the_search_can_be_switched_off(sit, az):
+    run = sit(keys=BEFORE + ENTER + AFTER, az=az, TDSP_DISCOVERY="off")
+    assert "Looking for" not in run.printed
+    assert run.code == 0
+
+
+def test_a_replay_gives_the_chosen_workspace_again(sit, az):
+    sit(keys=BEFORE + "3" + ENTER + AFTER, az=az)
+    run = sit("--replay", "-f", az=None)
+    assert dev(run)["workspace"] == "mlw-b"
+    assert "Looking for" not in run.printed

@@ -1,0 +1,102 @@
+"""The repository itself: one place for each fact, and commands that are the same everywhere."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import make
+import pytest
+import yaml
+
+
+@pytest.fixture(scope="module")
+def pyproject(root):
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_tests_run_on_what_a_generated_project_asks_for(pyproject, baked):
+    generated = baked("the defaults").pyproject
+    asked = {
+        *generated["project"]["dependencies"],
+        *generated["project"]["optional-dependencies"]["azure"],
+        *generated["dependency-groups"]["dev"],
+    }
+    assert set(pyproject["dependency-groups"]["project"]) == asked
+
+
+def test_both_houses_are_resolved_for_the_same_day_and_the_same_pythons(pyproject, baked):
+    generated = baked("the defaults").pyproject
+    assert pyproject["tool"]["uv"]["exclude-newer"] == generated["tool"]["uv"]["exclude-newer"]
+    assert pyproject["project"]["requires-python"] == generated["project"]["requires-python"]
+
+
+def test_the_workflow_tests_every_python_that_a_project_may_use(pyproject, root):
+    workflow = yaml.safe_load((root / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    tested = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    low, high = re.findall(r"3\.(\d+)", pyproject["project"]["requires-python"])
+    assert tested == [f"3.{minor}" for minor in range(int(low), int(high))]
+
+
+def test_the_template_can_be_read_as_it_stands(kitchen):
+    """Linters and pytest read this file where it lies: Jinja stays inside its strings."""
+    (inside,) = kitchen.template.glob("{*")
+    assert tomllib.loads((inside / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["format", "--check"]])
+def test_linter_and_formatter_find_nothing(root, arguments):
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "--no-cache"], cwd=root, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--no-progress", ".github"]]
+)
+def test_the_workflows_are_sound(root, command):
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    environment = os.environ | {"PATH": path}
+    result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_every_action_is_pinned_to_a_commit(root):
+    for path in (root / ".github/workflows").glob("*.yml"):
+        for use in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use), use
+
+
+def test_nothing_tells_where_it_was_made(root):
+    """No path of somebody's machine, no address of a package server."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True)
+    for name in filter(None, tracked.stdout.split("\0")):
+        text = (root / name).read_bytes()
+        for trace in (b"/" + b"root/", b"/" + b"work/", b"pythonhosted" + b".org", b"pypi" + b".org/simple"):
+            assert trace not in text, f"{name}: {trace.decode()}"
+
+
+def test_a_copy_of_the_template_holds_the_template_only(root, tmp_path):
+    copy = make.copy_template(tmp_path / "copy")
+    assert sorted(path.name for path in copy.iterdir()) == sorted(make.TEMPLATE_PARTS)
+    assert not list(copy.rglob("__pycache__"))
+
+
+def test_make_and_python_know_the_same_commands(root):
+    targets = re.search(r"^\.PHONY: (.*)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    helped = subprocess.run([sys.executable, "make.py", "--help"], cwd=root, capture_output=True, text=True).stdout
+    assert "{" + ",".join(targets[1].split()) + "}" in helped
+
+
+@pytest.mark.slow
+def test_uv_is_fetched_when_it_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(make, "BUILD", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    uv = make.find_uv()
+    assert uv.startswith(str(tmp_path))
+    assert subprocess.run([uv, "--version"], capture_output=True, text=True).stdout.startswith("uv ")
+    shutil.rmtree(tmp_path / "uv")
