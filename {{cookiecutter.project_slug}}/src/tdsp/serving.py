@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdsp import shell
 from tdsp.errors import TdspError, WrongInput
 
 HOST = "127.0.0.1"
 PORT = 5001
 START_SECONDS = 60
-STOP_SECONDS = 10
 LOADING_FAILED = "cannot serve this model: "  # what score.py writes before its reason
 
 # The server's settings, the project's environment and every secret stay outside: only these variables get in.
@@ -92,22 +91,14 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
     build_environment(root)
     log = root / ".tdsp" / "serving" / f"port-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as sink:
-        process = subprocess.Popen(  # noqa: S603 - no shell
-            _command(root, model, port),
-            cwd=root / "scoring",  # not the root: the server would read the workspace's config.json as its own
-            env=_environment(os.environ),
-            stdin=subprocess.PIPE,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            **_own_group(),
-        )
-    server = Server(f"http://{HOST}:{port}", log, process)
-    try:
+    where = root / "scoring"  # not the root: the server would read the workspace's config.json as its own
+    with (
+        log.open("wb") as sink,
+        shell.running(*_command(root, model, port), cwd=where, environment=_environment(os.environ), log=sink) as process,
+    ):
+        server = Server(f"http://{HOST}:{port}", log, process)
         _wait_until_healthy(server)
         yield server
-    finally:
-        _stop(process)
 
 
 def _command(root: Path, model: Path, port: int) -> list[str]:
@@ -133,13 +124,6 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
         return upper in PASSED or (upper.startswith(("LC_", "UV_")) and upper not in UV_KEPT_OUT)
 
     return {name: value for name, value in variables.items() if passes(name)} | {"PYTHONUNBUFFERED": "1"}
-
-
-def _own_group() -> dict:
-    """Keep Ctrl-C for `tdsp` alone, which then stops the server in good order."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
 
 
 def _free_port(port: int | None) -> int:
@@ -175,17 +159,3 @@ def _reason(log: Path) -> str:
         if LOADING_FAILED in line:
             return f"{LOADING_FAILED}{line.split(LOADING_FAILED, 1)[1]} (log: {log})"
     return "\n".join([f"the server stopped; its log ({log}) ends with:", *lines[-10:]])
-
-
-def _stop(process: subprocess.Popen) -> None:
-    """End the server: close its standard input, and if that is not enough end its whole group."""
-    process.stdin.close()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        if sys.platform == "win32":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False)  # noqa: S603, S607
-    if sys.platform != "win32":
-        with contextlib.suppress(ProcessLookupError):  # usually all are gone by now
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

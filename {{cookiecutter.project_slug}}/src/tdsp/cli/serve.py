@@ -123,10 +123,11 @@ def _check(root: Path, folder: Path, name: str) -> None:
 def _champion(root: Path) -> tuple[Path, str]:
     """Return the champion's folder and what to call it."""
     from tdsp import project, registry, tracking
+    from tdsp.cli.lifecycle import CHAMPION
     from tdsp.errors import WrongInput
 
     uri, slug = tracking.uri(root), project.load(root / project.FILE).project.slug
     version = registry.champion(uri, slug)
     if version is None:
         raise WrongInput(f"{slug} has no champion yet: train one with `tdsp run`")
-    return registry.fetch(uri, version, root / ".tdsp" / "champion"), str(version)
+    return registry.fetch(uri, version, root / CHAMPION), str(version)
