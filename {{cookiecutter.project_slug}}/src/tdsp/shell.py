@@ -16,6 +16,14 @@ from tdsp.errors import TdspError
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
+class Failed(TdspError):
+    """A command ended with another status than 0; `said` is the last line that it wrote."""
+
+    def __init__(self, program: str, status: int, said: str) -> None:
+        super().__init__(f"{program} ended with status {status}: {said}")
+        self.status, self.said = status, said
+
+
 def run(
     *command: str, cwd: Path | None = None, timeout: float = 30, environment: Mapping[str, str] | None = None
 ) -> str:
@@ -28,7 +36,8 @@ def run(
         environment: variables added to this process's own.
 
     Raises:
-        TdspError: the program is missing, took too long, or ended with another status than 0.
+        Failed: it ended with another status than 0.
+        TdspError: the program is missing, or took too long.
     """
     program = Path(command[0]).name
     try:
@@ -50,7 +59,7 @@ def run(
         raise TdspError(f"{program} gave no answer within {timeout:g} seconds") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise TdspError(f"{program} ended with status {done.returncode}: {said}")
+        raise Failed(program, done.returncode, said)
     return done.stdout
 
 
