@@ -17,7 +17,9 @@ def project(tmp_path_factory):
     """A folder with `scoring/` as the template has it; its environment is built by the first server."""
     root = tmp_path_factory.mktemp("a project with spaces")
     shutil.copytree(TEMPLATE / "scoring", root / "scoring", ignore=shutil.ignore_patterns(".venv", "uv.lock"))
-    (root / "config.json").write_text(json.dumps({"subscription_id": "0", "resource_group": "g", "workspace_name": "w"}))
+    (root / "config.json").write_text(
+        json.dumps({"subscription_id": "0", "resource_group": "g", "workspace_name": "w"})
+    )
     return root
 
 

@@ -73,7 +73,9 @@ def find(folder: Path) -> Path:
     if folder in found:
         return folder
     if len(found) != 1:
-        raise Refused(f"{folder} holds {'no' if not found else len(found)} folders with an MLmodel file; one is needed")
+        raise Refused(
+            f"{folder} holds {'no' if not found else len(found)} folders with an MLmodel file; one is needed"
+        )
     return found[0]
 
 
@@ -100,14 +102,18 @@ def load(folder: Path) -> Served:
     try:
         contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refused(f"{folder / 'contract.json'} cannot be read ({error}); train the model with `tdsp run`") from None
+        raise Refused(
+            f"{folder / 'contract.json'} cannot be read ({error}); train the model with `tdsp run`"
+        ) from None
     file = folder / "model.skops"
     if not file.is_file():
         raise Refused(f"{folder} has no model.skops; pickles and other formats are never opened")
     try:
         strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED))
         if strangers:
-            raise Refused(f"{file} needs types that scoring/model_folder.py does not trust: {', '.join(strangers)}")
+            raise Refused(
+                f"{file} needs types that scoring/model_folder.py does not trust: {', '.join(strangers)}"
+            )
         with _code_of(folder):
             return Served(folder, skops.io.load(file, trusted=TRUSTED), contract)
     except Refused:

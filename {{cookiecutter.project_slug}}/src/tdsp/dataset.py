@@ -66,7 +66,9 @@ class Added:
     @property
     def suspects(self) -> list[str]:
         """The columns that a finding advises to exclude."""
-        names = [name for item in self.findings["findings"] if item["kind"] in SUSPECT for name in item["columns"]]
+        names = [
+            name for item in self.findings["findings"] if item["kind"] in SUSPECT for name in item["columns"]
+        ]
         return list(dict.fromkeys(names))
 
 
@@ -94,7 +96,9 @@ def add(root: Path, file: Path, roles: Roles, dry_run: bool = False) -> Added:
     text = edit((root / FILE).read_text(encoding="utf-8"), facts)
     parse(text, root / FILE)
     new[root / FILE] = text.encode()  # last: the others mean nothing until it names them
-    new = {path: content for path, content in new.items() if not path.is_file() or path.read_bytes() != content}
+    new = {
+        path: content for path, content in new.items() if not path.is_file() or path.read_bytes() != content
+    }
     if not dry_run:
         _write(new, file, raw if copy else None)
     return Added([*([raw] if copy else []), *new], facts, findings)
@@ -106,7 +110,11 @@ def _check_columns(columns: list[str], roles: Roles) -> None:
     for option, column in roles.named():
         if column not in columns:
             near = difflib.get_close_matches(column, columns, n=3) or columns[:8]
-            what = f"did you mean {', '.join(map(repr, near))}?" if near != columns[:8] else f"it has {', '.join(near)}"
+            what = (
+                f"did you mean {', '.join(map(repr, near))}?"
+                if near != columns[:8]
+                else f"it has {', '.join(near)}"
+            )
             problems.append(f"{option} {column!r}: the file has no such column; {what}")
         elif column == roles.target and option != "--target":
             problems.append(f"{option} {column!r}: this is the target")
@@ -136,7 +144,9 @@ def _infer(root: Path, file: Path, roles: Roles, output: Path) -> dict[str, Any]
     options |= {name: str(output / name) for name in INFERRED}
     options |= {key: value for key in ("task", "time", "group") if (value := getattr(roles, key)) is not None}
     options |= {key: json.dumps(getattr(roles, key)) for key in ("exclude", "sensitive")}
-    words = [f"--{key}={value}" for key, value in options.items()]  # one word each: a column may be called "-x"
+    words = [
+        f"--{key}={value}" for key, value in options.items()
+    ]  # one word each: a column may be called "-x"
     try:
         shell.run(sys.executable, "-m", "science.infer", *words, cwd=root, timeout=INFER_SECONDS)
     except shell.Failed as failed:

@@ -195,7 +195,9 @@ def edit(text: str, facts: dict[str, Any]) -> str:
     editor = ruamel.yaml.YAML()
     editor.preserve_quotes = True
     editor.width = 4096  # never fold a long line
-    editor.representer.add_representer(type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null"))
+    editor.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     document = editor.load(text)
     for key, value in facts.items():
         *parents, last = key.split(".")
@@ -204,6 +206,8 @@ def edit(text: str, facts: dict[str, Any]) -> str:
             value = ruamel.yaml.comments.CommentedSeq(value)
             value.fa.set_flow_style()
         place[last] = value
+        if comment := place.ca.items.get(last, [None] * 3)[2]:
+            comment.column = 0  # right behind the new value, not where the old one ended
     stream = io.StringIO()
     editor.dump(document, stream)
     return stream.getvalue()

@@ -94,7 +94,9 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
     where = root / "scoring"  # not the root: the server would read the workspace's config.json as its own
     with (
         log.open("wb") as sink,
-        shell.running(*_command(root, model, port), cwd=where, environment=_environment(os.environ), log=sink) as process,
+        shell.running(
+            *_command(root, model, port), cwd=where, environment=_environment(os.environ), log=sink
+        ) as process,
     ):
         server = Server(f"http://{HOST}:{port}", log, process)
         _wait_until_healthy(server)
@@ -105,7 +107,14 @@ def _command(root: Path, model: Path, port: int) -> list[str]:
     launcher = Path(__file__).with_name("local_server.py")
     return [
         *(_uv(), "run", "--project", str(root / "scoring"), "--no-sync", "python", str(launcher)),
-        *("--entry_script", str(root / "scoring" / "score.py"), "--model_dir", str(model.resolve()), "--port", str(port)),
+        *(
+            "--entry_script",
+            str(root / "scoring" / "score.py"),
+            "--model_dir",
+            str(model.resolve()),
+            "--port",
+            str(port),
+        ),
     ]
 
 
@@ -133,9 +142,13 @@ def _free_port(port: int | None) -> int:
         try:
             probe.bind((HOST, port or 0))
         except PermissionError:
-            raise WrongInput(f"port {port} is not allowed for this user; choose one above 1023 with --port") from None
+            raise WrongInput(
+                f"port {port} is not allowed for this user; choose one above 1023 with --port"
+            ) from None
         except OSError:
-            raise WrongInput(f"port {port} is taken; stop what listens there, or choose another with --port") from None
+            raise WrongInput(
+                f"port {port} is taken; stop what listens there, or choose another with --port"
+            ) from None
         return probe.getsockname()[1]
 
 

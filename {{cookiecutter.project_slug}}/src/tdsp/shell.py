@@ -65,7 +65,10 @@ def run(
 
 @contextlib.contextmanager
 def running(
-    *command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None, log: IO[bytes] | None = None
+    *command: str,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    log: IO[bytes] | None = None,
 ) -> Iterator[subprocess.Popen]:
     """Keep a server running until the block ends, then end it and every process it started.
 
@@ -81,7 +84,11 @@ def running(
     Raises:
         TdspError: the program is missing.
     """
-    own = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
+    own = (
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell
             command, cwd=cwd, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, **own

@@ -28,16 +28,22 @@ def columns(file: Path) -> list[str]:
     if suffix not in (*CSV, PARQUET):
         raise WrongInput(f"{file}: give a CSV or Parquet file, with a name that ends in .csv or .parquet")
     if not file.is_file():
-        raise WrongInput(f"{file}: {'is a folder; give the file in it' if file.is_dir() else 'there is no such file'}")
+        raise WrongInput(
+            f"{file}: {'is a folder; give the file in it' if file.is_dir() else 'there is no such file'}"
+        )
     if file.stat().st_size == 0:
         raise WrongInput(f"{file}: the file is empty")
     names = _parquet_columns(file) if suffix == PARQUET else next(csv_rows(file), [])
     nameless = [str(place) for place, name in enumerate(names, 1) if not name.strip()]
     if nameless or not names:
-        raise WrongInput(f"{file}: column {', '.join(nameless) or 1} has no name; the first line must name every column")
+        raise WrongInput(
+            f"{file}: column {', '.join(nameless) or 1} has no name; the first line must name every column"
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise WrongInput(f"{file}: more than one column is called {', '.join(map(repr, twice))}; rename them in the file")
+        raise WrongInput(
+            f"{file}: more than one column is called {', '.join(map(repr, twice))}; rename them in the file"
+        )
     return names
 
 

@@ -18,19 +18,25 @@ def add(
     file: Annotated[Path, typer.Argument(help="CSV or Parquet file with a row of column names.")],
     target: Annotated[str, typer.Option(metavar="COL", help="The column to predict.")],
     task: Annotated[
-        str | None, typer.Option(metavar="TASK", help="regression or classification; found from the target if not given.")
+        str | None,
+        typer.Option(
+            metavar="TASK", help="regression or classification; found from the target if not given."
+        ),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="COL", help="A column the model must not see; may be given again.")
+        list[str] | None,
+        typer.Option(metavar="COL", help="A column the model must not see; may be given again."),
     ] = None,
     time: Annotated[
         str | None, typer.Option(metavar="COL", help="Column that orders the rows: the latest are held out.")
     ] = None,
     group: Annotated[
-        str | None, typer.Option(metavar="COL", help="Column whose rows stay together (a patient, a machine).")
+        str | None,
+        typer.Option(metavar="COL", help="Column whose rows stay together (a patient, a machine)."),
     ] = None,
     sensitive: Annotated[
-        list[str] | None, typer.Option(metavar="COL", help="Column whose groups the gate looks after; may be given again.")
+        list[str] | None,
+        typer.Option(metavar="COL", help="Column whose groups the gate looks after; may be given again."),
     ] = None,
     metric: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to judge by: mae or roc_auc if not given.")
@@ -81,4 +87,8 @@ def _tell(root: Path, added, dry_run: bool) -> None:
     if added.suspects:
         again = " ".join(f"--exclude {shlex.quote(column)}" for column in added.suspects)
         typer.echo(f"to leave them out, say the same again with: {again}")
-    typer.echo("next: the same without --dry-run" if dry_run else "next: look at data/schema.yml, then: uv run tdsp run")
+    typer.echo(
+        "next: the same without --dry-run"
+        if dry_run
+        else "next: look at data/schema.yml, then: uv run tdsp run"
+    )
