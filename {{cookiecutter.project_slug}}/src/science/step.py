@@ -1,4 +1,4 @@
-"""What every step shares: a command line around a function, short errors, outputs that are whole or absent."""
+"""What every step shares: a command line around a function, short errors, whole outputs or none."""
 
 from __future__ import annotations
 

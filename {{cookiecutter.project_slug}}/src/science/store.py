@@ -1,4 +1,4 @@
-"""How a model lies on disk: an MLflow model whose estimator is a skops file, with its contract and its code."""
+"""How a model lies on disk: an MLflow model with a skops file, its contract and its code."""
 
 from __future__ import annotations
 

@@ -45,18 +45,14 @@ def run(
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store."""
     from tdsp import engine
-    from tdsp.cli import lifecycle
     from tdsp.engine.progress import Progress
 
     root = _project_root(pipeline)
+    if root:
+        from tdsp.cli import lifecycle  # brings the facts; a pipeline of its own needs none
     file = pipeline or _default(root)
     home = (root or Path.cwd()) / ".tdsp"
-    overrides, extra, facts = {}, {}, None
-    if root:
-        from tdsp import project
-
-        facts = project.load(root / project.FILE)
-        overrides, extra = lifecycle.prepare(root, facts, file)
+    overrides, extra = lifecycle.prepare(root, file) if root else ({}, {})
     overrides |= dict(_pair(text, "--set") for text in set_ or [])
     stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
     options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, **extra)
@@ -67,8 +63,8 @@ def run(
         progress.interrupted()
         raise typer.Exit(130) from None
     progress.end(result)
-    if facts:
-        lifecycle.finish(root, facts, result)
+    if root:
+        lifecycle.finish(root, result)
     if not result.ok:
         raise typer.Exit(1)
 
