@@ -58,11 +58,14 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 def sha256_of(path: Path) -> str:
-    """Return the hex digest of a file, or of a folder's relative names and contents in sorted order."""
+    """Return the hex digest of a file, or of a folder's relative names and contents in sorted order.
+
+    What Python caches beside code that was imported (`__pycache__`) is not content.
+    """
     if path.is_file():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in sorted(item for item in path.rglob("*") if item.is_file()):
+    for file in sorted(item for item in path.rglob("*") if item.is_file() and "__pycache__" not in item.parts):
         digest.update(f"{file.relative_to(path).as_posix()}\0{sha256_of(file)}\n".encode())
     return digest.hexdigest()

@@ -1,7 +1,120 @@
-"""Commands that come later."""
+"""Commands about what is registered: `tdsp models` and `tdsp ui`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from tdsp.registry import Version
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
+    app.command()(models)
+    app.command()(ui)
+
+
+def models(as_json: Annotated[bool, typer.Option("--json", help="For machines: all of it.")] = False) -> None:
+    """List the registered versions: metric, data, commit; the champion is marked with `*`."""
+    from tdsp import project, registry, tracking
+
+    root = project.find_root()
+    facts = project.load(root / project.FILE)
+    found = registry.versions(tracking.uri(root), facts.project.slug)
+    if as_json:
+        print(json.dumps([_plain(version) for version in found], indent=2))
+    elif not found:
+        print(f"no version of {facts.project.slug} is registered yet: uv run tdsp run")
+    else:
+        print(_table(found, facts.metric))
+
+
+def ui(port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 5000) -> None:
+    """Open MLflow's own pages on this project's runs and models, until Ctrl-C."""
+    import importlib.util
+    import signal
+    import sys
+
+    from tdsp import project, shell, tracking
+    from tdsp.errors import TdspError
+
+    root = project.find_root()
+    uri = tracking.uri(root)
+    if uri.startswith(("http:", "https:")):
+        print(f"MLflow is at {uri}")
+        return
+    if importlib.util.find_spec("flask") is None:
+        raise TdspError("MLflow's pages need the whole of mlflow: run `uv sync` (it is in the group `dev`)")
+    if not tracking.is_ready(root):
+        tracking.make(root)
+    port = _free(port)
+    print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    # Being told to stop must end the server too, so it takes the way of Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = ("-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+    try:
+        with shell.running(sys.executable, *server) as process:
+            status = process.wait()
+    except KeyboardInterrupt:
+        return
+    raise TdspError(f"MLflow ended with status {status}; it says why above")
+
+
+def _free(port: int) -> int:
+    """Return `port` if nothing listens there (any free one for 0).
+
+    Raises:
+        WrongInput: the port is taken.
+    """
+    import socket
+    import sys
+
+    from tdsp.errors import WrongInput
+
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # a port that was just closed counts as free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise WrongInput(f"port {port} is taken: name another one with --port, or 0 for any") from None
+        return probe.getsockname()[1]
+
+
+def _plain(version: Version) -> dict[str, Any]:
+    return {
+        "model": version.name,
+        "version": version.number,
+        "champion": version.champion,
+        "created": version.created.isoformat(timespec="seconds"),
+        "source": version.source,
+        "tags": dict(sorted(version.tags.items())),
+    }
+
+
+def _table(versions: list[Version], metric: str) -> str:
+    """Return the versions as aligned columns."""
+    from tdsp.wording import number
+
+    rows = [("version", metric, "data", "commit", "registered", "by")]
+    for version in versions:
+        tags = version.tags
+        value = tags.get(f"tdsp.metric.{metric}")
+        commit = tags.get("tdsp.commit", "")[:8] + ("+" if tags.get("tdsp.dirty") == "True" else "")
+        when = version.created.astimezone().strftime("%Y-%m-%d %H:%M")
+        rows.append(
+            (
+                f"v{version.number}" + (" *" if version.champion else ""),
+                number(float(value)) if value else "",
+                tags.get("tdsp.data_sha256", "")[:8],
+                commit,
+                when,
+                tags.get("tdsp.approved_by", ""),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "* champion; + with changes that were not committed"])

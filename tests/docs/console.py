@@ -1,0 +1,106 @@
+"""Read a document's commands and run them in order, the way its reader would type them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+")
+STAYS_UP = re.compile(r"\btdsp (serve(?! --check)|ui)\b")  # commands that run until Ctrl-C
+SECONDS_TO_START = 180
+
+
+def commands(document: str) -> list[str]:
+    """Return every line behind a `$ ` prompt in the document's `console` blocks; a backslash joins lines."""
+    found: list[str] = []
+    for block in BLOCK.findall(document):
+        lines = iter(block.splitlines())
+        for line in lines:
+            if line.startswith("$ "):
+                command = line[2:]
+                while command.endswith("\\"):
+                    command = command[:-1] + next(lines).strip()
+                found.append(command)
+    return found
+
+
+class Reader:
+    """Somebody at a terminal who types a document's commands one after the other.
+
+    Args:
+        folder: where the reader starts.
+        environment: variables of the shell.
+        replace: text in a command -> what this machine uses instead (a URL -> the checkout).
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str], replace: dict[str, str] | None = None):
+        self.folder = folder
+        self.environment = environment
+        self.replace = replace or {}
+        self.servers: list[tuple[str, subprocess.Popen, Path]] = []
+
+    def type(self, command: str) -> str:
+        """Run one command and return what it printed.
+
+        Raises:
+            AssertionError: it failed, or did not get up.
+        """
+        for text, other in self.replace.items():
+            command = command.replace(text, other)
+        if command.startswith("cd "):
+            self.folder = self.folder / shlex.split(command)[1]
+            assert self.folder.is_dir(), f"{command}: there is no such folder"
+            return ""
+        if STAYS_UP.search(command):
+            return self._start(command)
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=self.folder, env=self.environment, text=True, capture_output=True
+        )
+        assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def _start(self, command: str) -> str:
+        log = self.folder.parent / f"server-{len(self.servers)}.txt"
+        with log.open("w") as stream:
+            process = subprocess.Popen(
+                ["bash", "-c", f"exec {command}"],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.servers.append((command, process, log))
+        deadline = time.monotonic() + SECONDS_TO_START
+        while time.monotonic() < deadline and process.poll() is None:
+            address = URL.search(log.read_text())
+            if address and _answers(address[0]):
+                return log.read_text()
+            time.sleep(0.3)
+        raise AssertionError(f"$ {command}\ndid not get up:\n{log.read_text()}")
+
+    def stop(self) -> Iterator[str]:
+        """Press Ctrl-C in each server and yield the commands that did not end by it."""
+        for command, process, _ in self.servers:
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                yield command
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=2) as response:
+            return response.status == 200
+    except OSError:
+        return False

@@ -1,0 +1,28 @@
+"""The reader of documents must notice what is wrong with one."""
+
+import os
+
+import pytest
+
+from .console import Reader, commands
+
+
+def test_only_prompted_lines_of_console_blocks_are_commands():
+    document = "text `$ no`\n```console\n$ one \\\n  two\noutput\n$ three\n```\n```text\n$ no\n```\n"
+    assert commands(document) == ["one two", "three"]
+
+
+def test_a_failing_command_is_reported_with_its_output(tmp_path):
+    reader = Reader(tmp_path, dict(os.environ))
+    with pytest.raises(AssertionError, match="boom"):
+        reader.type("echo boom; exit 3")
+
+
+def test_a_missing_folder_is_reported(tmp_path):
+    with pytest.raises(AssertionError, match="no such folder"):
+        Reader(tmp_path, dict(os.environ)).type("cd nowhere")
+
+
+def test_a_server_that_never_answers_is_reported(tmp_path):
+    with pytest.raises(AssertionError, match="did not get up"):
+        Reader(tmp_path, dict(os.environ)).type("echo tdsp serve: no model; exit 1; tdsp serve")

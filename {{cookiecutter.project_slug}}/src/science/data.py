@@ -1,0 +1,134 @@
+"""Read a CSV or Parquet file into a table, and give each column the type its schema names."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from science.schema import Schema, to_datetime
+from science.step import DataError
+
+# What an empty cell may look like. "None" is not among them: it is a category in many tables.
+NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null")
+SEPARATORS = ",;\t|"
+
+
+def read(file: Path, text: dict[str, list[str]] | None = None) -> pd.DataFrame:
+    """Read a table; its index, called `row`, counts from 1 below the header.
+
+    A CSV file must be UTF-8 (or UTF-16 with its mark); comma, semicolon, tab and bar are recognised as
+    separators, and decimal commas where semicolons separate.
+
+    Args:
+        file: `.csv`, `.tsv`, `.txt` or `.parquet`.
+        text: Columns to keep as text whatever they look like, and values in them that are not nulls.
+
+    Raises:
+        DataError: there is no such file, or it cannot be read as a table.
+    """
+    if not file.is_file():
+        raise DataError(f"{file} does not exist; put the data there, or see `data.file` in project.yml")
+    suffix = file.suffix.lower()
+    if suffix == ".parquet":
+        frame = _read_parquet(file)
+    elif suffix in (".csv", ".tsv", ".txt"):
+        frame = _read_csv(file, text or {})
+    else:
+        raise DataError(f"{file.name} is neither CSV nor Parquet by its name: use .csv or .parquet")
+    if frame.empty:
+        raise DataError(f"{file.name} has no rows")
+    frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
+    return frame
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(file)
+    except (ValueError, OSError) as error:
+        raise DataError(f"{file.name} is not a Parquet file: {str(error).splitlines()[0]}") from None
+    frame.columns = frame.columns.map(str)
+    return frame
+
+
+def _read_csv(file: Path, text: dict[str, list[str]]) -> pd.DataFrame:
+    with file.open("rb") as stream:
+        utf16 = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    encoding = "utf-16" if utf16 else "utf-8-sig"
+    try:
+        with file.open(encoding=encoding, newline="") as stream:
+            head = [line for _, line in zip(range(100), stream, strict=False)]
+        separator, decimal, names = _dialect(file, head)
+        return pd.read_csv(
+            file,
+            sep=separator,
+            decimal=decimal,
+            encoding=encoding,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={name: [null for null in NULLS if null not in text.get(name, [])] for name in names},
+            low_memory=False,  # types are decided on whole columns
+            index_col=False,
+        )
+    except UnicodeError as error:
+        raise DataError(f"{file.name} is not UTF-8 ({error.reason}): save it as UTF-8") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
+        reason = str(error).replace("Error tokenizing data. C error: ", "").strip()
+        raise DataError(f"{file.name} cannot be read as CSV: {reason}") from None
+
+
+def _dialect(file: Path, head: list[str]) -> tuple[str, str, list[str]]:
+    """Return separator, decimal mark and column names, judged by the first lines."""
+    if not head or not head[0].strip():
+        raise DataError(f"{file.name} has no header: the first line must name the columns")
+    counts = {mark: len(next(csv.reader([head[0]], delimiter=mark))) for mark in SEPARATORS}
+    separator = max(counts, key=counts.get)
+    names = next(csv.reader(head, delimiter=separator))
+    if "" in names:
+        raise DataError(f"{file.name}: column {names.index('') + 1} has no name")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{file.name}: more than one column is called {', '.join(twice)}")
+    cells = [cell for row in csv.reader(head[1:], delimiter=separator) for cell in row]
+    comma = any(re.fullmatch(r"-?\d+,\d+", cell) for cell in cells)
+    point = any(re.fullmatch(r"-?\d+\.\d+", cell) for cell in cells)
+    return separator, "," if comma and not point else ".", names
+
+
+def read_for(file: Path, schema: Schema) -> pd.DataFrame:
+    """Read a table whose text columns, by its schema, are to stay text ("007" is not 7)."""
+    text = {
+        name: column.categories or [] for name, column in schema.columns.items() if column.type == "string"
+    }
+    return read(file, text)
+
+
+def typed(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Return the columns of the schema in its order and types; `frame` must have passed the schema's checks.
+
+    Whole numbers and booleans with missing values become floats, as pandas has nothing better that every tool
+    reads.
+    """
+    return pd.DataFrame({name: _typed(frame[name], column.type) for name, column in schema.columns.items()})
+
+
+def _typed(values: pd.Series, kind: str) -> pd.Series:
+    if kind == "datetime":
+        return to_datetime(values)
+    if kind == "string":
+        return values.astype(object).where(values.notna(), None)
+    if kind == "boolean":
+        values = values.map({True: 1, False: 0, "True": 1, "False": 0, "true": 1, "false": 0})
+    numbers = pd.to_numeric(values)
+    if kind == "float" or numbers.isna().any():
+        return numbers.astype("float64")
+    return numbers.astype("bool" if kind == "boolean" else "int64")
+
+
+def sha256_of(file: Path) -> str:
+    """Return the hex digest of a file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,66 @@
+"""Raw columns in, what the model learns from out. **The file to edit** when you have an idea for a feature.
+
+`features` is written in narwhals, so that one definition runs on pandas, Arrow, Polars, DuckDB and Spark: it
+takes a lazy frame and returns one, reads and writes nothing and names no engine. It runs inside the model's
+pipeline, so training and scoring cannot differ and whoever scores sends raw columns. A copy of this file
+travels with each model.
+"""
+
+from __future__ import annotations
+
+import narwhals as nw
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+
+NUMBERS = ("float", "integer", "boolean")
+
+
+def features(frame: nw.LazyFrame, types: dict[str, str]) -> nw.LazyFrame:
+    """Return one column for each thing the model may learn from.
+
+    Args:
+        frame: At least the columns named in `types`; others are ignored.
+        types: Column name to type: float, integer, boolean, string or datetime.
+
+    Returns:
+        Numbers as 64-bit floats, strings as they are, and month, day, weekday (Sunday is 0) and hour in place
+        of each datetime. The year is left out on purpose: the model never sees the same one again.
+    """
+    columns = []
+    for name, kind in types.items():
+        column = nw.col(name)
+        if kind == "datetime":
+            columns += [
+                column.dt.month().cast(nw.Float64).alias(f"{name}_month"),
+                column.dt.day().cast(nw.Float64).alias(f"{name}_day"),
+                # Sunday is 7 on most engines and 0 on Spark: the remainder is 0 on all
+                (column.dt.weekday() % 7).cast(nw.Float64).alias(f"{name}_weekday"),
+                column.dt.hour().cast(nw.Float64).alias(f"{name}_hour"),
+            ]
+        else:
+            columns.append(column.cast(nw.Float64) if kind in NUMBERS else column)
+    # Your own, for example: columns.append((nw.col("s1") / nw.col("s3")).alias("cholesterol_ratio"))
+    return frame.select(*columns)
+
+
+class Features(TransformerMixin, BaseEstimator):
+    """`features` as the first step of a scikit-learn pipeline."""
+
+    def __init__(self, types: dict[str, str]) -> None:
+        self.types = types
+
+    def fit(self, frame: pd.DataFrame, target: object = None) -> Features:  # noqa: ARG002 scikit-learn's signature
+        """Learn nothing but the names that come out."""
+        self.names_ = list(self.transform(frame.head(1)).columns)
+        return self
+
+    def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the features of each row, in the same order."""
+        return features(nw.from_native(frame).lazy(), self.types).collect().to_native()
+
+    def get_feature_names_out(self, names: object = None) -> list[str]:  # noqa: ARG002 scikit-learn's signature
+        """Return the names of the columns that come out."""
+        return self.names_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "names_")

@@ -1,0 +1,180 @@
+"""First step: check the raw data against its schema, hold rows out, and describe what was found.
+
+python -m science.prepare --raw data/raw --schema data/schema.yml --facts project.yml --split S --quality Q
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from science import data, plots, step, tracking
+from science.contract import Contract, Feature
+from science.quality import constant_columns, describe, ranking
+from science.schema import Schema, check, sentences
+from science.split import copies_across, held_out
+from science.step import DataError
+
+
+def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) -> None:
+    """Validate the data and split it.
+
+    Args:
+        raw: Folder of the data file.
+        schema: What the data must look like (data/schema.yml).
+        facts: The project's facts (project.yml).
+        split: Folder to write: train.parquet, test.parquet and contract.json.
+        quality: Folder to write: quality.json and plots; quality.json also when the data fails its schema.
+
+    Raises:
+        DataError: the data fails its schema, or cannot be split.
+    """
+    known = yaml.safe_load(facts.read_text(encoding="utf-8"))
+    expected = Schema.load(schema)
+    _agree(known, expected)
+    file = raw / known["data"]["file"]
+    frame = data.read_for(file, expected)
+    checks = check(frame, expected)
+    report = {
+        "passed": all(item["passed"] for item in checks),
+        "rows": len(frame),
+        "columns": frame.shape[1],
+        "checks": checks,
+    }
+    if not report["passed"]:
+        with step.output(quality) as folder:
+            step.write_json(folder / "quality.json", report)
+        failures = sentences(checks)
+        raise DataError(
+            "\n  ".join([f"{file.name} fails {len(failures)} check(s) of {schema.name}:", *failures])
+        )
+
+    frame = data.typed(frame, expected)
+    test = _hold_out(frame, known)
+    contract = _contract(frame, test, known, expected, file)
+    with step.output(quality) as folder:
+        report |= _description(frame, test, contract)
+        step.write_json(folder / "quality.json", report)
+        plots.target(frame.loc[~test], contract, folder / "target.png")
+        plots.variables(frame.loc[~test], contract, folder / "variables.png")
+    kept = [*contract.names, contract.target, contract.time, contract.group, *contract.sensitive]
+    kept = list(dict.fromkeys(name for name in kept if name is not None))
+    with step.output(split) as folder:
+        frame.loc[~test, kept].to_parquet(folder / "train.parquet")
+        frame.loc[test, kept].to_parquet(folder / "test.parquet")
+        contract.save(folder)
+    tracking.log(metrics={"rows_train": contract.rows["train"], "rows_test": contract.rows["test"]})
+    print(f"{len(frame)} rows pass {len(checks)} checks; {contract.rows['test']} of them are held out")
+    for name, count in report["duplicates"].items():
+        if count:
+            print(f"warning: {count} {name.replace('_', ' ')}: see quality.json")
+
+
+def _agree(known: dict, expected: Schema) -> None:
+    """Raise if the facts name a column that the schema does not have, or a target that may be missing."""
+    facts = known["data"]
+    for key in ("target", "time", "group", "exclude", "sensitive"):
+        names = facts.get(key) or []
+        for name in [names] if isinstance(names, str) else names:
+            if name not in expected.columns:
+                raise DataError(
+                    f"project.yml: data.{key} names {name!r}, a column that the schema does not have"
+                )
+    if expected.columns[facts["target"]].nullable:
+        raise DataError(f"schema: {facts['target']} is the target and must have `nullable: false`")
+
+
+def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
+    """Split by the facts, and see that both sides can be used."""
+    facts, rule = known["data"], known["split"]
+    by = {"stratified": facts["target"], "group": facts.get("group"), "time": facts.get("time")}.get(
+        rule["strategy"]
+    )
+    test = held_out(frame, rule["strategy"], rule["test_fraction"], rule["seed"], by)
+    target = frame[facts["target"]]
+    if known["task"] == "regression":
+        if not pd.api.types.is_numeric_dtype(target):
+            raise DataError(f"{target.name}: a regression needs a number as its target")
+    else:
+        for side, rows in (("training", ~test), ("held-out", test)):
+            absent = set(target.unique()) - set(target[rows].unique())
+            if absent or target[rows].nunique() < 2:
+                what = f"no {_words(absent)}" if absent else "one class only"
+                raise DataError(
+                    f"{target.name}: {what} among the {side} rows; choose another split or more data"
+                )
+        if facts.get("positive") is not None and facts["positive"] not in set(target.unique()):
+            raise DataError(
+                f"project.yml: data.positive is {facts['positive']!r}; {target.name} never has this value"
+            )
+    return test
+
+
+def _words(values: set) -> str:
+    return ", ".join(sorted(map(repr, values)))
+
+
+def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schema, file: Path) -> Contract:
+    """Write down what the rows are."""
+    facts = known["data"]
+    time, group = facts.get("time"), facts.get("group")
+    # Not for the model: new rows have other groups, and of time only the calendar comes again.
+    unseen = {facts["target"], group, *facts.get("exclude", [])}
+    if time and expected.columns[time].type != "datetime":
+        unseen.add(time)
+    classes = None
+    positive = facts.get("positive")
+    if known["task"] == "classification":
+        classes = sorted(frame[facts["target"]].unique().tolist())
+        if len(classes) == 2 and positive is None:
+            positive = classes[1]
+    return Contract(
+        task=known["task"],
+        target=facts["target"],
+        positive=positive if classes and len(classes) == 2 else None,
+        classes=classes,
+        metric=known["metric"],
+        features=[
+            Feature(name, column.type, column.categories, column.minimum, column.maximum, column.nullable)
+            for name, column in expected.columns.items()
+            if name not in unseen
+        ],
+        sensitive=facts.get("sensitive", []),
+        time=time,
+        group=group,
+        seed=known["split"]["seed"],
+        confidence=known["gate"]["confidence"],
+        group_min_rows=known["gate"]["group_min_rows"],
+        rows={"train": int((~test).sum()), "test": int(test.sum())},
+        data={
+            "file": file.name,
+            "sha256": data.sha256_of(file),
+            "rows": len(frame),
+            "columns": frame.shape[1],
+        },
+    )
+
+
+def _description(frame: pd.DataFrame, test: pd.Series, contract: Contract) -> dict:
+    """Return what quality.json says beyond the checks. Only training rows are set against the target."""
+    train = frame.loc[~test]
+    groups = frame[contract.group] if contract.group else pd.Series(dtype=object)
+    return {
+        "duplicates": {
+            "rows": int(frame.duplicated().sum()),
+            "across_split": copies_across(frame, test),
+            "groups_across_split": int(groups[test].drop_duplicates().isin(groups[~test]).sum())
+            if contract.group
+            else 0,
+        },
+        "constant_columns": constant_columns(frame),
+        "variables": [describe(frame[name]) for name in frame if name != contract.target],
+        "target": describe(frame[contract.target]),
+        "ranking": ranking(train[contract.names], train[contract.target], contract.task, contract.seed),
+    }
+
+
+if __name__ == "__main__":
+    step.run(prepare)

@@ -1,0 +1,215 @@
+"""`data/schema.yml`: what the data must look like, as a file people edit and as the checks pandera runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+import pandera.pandas as pa
+import yaml
+
+from science.step import DataError
+
+TYPES = ("float", "integer", "boolean", "string", "datetime")
+HEADER = """\
+# What the data must look like. `tdsp run` checks every row, and stops at what breaks a rule.
+# type: float, integer, boolean, string or datetime (ISO 8601). minimum and maximum are inclusive; categories
+# are the only values allowed; nullable says whether a value may be missing. Edit it: you know the data."""
+EXAMPLES = 5  # of the offending rows and values, per failed check
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column must look like; `minimum` and `maximum` are inclusive."""
+
+    type: str
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: list | None = None
+    nullable: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a table must look like. `strict` forbids columns that are not named."""
+
+    columns: dict[str, Column]
+    strict: bool = True
+
+    @classmethod
+    def load(cls, path: Path) -> Schema:
+        """Read a schema file.
+
+        Raises:
+            DataError: the file is not a schema; each fault is one line.
+        """
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f" at line {mark.line + 1}" if mark else ""
+            raise DataError(f"{path.name} is not YAML{line}: {getattr(error, 'problem', error)}") from None
+        faults = list(_faults(content))
+        if faults:
+            raise DataError("\n  ".join([f"{path.name} is not a schema:", *faults]))
+        columns = {str(name): Column(**column) for name, column in content["columns"].items()}
+        return cls(columns, content.get("strict", True))
+
+    def to_yaml(self) -> str:
+        """Return the schema as the text of a file, a line per column."""
+        lines = [HEADER, "columns:"]
+        for name, column in self.columns.items():
+            said = {key: value for key, value in vars(column).items() if value is not None and value != ""}
+            flow = yaml.safe_dump(
+                said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6
+            )
+            key = yaml.safe_dump(name, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+            lines.append(f"  {key}: {flow.strip()}")
+        lines.append(f"strict: {str(self.strict).lower()} # other columns are an error\n")
+        return "\n".join(lines)
+
+
+def _faults(content: object):
+    """Yield what keeps `content` from being a schema, a line each."""
+    if (
+        not isinstance(content, dict)
+        or not isinstance(content.get("columns"), dict)
+        or not content["columns"]
+    ):
+        yield "it needs `columns:` with at least one column"
+        return
+    for key in content.keys() - {"columns", "strict"}:
+        yield f"unknown key {key!r}; known are columns, strict"
+    known = [field.name for field in fields(Column)]
+    for name, column in content["columns"].items():
+        if not isinstance(column, dict) or column.get("type") not in TYPES:
+            yield f"{name}: needs `type:` with one of {', '.join(TYPES)}"
+            continue
+        for key in column.keys() - set(known):
+            yield f"{name}: unknown key {key!r}; known are {', '.join(known)}"
+        for key in ("minimum", "maximum"):
+            if column.get(key) is not None and (
+                column["type"] not in ("float", "integer") or not isinstance(column[key], int | float)
+            ):
+                yield f"{name}: {key} must be a number, for a float or integer column"
+        if "categories" in column and not (isinstance(column["categories"], list) and column["categories"]):
+            yield f"{name}: categories must be a list of the allowed values"
+
+
+def is_of_type(values: pd.Series, kind: str) -> pd.Series:
+    """Return which values can be read as `kind`."""
+    if kind in ("float", "integer"):
+        if pd.api.types.is_bool_dtype(values):
+            return pd.Series(False, values.index)
+        numbers = pd.to_numeric(values, errors="coerce")
+        return numbers.notna() & (numbers % 1 == 0) if kind == "integer" else numbers.notna()
+    if kind == "boolean":
+        return values.isin([True, False, "True", "False", "true", "false"])
+    if kind == "datetime":
+        return to_datetime(values).notna()
+    return values.map(lambda value: isinstance(value, str)).astype(bool)
+
+
+def to_datetime(values: pd.Series) -> pd.Series:
+    """Read ISO 8601 dates and times, as UTC without a zone; what cannot be read becomes null."""
+    return pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).dt.tz_localize(None)
+
+
+def _rules(column: Column) -> dict[str, Callable[[pd.Series], pd.Series]]:
+    """Return the checks of a column by name: each tells which of the values, none of them null, pass."""
+    rules = {f"type {column.type}": lambda values: is_of_type(values, column.type)}
+    if column.minimum is not None:
+        rules[f"at least {column.minimum}"] = lambda values: ~(_numbers(values) < column.minimum)
+    if column.maximum is not None:
+        rules[f"at most {column.maximum}"] = lambda values: ~(_numbers(values) > column.maximum)
+    if column.categories:
+        shown = ", ".join(map(str, column.categories[:10])) + (", …" if len(column.categories) > 10 else "")
+        rules[f"one of {shown}"] = lambda values: values.isin(column.categories)
+    return rules
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Numbers where there are any; what is no number is the business of the type check."""
+    return pd.to_numeric(values, errors="coerce")
+
+
+def check(frame: pd.DataFrame, schema: Schema) -> list[dict]:
+    """Run every check on every row.
+
+    Returns:
+        One entry per check: column, check, passed, failures (rows), examples. Rows count from 1 below the
+        header.
+    """
+    failed = _failures(frame, schema)
+    report = []
+    for name, column in schema.columns.items():
+        names = ["present", *([] if column.nullable else ["no missing values"]), *_rules(column)]
+        report += [(name, check) for check in names]
+    report += [
+        (str(name), "named in the schema")
+        for name in frame.columns
+        if schema.strict and name not in schema.columns
+    ]
+    return [
+        {
+            "column": name,
+            "check": check,
+            "passed": not rows,
+            "failures": len(rows),
+            "examples": rows[:EXAMPLES],
+        }
+        for name, check in report
+        for rows in [failed.get((name, check), [])]
+    ]
+
+
+def _failures(frame: pd.DataFrame, schema: Schema) -> dict[tuple[str, str], list[dict]]:
+    """Return what pandera finds: (column, check) to the offending rows and values."""
+    columns = {
+        name: pa.Column(
+            checks=[pa.Check(rule, name=check, error=check) for check, rule in _rules(column).items()],
+            nullable=column.nullable,
+        )
+        for name, column in schema.columns.items()
+    }
+    try:
+        pa.DataFrameSchema(columns, strict=schema.strict).validate(frame.reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+    else:
+        return {}
+    ours = {
+        "column_in_dataframe": "present",
+        "column_in_schema": "named in the schema",
+        "not_nullable": "no missing values",
+    }
+    found: dict[tuple[str, str], list[dict]] = {}
+    for case in cases.itertuples():
+        check = ours.get(case.check, case.check)
+        about_table = case.check in ("column_in_dataframe", "column_in_schema")
+        key = (str(case.failure_case if about_table else case.column), check)
+        row = None if pd.isna(case.index) else int(case.index) + 1
+        found.setdefault(key, []).append({"row": row, "value": None if about_table else case.failure_case})
+    return found
+
+
+def sentences(checks: list[dict]) -> list[str]:
+    """Return one line for each failed check: what, how many rows, and the first of them."""
+    lines = []
+    for item in checks:
+        if item["passed"]:
+            continue
+        if item["check"] == "present":
+            lines.append(f"{item['column']}: the column is missing")
+        elif item["check"] == "named in the schema":
+            lines.append(f"{item['column']}: the schema knows no such column")
+        else:
+            shown = ", ".join(f"row {example['row']}: {example['value']!r}" for example in item["examples"])
+            more = ", …" if item["failures"] > len(item["examples"]) else ""
+            lines.append(
+                f"{item['column']}: not {item['check']} in {item['failures']} row(s) ({shown}{more})"
+            )
+    return lines

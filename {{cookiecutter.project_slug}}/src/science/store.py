@@ -1,0 +1,130 @@
+"""How a model lies on disk: an MLflow model with a skops file, its contract and its code."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from science import features
+from science.contract import Contract
+from science.step import DataError
+
+FILE = "model.skops"
+MODULES = (features,)  # of `science`, that the pipeline needs when it is loaded
+CODE_NOTE = "The part of the project that this model needs, as it was when the model was trained."
+PACKAGES = (
+    "mlflow-skinny",
+    "narwhals",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "skops",
+)  # to load and use a model
+EXAMPLE_ROWS = 5
+# What a model file may make when it is loaded, beyond what skops trusts by itself; never a pickle.
+TRUSTED_TYPES = [
+    "functools.partial",  # skops judges the function inside by itself
+    "numpy.dtype",
+    "science.features.Features",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils.validation.check_array",
+]
+
+
+def save(model: Pipeline, rows: pd.DataFrame, contract: Contract, folder: Path) -> None:
+    """Write a fitted model, and see that what was written can be read and predicts the same.
+
+    Args:
+        model: Takes raw columns.
+        rows: The training rows, raw columns only; the first of them go along as an example.
+        contract: What the model was promised.
+        folder: Empty.
+    """
+    import mlflow.sklearn  # takes a second
+
+    example = rows.head(EXAMPLE_ROWS)
+    with tempfile.TemporaryDirectory() as aside:
+        code = Path(aside, "science")
+        code.mkdir()
+        (code / "__init__.py").write_text(f'"""{CODE_NOTE}"""\n', encoding="utf-8")
+        for module in MODULES:
+            shutil.copy(module.__file__, code)
+        _quiet()
+        mlflow.sklearn.save_model(
+            model,
+            folder,
+            serialization_format="skops",
+            skops_trusted_types=TRUSTED_TYPES,
+            code_paths=[str(code)],
+            pip_requirements=[f"{name}=={version(name)}" for name in PACKAGES],
+            signature=mlflow.models.infer_signature(example, model.predict(example)),
+            input_example=example,
+        )
+    contract.save(folder)
+    if not np.array_equal(load(folder).predict(example), model.predict(example)):
+        raise RuntimeError("the model that was saved predicts differently from the one that was fitted")
+
+
+def _quiet() -> None:
+    """Silence two warnings of mlflow that ask for nothing."""
+    # Whole numbers stay whole: the contract says which columns may have gaps.
+    warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer column")
+    # An environment made by uv has no pip, and the model's requirements do not depend on it.
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)
+
+
+def load(folder: Path) -> Pipeline:
+    """Load the model of a folder, with the feature code that was saved beside it.
+
+    Raises:
+        DataError: the file holds a type that is not in `TRUSTED_TYPES`.
+    """
+    with _own_code(folder / "code"):
+        return load_file(folder / FILE)
+
+
+def load_file(file: Path) -> Pipeline:
+    """Load one skops file.
+
+    Raises:
+        DataError: the file holds a type that is not in `TRUSTED_TYPES`.
+    """
+    try:
+        return skops.io.load(file, trusted=TRUSTED_TYPES)
+    except skops.io.exceptions.UntrustedTypesFoundException as error:
+        raise DataError(f"{file} holds types that are not trusted: {error}") from None
+
+
+@contextlib.contextmanager
+def _own_code(code: Path) -> Iterator[None]:
+    """Let `import science` find the copy in `code`, then forget it: another model brings its own."""
+
+    def ours() -> list[str]:
+        return [name for name in sys.modules if name.split(".")[0] == "science"]
+
+    here = {name: sys.modules.pop(name) for name in ours()}
+    bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # the folder is somebody's input
+    sys.path.insert(0, str(code))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = bytecode
+        sys.path.remove(str(code))
+        for name in ours():
+            del sys.modules[name]
+        sys.modules.update(here)

@@ -1,0 +1,117 @@
+"""What a project does around a run of its pipeline: get ready before it, tell what came of it after."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tdsp import files, lineage, registry, shell, tracking
+from tdsp import project as facts
+from tdsp.wording import number
+
+if TYPE_CHECKING:
+    from tdsp.engine import Result
+
+CHAMPION = Path(".tdsp", "champion")
+OUTCOME = "outcome.json"
+_STEP = "register"  # the step whose outcome this tells, as pipelines/train.yml calls it
+
+
+def prepare(root: Path, pipeline: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Check the facts, provide data, champion and MLflow store.
+
+    Args:
+        root: the project's folder.
+        pipeline: the job file about to run.
+
+    Returns:
+        Overrides of the pipeline (`inputs.champion`, …) and options of the engine (`tracking_uri`).
+
+    Raises:
+        WrongInput: `project.yml` is wrong.
+        TdspError: data, store or champion cannot be had.
+    """
+    project = facts.load(root / facts.FILE)
+    _make_ready(root, project)
+    uri = tracking.uri(root)
+    document, overrides = _document(pipeline), {}
+    if "champion" in (document.get("inputs") or {}):
+        champion = registry.champion(uri, project.project.slug)
+        if champion:
+            overrides["inputs.champion"] = str(registry.fetch(uri, champion, root / CHAMPION))
+    if _STEP in (document.get("jobs") or {}):
+        own = document["jobs"][_STEP].get("environment_variables") or {}
+        overrides[f"jobs.{_STEP}.environment_variables"] = {**own, **lineage.of(root).environment()}
+    return overrides, {"tracking_uri": uri}
+
+
+def finish(root: Path, result: Result) -> None:
+    """Tell what was registered and refresh the reports.
+
+    Leaves `outcome.json` in the run's folder, for automation. Does nothing when the run did not get as far as
+    judging a model.
+
+    Args:
+        root: the project's folder.
+        result: how the run ended.
+    """
+    step = result.steps.get(_STEP)
+    if step is None or not step.good:
+        return
+    import json
+
+    from tdsp import report
+
+    text = Path(step.outputs["registration"], OUTCOME).read_text(encoding="utf-8")
+    files.write_text(result.folder / OUTCOME, text)
+    outcome = json.loads(text)
+    metrics = json.loads(Path(result.steps["evaluate"].outputs["evaluation"], "metrics.json").read_text(encoding="utf-8"))
+    for line in _told(outcome, metrics):
+        print(line)
+    page = report.write(root, facts.load(root / facts.FILE), result.folder, force=False)
+    print(f"report: {page.relative_to(root).as_posix()}")
+    if outcome["outcome"] != "refused":
+        print("next: uv run tdsp serve --check")
+
+
+def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
+    """Return what came of the run, in one line; one more for each failed check."""
+    version = f"{outcome['model']} v{outcome['version']}"
+    value = metrics["models"]["challenger"][metrics["metric"]]
+    figure = f"{metrics['metric']} {number(value['value'])} ({number(value['low'])} to {number(value['high'])})"
+    failed = [f"  {check['name']}: {check['detail']}" for check in outcome["checks"] if not check["passed"]]
+    if outcome["outcome"] == "registered":
+        return [f"registered: {version} is the champion: {figure}"]
+    if outcome["outcome"] == "unchanged":
+        doubts = ["  it would not pass the gate today:", *failed] if failed else []
+        return [f"unchanged: this model is the champion, {version}: {figure}", *doubts]
+    stays = f"{version} stays the champion" if outcome["version"] else "there is no champion yet"
+    return [f"refused: {figure}; {stays}", *(failed or [f"  {outcome['reason']}"])]
+
+
+def _make_ready(root: Path, project: facts.Project) -> None:
+    """Write the sample data and create the MLflow store, both at once, where they are missing."""
+    waiting = []
+    file = root / "data" / "raw" / project.data.file
+    if project.data.sample and not file.exists():
+        print(f"writing data/raw/{file.name}, a study that comes with scikit-learn")
+        waiting.append(("science.sample", project.data.sample, str(file)))
+    if not tracking.is_ready(root):
+        print("creating the MLflow store in .tdsp/mlflow")
+        waiting.append(("tdsp.tracking", str(root)))
+    with ThreadPoolExecutor() as both:
+        for done in [both.submit(shell.run, sys.executable, "-m", *each, cwd=root, timeout=300) for each in waiting]:
+            done.result()
+
+
+def _document(pipeline: Path) -> dict[str, Any]:
+    """Return the pipeline as written; the engine judges whether it is one."""
+    import yaml
+
+    try:
+        document = yaml.safe_load(pipeline.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return document if isinstance(document, dict) else {}

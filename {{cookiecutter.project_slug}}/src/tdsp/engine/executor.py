@@ -1,0 +1,259 @@
+"""Runs a plan: what is ready at once, what is known from the store, and nothing after a failure that forbids it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tdsp.engine import command, digests, keys, records, shellsafe, snapshot
+from tdsp.engine.command import StepFailed, Workspace
+from tdsp.engine.memory import Memories
+from tdsp.engine.plan import FILES, Plan, Step
+from tdsp.engine.processes import Processes, Stopped
+from tdsp.engine.records import Result, StepResult
+from tdsp.engine.store import Entry, Store
+
+Listener = Callable[[str, str, StepResult], None]
+
+
+@dataclass
+class Executor:
+    """One run of one plan.
+
+    Attributes:
+        forced: names of steps that may not be reused; `*` means all.
+        tell: called with (event, step, result) from several threads; events: start, ok, cached, stub, failed, skipped, stopped.
+    """
+
+    plan: Plan
+    store: Store
+    result: Result
+    memories: Memories
+    base: dict[str, str]
+    tell: Listener
+    forced: frozenset[str] = frozenset()
+    workers: int = 2
+    processes: Processes = field(default_factory=Processes)
+
+    def __post_init__(self):
+        self._entries: dict[str, Entry] = {}
+        self._making: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        """Run every step of the plan and note how each ended in `result`."""
+        waiting, failed = dict(self.plan.steps), False
+        running: dict[Future[None], str] = {}
+        pool = ThreadPoolExecutor(self.workers, "step")
+        try:
+            while waiting or running:
+                if failed and not self.plan.continue_on_failure:
+                    self._skip(waiting, "a step failed")
+                for name in self._ready(waiting, set(running.values())):
+                    running[pool.submit(self._run, waiting.pop(name))] = name
+                if not running:
+                    break
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    running.pop(future)
+                    future.result()
+                if any(step.state == "failed" for step in self.result.steps.values()):
+                    failed = True
+                    if not self.plan.continue_on_failure:
+                        self.processes.stop()
+        except BaseException:
+            self.processes.stop()
+            self._skip(waiting, "the run was interrupted", "stopped")
+            raise
+        finally:
+            pool.shutdown()
+
+    def _ready(self, waiting: dict[str, Step], running: set[str]) -> list[str]:
+        ready = []
+        for name, step in list(waiting.items()):
+            states = {need: self.result.steps[need] for need in step.needs}
+            if any(need in waiting or need in running for need in states):
+                continue
+            lost = {need for need, state in states.items() if not state.good}
+            vital = {v.step for port, v in step.inputs.items() if v.step and port not in step.optional}
+            if lost & vital:
+                self._skip({name: waiting.pop(name)}, "a step it needs failed")
+                return [*ready, *self._ready(waiting, running)]
+            ready.append(name)
+        return ready
+
+    def _skip(self, steps: dict[str, Step], reason: str, state: str = "skipped") -> None:
+        for name in list(steps):
+            steps.pop(name)
+            self.result.steps[name].state, self.result.steps[name].reason = state, reason
+            self.tell(state, name, self.result.steps[name])
+
+    def _run(self, step: Step) -> None:
+        """Run one step to its end; a failure of the step is a state, not an exception."""
+        outcome = self.result.steps[step.name]
+        started = time.monotonic()
+        try:
+            entry = self._stubbed(step, outcome) if step.kind == "stub" else self._entry(step, outcome)
+            if entry is not None:
+                self._entries[step.name] = entry
+                self._publish(step, entry, outcome)
+        except Stopped:
+            outcome.state, outcome.reason = "stopped", "another step failed"
+        except StepFailed as error:
+            outcome.state, outcome.reason = "failed", str(error)
+        except OSError as error:
+            outcome.state, outcome.reason = (
+                "failed",
+                f"{error.strerror}: {error.filename or self.store.folder}",
+            )
+        if outcome.state != "cached":
+            outcome.seconds = round(time.monotonic() - started, 3)
+        self.tell(outcome.state, step.name, outcome)
+
+    def _entry(self, step: Step, outcome: StepResult) -> Entry:
+        files = snapshot.files_of(step.code)
+        parts = keys.ingredients(
+            step, digests.of_files(files, self.memories.files), self._input_digests(step)
+        )
+        key = keys.key_of(parts)
+        forced = "asked to" if self.forced & {"*", step.name} else ""
+        forced = forced or ("not deterministic" if not step.deterministic else "")
+        forced = forced or ("force_rerun" if self.plan.force_rerun else "")
+        with self._alone(key):
+            entry = None if forced else self.store.lookup(key)
+            if entry is not None:
+                outcome.state, outcome.seconds = "cached", entry.seconds
+                self.memories.note(step.name, parts)
+                return entry
+            outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
+            self.tell("start", step.name, outcome)
+            with self.store.workspace() as folder:
+                entry = self._make(step, key, files, folder)
+            self.memories.note(step.name, parts)
+            outcome.state = "ok"
+            return entry
+
+    def _alone(self, key: str) -> _Turn:
+        return _Turn(key, self._making, self._lock)
+
+    def _make(self, step: Step, key: str, files: dict[str, Path], folder: Path) -> Entry:
+        log = self._log(step)
+        work = Workspace(folder, step, self._inputs(step), files, log, self.base)
+        started = time.monotonic()
+        work.lay_out()
+        command.run(work, self.processes)
+        self._check_inputs(step)
+        outputs = self._collect(step, folder)
+        shutil.copyfile(log, folder / "log.txt")
+        return self.store.commit(
+            folder, key, outputs, {"step": step.name, "seconds": round(time.monotonic() - started, 3)}
+        )
+
+    def _collect(self, step: Step, folder: Path) -> dict[str, str]:
+        """Check that the outputs are there; return output -> path relative to the workspace."""
+        found: dict[str, str] = {}
+        kept = folder / "artifacts"
+        for part in ("outputs", "logs"):
+            source = folder / "code" / part
+            if source.is_dir() and any(source.iterdir()):
+                kept.mkdir(exist_ok=True)
+                source.rename(kept / part)
+        shutil.rmtree(folder / "code", ignore_errors=True)
+        for name, output in step.outputs.items():
+            if command.is_artifact_root(step, name):
+                (kept / "outputs").mkdir(parents=True, exist_ok=True)
+                found[name] = "artifacts"
+                continue
+            relative = f"outputs/{name}"
+            if output.type in FILES:
+                relative += f"/{output.file_name}"
+                if not (folder / relative).is_file():
+                    raise StepFailed(f"it did not write its output {name!r} (a file)")
+            found[name] = relative
+        return found
+
+    def _inputs(self, step: Step) -> dict[str, str]:
+        values = {}
+        for name, value in step.inputs.items():
+            if value.literal is not None:
+                values[name] = value.literal
+            elif value.step is not None:
+                if value.step in self._entries:
+                    values[name] = str(shellsafe.safe(self._entries[value.step].path(str(value.output))))
+            elif value.path is not None:
+                values[name] = str(shellsafe.safe(Path(value.path)))
+        return values
+
+    def _input_digests(self, step: Step) -> dict[str, str]:
+        found = {}
+        for name, value in step.inputs.items():
+            if value.literal is not None:
+                found[name] = value.literal
+            elif value.step is not None:
+                if value.step in self._entries:
+                    found[name] = self._entries[value.step].digest(str(value.output))
+            elif value.path is not None:
+                found[name] = digests.of(Path(value.path), self.memories.files)
+        return found
+
+    def _check_inputs(self, step: Step) -> None:
+        """Azure ML mounts inputs read-only; here a step that writes to one is found out and its result refused."""
+        for name, value in step.inputs.items():
+            entry = self._entries.get(value.step or "")
+            if entry is not None and not entry.intact(value.output):
+                raise StepFailed(
+                    f"it wrote to its input {name!r}; inputs are read-only in Azure ML: write to an output"
+                )
+
+    def _stubbed(self, step: Step, outcome: StepResult) -> Entry:
+        folder = Path(str(step.stub))
+        found = {}
+        for name in step.outputs:
+            inner = folder / name
+            place = inner if inner.exists() else folder
+            found[name] = (os.path.relpath(place, folder), digests.of(place, self.memories.files))
+        outcome.state, outcome.reason = "stub", str(folder)
+        return Entry(folder, found, 0.0)
+
+    def _publish(self, step: Step, entry: Entry, outcome: StepResult) -> None:
+        """Link a step's outputs into the run's folder, and to the datastore addresses the YAML gives them."""
+        for name, output in step.outputs.items():
+            place = self.result.folder / "outputs" / step.name / name
+            records.link(entry.path(name), place)
+            outcome.outputs[name] = str(place)
+            if output.path:
+                records.link(entry.path(name), Path(output.path))
+        if (entry.folder / "artifacts").is_dir():
+            records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
+        if outcome.state == "cached" and (entry.folder / "log.txt").is_file():
+            records.link(entry.folder / "log.txt", self._log(step))
+        outcome.log = str(self._log(step))
+
+    def _log(self, step: Step) -> Path:
+        return self.result.folder / "logs" / f"{step.name}.txt"
+
+
+class _Turn:
+    """Lets twins - steps with one key - work one after the other, so that the second finds the first one's result."""
+
+    def __init__(self, key: str, making: dict[str, threading.Event], lock: threading.Lock):
+        self._key, self._making, self._lock = key, making, lock
+
+    def __enter__(self) -> None:
+        while True:
+            with self._lock:
+                other = self._making.get(self._key)
+                if other is None:
+                    self._making[self._key] = threading.Event()
+                    return
+            other.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._making.pop(self._key).set()

@@ -1,0 +1,135 @@
+"""The library call behind `tdsp run`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tdsp.engine import documents, records, variables
+from tdsp.engine.executor import Executor, Listener
+from tdsp.engine.memory import Memories
+from tdsp.engine.plan import Plan
+from tdsp.engine.problems import did_you_mean
+from tdsp.engine.reader import Reading
+from tdsp.engine.records import Result
+from tdsp.engine.store import Store
+from tdsp.errors import TdspError, WrongInput
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run, as opposed to what.
+
+    Attributes:
+        force: steps that may not be reused; `*` means all.
+        until: last step to run; with what it needs.
+        stubs: step -> folder with saved outputs.
+        tracking_uri: MLflow store for the run and its steps; None leaves MLflow out.
+        workers: steps at once.
+    """
+
+    force: frozenset[str] = frozenset()
+    until: str | None = None
+    stubs: Mapping[str, Path] = field(default_factory=dict)
+    tracking_uri: str | None = None
+    workers: int = max(2, os.cpu_count() or 2)
+
+
+def read(
+    pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None
+) -> Plan:
+    """Return the flat plan of a pipeline file.
+
+    Args:
+        pipeline: an Azure ML v2 job file.
+        home: folder whose `datastores/` stands in for datastores.
+        overrides: `inputs.x` or any other key -> value.
+        stubs: step -> folder that stands in for running it.
+
+    Raises:
+        InvalidPipeline: every mistake found, one line each.
+        WrongInput: the file cannot be read, or an override names nothing.
+    """
+    reading = Reading(documents.absolute(pipeline), stubs or {}, home / "datastores" if home else None)
+    plan = reading.plan(overrides or {})
+    reading.problems.raise_any()
+    if plan is None:
+        raise WrongInput(f"{documents.shown(pipeline)}: no pipeline")
+    return plan
+
+
+def run(
+    pipeline: Path,
+    *,
+    home: Path,
+    overrides: Mapping[str, Any] | None = None,
+    options: Options | None = None,
+    tell: Listener = lambda *_: None,
+) -> Result:
+    """Run a pipeline file on this machine.
+
+    Args:
+        pipeline: an Azure ML v2 job file.
+        home: folder for the store and the runs (`.tdsp` in a project); made if missing.
+        overrides: `inputs.x` or any other key -> value, as with `--set`.
+        options: see `Options`.
+        tell: called with (event, step, its result) while it runs, from several threads.
+
+    Returns:
+        How it ended; `result.ok` is False if a step failed.
+
+    Raises:
+        WrongInput: the pipeline cannot run; nothing was started.
+        KeyboardInterrupt: Ctrl-C; every process was ended and the run's record written.
+    """
+    options, home = options or Options(), documents.absolute(home)
+    if sys.platform == "win32":
+        raise TdspError("steps need bash, as in Azure ML: run this in WSL or a dev container")
+    plan = read(pipeline, home=home, overrides=overrides, stubs=options.stubs)
+    plan = _chosen(plan, options)
+    started = time.monotonic()
+    store = Store(home / "store")
+    store.prepare()
+    memories = Memories(home / "store", plan.file)
+    result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
+    executor = Executor(
+        plan, store, result, memories, variables.clean(), tell, options.force, options.workers
+    )
+    try:
+        executor.run()
+    except KeyboardInterrupt:
+        result.status = "interrupted"
+        raise
+    finally:
+        if result.status == "running":
+            result.status = "ok" if all(step.good for step in result.steps.values()) else "failed"
+        result.outputs = {
+            name: result.steps[step].outputs[output]
+            for name, (step, output) in plan.outputs.items()
+            if step in result.steps and output in result.steps[step].outputs
+        }
+        result.seconds = round(time.monotonic() - started, 3)
+        memories.save()
+        records.finish(result)
+    return result
+
+
+def _chosen(plan: Plan, options: Options) -> Plan:
+    """Return the plan up to `until`; check the names of steps in the options."""
+    for name in {*options.force, options.until or "*"} - {"*"}:
+        if name not in plan.steps:
+            raise WrongInput(f"there is no step {name!r}{did_you_mean(name, plan.steps)}")
+    if options.until is None:
+        return plan
+    wanted, stack = set(), [options.until]
+    while stack:
+        name = stack.pop()
+        if name not in wanted:
+            wanted.add(name)
+            stack.extend(plan.steps[name].needs)
+    return replace(plan, steps={name: step for name, step in plan.steps.items() if name in wanted})

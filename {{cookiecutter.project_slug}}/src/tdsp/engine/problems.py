@@ -1,0 +1,68 @@
+"""Mistakes in YAML: collected while reading, so that one look shows them all."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tdsp.engine import documents
+from tdsp.errors import WrongInput
+
+Keys = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake, where it stands and what would mend it."""
+
+    file: Path
+    keys: Keys
+    message: str
+    category: str = "invalid"
+
+    def __str__(self) -> str:
+        place = ".".join(str(key) for key in self.keys)
+        return f"{documents.shown(self.file)}:{documents.line_of(self.file, self.keys)}: {place and place + ': '}{self.message}"
+
+
+@dataclass
+class Problems:
+    """The mistakes found so far."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, file: Path, keys: Iterable[str | int], message: str, category: str = "invalid") -> None:
+        """Note one mistake; the same one, met again through another step, counts once."""
+        problem = Problem(file, tuple(keys), message, category)
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def raise_any(self) -> None:
+        """Raise `InvalidPipeline` if anything was noted."""
+        if self.found:
+            raise InvalidPipeline(self.found)
+
+
+class InvalidPipeline(WrongInput):
+    """The YAML cannot run; one line per mistake."""
+
+    def __init__(self, problems: list[Problem]):
+        self.problems = problems
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        count = "one mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        super().__init__(f"{count} in the pipeline; nothing was started\n{lines}")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?`, or the list of what there is, or nothing."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return (
+        f"; there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+        if names
+        else "; there is none"
+    )

@@ -1,0 +1,135 @@
+"""The gate: may this model be registered? A pure judgement on the evidence of the steps.
+
+A challenger passes when its data passed, its metric clears the threshold, it beats the dumb baseline and the champion
+*on the same held-out rows* by more than noise, and no judged group of a sensitive column falls below its floor.
+"By more than noise" means that the paired bootstrap interval of the improvement lies above zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tdsp.errors import WrongInput
+from tdsp.wording import is_number, number
+
+_COMPARED = {"dummy": "the dumb baseline", "champion": "the champion"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the gate.
+
+    Attributes:
+        name: `data`, `threshold`, `baseline`, `champion` or `groups`.
+        passed: the answer.
+        detail: the numbers behind it, one sentence.
+    """
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says: all checks, none left out after the first failure."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(check for check in self.checks if not check.passed)
+
+
+def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping[str, Any]) -> Verdict:
+    """Judge a challenger.
+
+    Args:
+        facts: `project.yml`; `metric` and `gate` are used.
+        quality: `quality.json` of the prepare step.
+        metrics: `metrics.json` of the evaluate step.
+
+    Raises:
+        WrongInput: the evidence is not about these facts, or lacks the challenger's value.
+    """
+    metric, gate = facts["metric"], facts["gate"]
+    if metrics["metric"] != metric:
+        raise WrongInput(
+            f"the evidence is about {metrics['metric']}, project.yml asks for {metric}: run the pipeline again"
+        )
+    try:
+        value = metrics["models"]["challenger"][metric]["value"]
+    except KeyError:
+        raise WrongInput(f"the evidence lacks the challenger's {metric}: run the pipeline again") from None
+    checks = [_data(quality), _threshold(metric, value, gate.get("threshold"), metrics["higher_is_better"])]
+    checks.append(_beats("baseline", "dummy", metrics, gate["confidence"]))
+    if absent := metrics["champion_absent"]:  # none yet, or one that answers another question
+        checks.append(Check("champion", True, f"not compared: {absent}"))
+    else:
+        checks.append(_beats("champion", "champion", metrics, gate["confidence"]))
+    checks.append(_groups(metric, metrics, gate))
+    return Verdict(tuple(checks))
+
+
+def _data(quality: Mapping[str, Any]) -> Check:
+    broken = [f"{check['column']}: {check['check']}" for check in quality["checks"] if not check["passed"]]
+    if quality["passed"] is True and not broken:
+        return Check("data", True, f"{number(quality['rows'])} rows keep the schema")
+    return Check("data", False, f"{len(broken)} of {len(quality['checks'])} checks failed: {_few(broken)}")
+
+
+def _threshold(metric: str, value: float, threshold: float | None, higher: bool) -> Check:
+    if threshold is None:
+        return Check("threshold", is_number(value), f"{metric} {number(value)}; no threshold is set")
+    bound = "at least" if higher else "at most"
+    detail = f"{metric} {number(value)}, {bound} {number(threshold)} is asked for"
+    return Check("threshold", _reaches(value, threshold, higher), detail)
+
+
+def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float) -> Check:
+    """Tell whether the improvement over `other` excludes zero. Not a number, or missing, counts as no evidence."""
+    compared = metrics["comparisons"].get(other)
+    if compared is None:
+        return Check(name, False, f"it was not compared with {_COMPARED[other]}")
+    if not compared["confidence"] >= confidence - 1e-9:
+        return Check(name, False, f"compared at {compared['confidence']:g}, {confidence:g} is asked for: run again")
+    better, low, high = compared["improvement"], compared["low"], compared["high"]
+    interval = f"{confidence:.0%} interval {number(low)} to {number(high)}"
+    if is_number(low) and is_number(better) and low > 0 and better > 0:
+        return Check(name, True, f"better than {_COMPARED[other]} by {number(better)} ({interval})")
+    if is_number(high) and high < 0:
+        return Check(name, False, f"worse than {_COMPARED[other]} by {number(-better)} ({interval})")
+    return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {number(better)} ({interval})")
+
+
+def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> Check:
+    groups, floor = metrics["groups"], gate.get("group_threshold")
+    judged = [group for group in groups if group["judged"]]
+    small = f"; {len(groups) - len(judged)} too small to judge" if len(groups) > len(judged) else ""
+    if floor is None or not judged:
+        why = "no sensitive column is named" if not groups else "no floor is set" if floor is None else "none is large enough"
+        return Check("groups", True, f"not judged: {why}")
+    below = [
+        f"{group['column']} = {group['value']} at {number(group['metric_value'])} ({group['rows']} rows)"
+        for group in judged
+        if not _reaches(group["metric_value"], floor, metrics["higher_is_better"])
+    ]
+    if below:
+        return Check("groups", False, f"{metric} misses the floor of {number(floor)} for {_few(below)}{small}")
+    return Check("groups", True, f"{metric} clears {number(floor)} in all {len(judged)} groups{small}")
+
+
+def _reaches(value: Any, bound: float, higher: bool) -> bool:
+    return is_number(value) and (value >= bound if higher else value <= bound)
+
+
+def _few(items: list[str], most: int = 5) -> str:
+    return ", ".join(items[:most]) + (f" and {len(items) - most} more" if len(items) > most else "")

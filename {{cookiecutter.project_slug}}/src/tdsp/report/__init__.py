@@ -1,0 +1,101 @@
+"""The documents that a run can write: its report, and the marked sections of the project's own documents.
+
+`write` reads one run's evidence and leaves `docs/reports/` and the documents as that evidence says. The same run
+gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tdsp import files
+from tdsp.errors import WrongInput
+from tdsp.project import Project
+from tdsp.report import pages, sections
+from tdsp.report.evidence import Evidence, latest
+
+# Which marked sections each document must have. Sections of `_MODEL` speak of the registered model: a refused
+# challenger leaves them as they are.
+DOCUMENTS: dict[str, tuple[str, ...]] = {
+    "1-business-understanding/charter.md": ("success-metric",),
+    "1-business-understanding/data-sources.md": ("data-sources",),
+    "2-data/data-definition.md": ("features",),
+    "2-data/data-report.md": ("data-summary", "data-quality-summary", "target", "variables", "ranking", "relations"),
+    "2-data/data-quality.md": ("data-quality",),
+    "3-modeling/baseline-report.md": ("baseline-description", "baseline-results"),
+    "3-modeling/model-report.md": ("model-description", "model-results", "model-understanding", "verdict"),
+    "4-deployment/model-card.md": ("model-card",),
+    "5-customer-acceptance/exit-report.md": ("exit-results",),
+}
+_MODEL = frozenset({"model-card", "exit-results"})
+REPORTS = Path("docs", "reports")
+_STAMP = Path(".tdsp", "report.json")
+
+
+def write(root: Path, project: Project, run: Path | None = None, *, force: bool = True) -> Path:
+    """Write the report of a run and refresh the documents.
+
+    Every new text is made before the first one is written, so a broken document leaves all of them alone.
+
+    Args:
+        root: the project.
+        project: its facts.
+        run: the run's folder; the last one when None.
+        force: write even when the evidence and the documents are those of the last time.
+
+    Returns:
+        The HTML page.
+
+    Raises:
+        WrongInput: there is no finished run, or a document lacks its markers.
+    """
+    evidence = Evidence.of(run or latest(root))
+    page = root / REPORTS / "train.html"
+    plots = {name: path for name, path in evidence.plots.items()}
+    stamp = {"evidence": evidence.digest(project), "writer": files.sha256_of(Path(__file__).parent)}
+    if not force and _unchanged(root, stamp):
+        return page
+    texts = _documents(root, project, evidence)
+    texts[REPORTS / "train.md"] = pages.markdown(project, evidence)
+    texts[REPORTS / "train.html"] = pages.html(project, evidence)
+    for name, text in texts.items():
+        files.write_text(root / name, text)
+    for name, path in plots.items():
+        files.write_bytes(root / REPORTS / "plots" / name, path.read_bytes())
+    for stale in (root / REPORTS / "plots").glob("*.png"):
+        if stale.name not in plots:
+            stale.unlink()
+    written = [*texts, *(REPORTS / "plots" / name for name in plots)]
+    digests = {name.as_posix(): files.sha256_of(root / name) for name in written}
+    files.write_text(root / _STAMP, json.dumps({**stamp, "files": digests}, indent=2) + "\n")
+    return page
+
+
+def _documents(root: Path, project: Project, evidence: Evidence) -> dict[Path, str]:
+    texts = {}
+    for document, names in DOCUMENTS.items():
+        path = Path("docs", document)
+        try:
+            text = (root / path).read_bytes().decode()
+        except OSError as error:
+            raise WrongInput(f"{path.as_posix()}: {error.strerror}; `git checkout` brings it back") from None
+        except UnicodeDecodeError:
+            raise WrongInput(f"{path.as_posix()}: is not UTF-8 text") from None
+        fresh = {name: pages.section(name, project, evidence) for name in names}
+        if evidence.outcome["outcome"] == "refused":
+            fresh = {name: None if name in _MODEL else section for name, section in fresh.items()}
+        texts[path] = sections.refresh(text, fresh, path.as_posix())
+    return texts
+
+
+def _unchanged(root: Path, stamp: dict[str, str]) -> bool:
+    """Tell whether the files of the last time were made from this evidence and nobody has touched them since."""
+    try:
+        last = json.loads((root / _STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    made = last.pop("files", {})
+    return last == stamp and all(
+        (root / name).is_file() and files.sha256_of(root / name) == digest for name, digest in made.items()
+    )

@@ -1,0 +1,130 @@
+"""The templates beside this module, filled with a run's evidence."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tdsp.project import METRICS, Project
+from tdsp.report import markup
+from tdsp.report.evidence import Evidence
+from tdsp.wording import number
+
+if TYPE_CHECKING:
+    import jinja2
+
+LABELS = {
+    "mae": "mean absolute error",
+    "median_ae": "median absolute error",
+    "rmse": "root mean squared error",
+    "r2": "R²",
+    "accuracy": "accuracy",
+    "average_precision": "average precision",
+    "balanced_accuracy": "balanced accuracy",
+    "f1": "F1",
+    "log_loss": "log loss",
+    "roc_auc": "ROC AUC",
+}
+_CAPTIONS = {
+    "target": "Distribution of the target",
+    "variables": "Distribution of each variable",
+    "predicted": "Predicted against observed",
+    "residuals": "Residuals",
+    "roc": "ROC curve",
+    "precision-recall": "Precision and recall",
+    "calibration": "Calibration",
+    "confusion": "Confusion matrix",
+    "importance": "Permutation importance on the held-out rows",
+    "error-by-group": "The metric by group",
+}
+
+
+def markdown(project: Project, evidence: Evidence) -> str:
+    """Return the report of a run as Markdown; its pictures lie in `plots/` beside it."""
+    return _fill("report.md.j2", project, evidence, "plots/")
+
+
+def html(project: Project, evidence: Evidence) -> str:
+    """Return the report of a run as one page that needs nothing else: no script, no request."""
+    body = markup.to_html(_fill("body.md.j2", project, evidence, "plots/"), evidence.plots)
+    return _page_templates().get_template("page.html.j2").render(_names(project, evidence), body=body)
+
+
+def section(name: str, project: Project, evidence: Evidence) -> str:
+    """Return the content of one marked section, for a document in a stage's folder."""
+    return _fill(f"sections/{name}.md.j2", project, evidence, "../reports/plots/")
+
+
+def _fill(template: str, project: Project, evidence: Evidence, plots: str) -> str:
+    def picture(*names: str) -> markup.Markdown:
+        there = [name for name in names if f"{name}.png" in evidence.plots]
+        return markup.Markdown("\n".join(f"![{_CAPTIONS.get(name, name)}]({plots}{name}.png)" for name in there))
+
+    names = _names(project, evidence)
+    text = _text_templates().get_template(template).render(names, picture=picture)
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)).strip() + "\n"
+
+
+def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
+    """Return what the templates call things by."""
+    return {
+        "project": project,
+        "run": evidence.run,
+        "run_id": evidence.folder.name,
+        "contract": evidence.contract,
+        "quality": evidence.quality,
+        "training": evidence.training,
+        "metrics": evidence.metrics,
+        "models": {name: value for name, value in evidence.metrics["models"].items() if value},
+        "metric": evidence.metric,
+        "challenger": evidence.challenger,
+        "outcome": evidence.outcome,
+        "label": lambda name: markup.Markdown(LABELS.get(name, name)),
+        "higher": lambda name: METRICS[name][1],
+    }
+
+
+def _estimate(value: dict[str, float] | None) -> markup.Markdown:
+    """Return a metric with its interval."""
+    if not value:
+        return markup.Markdown("n/a")
+    return markup.Markdown(f"{number(value['value'])} ({number(value['low'])} to {number(value['high'])})")
+
+
+@cache
+def _text_templates() -> jinja2.Environment:
+    import jinja2
+
+    # Not HTML: `finalize` escapes for Markdown whatever a template shows, so no template can forget it.
+    environment = jinja2.Environment(  # noqa: S701
+        loader=jinja2.PackageLoader("tdsp.report"),
+        undefined=jinja2.StrictUndefined,
+        finalize=markup.show,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "code": markup.code,
+        "estimate": _estimate,
+        "or_blank": lambda value: "" if value is None else value,
+        "percent": lambda share: markup.Markdown(f"{share:.0%}"),
+        "zip": zip,
+    }
+    return environment
+
+
+@cache
+def _page_templates() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tdsp.report"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number}
+    return environment

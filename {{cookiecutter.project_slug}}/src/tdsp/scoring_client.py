@@ -1,0 +1,145 @@
+"""Talk to a scoring server: send rows, read predictions or the one sentence that says what is wrong with them."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tdsp.errors import TdspError, WrongInput
+
+BATCH = 5000  # rows of a CSV in one request; score.py takes more, a managed endpoint 1.5 MB
+TIMEOUT = 120
+TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said."""
+
+    status: int
+    content: Any  # parsed JSON, None when it was none
+
+    @property
+    def sentence(self) -> str:
+        """The error in the answer, empty when there is none."""
+        return str(self.content.get("error", "")) if isinstance(self.content, dict) else ""
+
+
+def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
+    """Send one request and return the answer, whatever its status.
+
+    Raises:
+        TdspError: no server answers at `url`.
+        WrongInput: `url` is not an http address.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise WrongInput(f"{url} is not an address: give one like http://127.0.0.1:5001/score")
+    # Local addresses never go through a proxy; S310 is settled by the line above.
+    local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)  # noqa: S310
+    try:
+        with opener.open(request, timeout=TIMEOUT) as answer:
+            return Answer(answer.status, _parsed(answer.read()))
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, _parsed(error.read()))
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise TdspError(f"no scoring server answers at {url} ({reason}); start one with `tdsp serve`") from None
+
+
+def predict(url: str, body: bytes) -> dict[str, list]:
+    """Send one request and return its predictions.
+
+    Raises:
+        WrongInput: the server refused the rows; the message is its sentence.
+        TdspError: no server, or it failed.
+    """
+    answer = send(url, body)
+    if answer.sentence:
+        raise WrongInput(answer.sentence)
+    if answer.status != 200 or not isinstance(answer.content, dict) or "predictions" not in answer.content:
+        hint = "; the address ends in /score" if answer.status == 404 else ""
+        raise TdspError(f"{url} answered with status {answer.status} and no predictions{hint}")
+    return answer.content
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def read_csv(file: Path, features: Sequence[dict]) -> tuple[Iterator[list[dict[str, Any]]], list[str]]:
+    """Read the rows of a CSV file in batches of `BATCH`, with each cell in its feature's type.
+
+    An empty cell is null. A cell that does not look like its type stays text, so that the server names it. Columns
+    that are not features (the target, say) are left out.
+
+    Args:
+        file: UTF-8, with a header; the separator is the one of , ; tab | that splits the header most.
+        features: of the model's `contract.json`.
+
+    Returns:
+        The batches, and the names of the columns left out.
+
+    Raises:
+        WrongInput: it cannot be read as CSV, or none of its columns is a feature.
+    """
+    types = {feature["name"]: feature["type"] for feature in features}
+    try:
+        stream = file.open(encoding="utf-8-sig", newline="")
+        line = stream.readline()
+        separator = max(",;\t|", key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
+        stream.seek(0)
+        reader = csv.reader(stream, delimiter=separator)
+        header = next(reader, [])
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise WrongInput(f"{file}: cannot be read as CSV ({error})") from None
+    if not types.keys() & set(header):
+        stream.close()
+        raise WrongInput(f"{file}: no column of the model is in its header; it takes {', '.join(types)}")
+    rows = _rows(file, reader, header, types)
+
+    def batches() -> Iterator[list[dict[str, Any]]]:
+        with stream:
+            while batch := list(islice(rows, BATCH)):
+                yield batch
+
+    return batches(), [name for name in header if name not in types]
+
+
+def _rows(file: Path, reader: Iterable[list[str]], header: list[str], types: dict[str, str]) -> Iterator[dict]:
+    try:
+        for number, cells in enumerate(reader, 1):
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise WrongInput(f"{file}: row {number} has {len(cells)} cells, the header has {len(header)}")
+            pairs = zip(header, cells, strict=True)
+            yield {name: _value(cell, types[name]) for name, cell in pairs if name in types}
+    except (UnicodeError, csv.Error) as error:
+        raise WrongInput(f"{file}: cannot be read as CSV ({error})") from None
+
+
+def _value(cell: str, kind: str) -> Any:
+    if cell == "":
+        return None
+    try:
+        if kind == "boolean":
+            return TRUTH.get(cell.lower(), cell)
+        if kind == "integer":
+            return int(cell)
+        return float(cell) if kind == "float" else cell
+    except ValueError:
+        return cell

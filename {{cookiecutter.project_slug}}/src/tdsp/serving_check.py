@@ -1,0 +1,204 @@
+"""Try a running scoring server: the sample rows, ten thousand rows, and every kind of mistake the contract forbids."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from tdsp.errors import TdspError, WrongInput
+from tdsp.scoring_client import Answer, send
+
+MANY = 10_000
+TOO_MANY = 1_000_001
+TOLERANCE = 1e-9  # relative; the same model on the same rows, in another environment
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request and the answer it must get: its status, and words its sentence must hold."""
+
+    name: str
+    body: bytes | None
+    status: int = 400
+    words: tuple[str, ...] = ()
+    method: str = "POST"
+    predictions: dict[str, list] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a case went; `problem` is empty when it went well."""
+
+    name: str
+    status: int
+    detail: str
+    problem: str
+
+
+def check(url: str, model: Path, sample: Path) -> Iterator[Result]:
+    """Send every case to `url` and yield what came of it.
+
+    Args:
+        url: where rows are sent.
+        model: the model folder that is served; its predictions on this machine are the expected ones.
+        sample: the sample request, JSON.
+
+    Raises:
+        WrongInput: the sample request is not one.
+        TdspError: the server is gone.
+    """
+    rows = _sample_rows(sample)
+    contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
+    expected = offline(model, contract, rows)
+    for case in cases(contract, rows, expected):
+        started = time.perf_counter()
+        answer = send(url, case.body, case.method)
+        milliseconds = 1000 * (time.perf_counter() - started)
+        detail = answer.sentence or f"{len((answer.content or {}).get('predictions', []))} predictions in {milliseconds:.0f} ms"
+        yield Result(case.name, answer.status, detail, _problem(case, answer))
+
+
+def _sample_rows(sample: Path) -> list[dict[str, Any]]:
+    try:
+        rows = json.loads(sample.read_text(encoding="utf-8"))["data"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WrongInput(f"{sample} is not a sample request: {error}") from None
+    if not rows:
+        raise WrongInput(f"{sample} has no rows")
+    return rows
+
+
+def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, list]:
+    """Predict without the scoring script: load the model with MLflow, in this environment."""
+    import mlflow
+    import pandas as pd
+
+    try:
+        estimator = mlflow.sklearn.load_model(str(model))
+        frame = pd.DataFrame(rows)[[feature["name"] for feature in contract["features"]]]
+        for feature in contract["features"]:
+            if feature["type"] == "datetime":
+                frame[feature["name"]] = pd.to_datetime(frame[feature["name"]], utc=True).dt.tz_localize(None)
+        answer = {"predictions": estimator.predict(frame).tolist()}
+        if contract["task"] == "classification":
+            labels = [json.loads(json.dumps({label: 0})) for label in estimator.classes_.tolist()]
+            names = [next(iter(label)) for label in labels]  # as JSON spells them
+            shares = estimator.predict_proba(frame).tolist()
+            answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in shares]
+    except Exception as error:
+        raise TdspError(f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}") from error
+    return answer
+
+
+def cases(contract: dict[str, Any], rows: list[dict[str, Any]], expected: dict[str, list]) -> Iterator[Case]:
+    """Yield every case that this contract allows to be made."""
+    many = {key: list(islice(cycle(values), MANY)) for key, values in expected.items()}
+    yield Case("the sample request", _body(rows), 200, predictions=expected)
+    yield Case(f"{MANY:,} rows", _body(list(islice(cycle(rows), MANY))), 200, predictions=many)
+    yield Case("not JSON", b"{data: oops", words=("not JSON",))
+    yield Case("an empty request", b"", words=("empty",))
+    yield Case("a list instead of an object", b"[1, 2]", words=('"data"',))
+    yield Case("no data", b'{"rows": []}', words=('"data"',))
+    yield Case("an empty list", b'{"data": []}', words=("empty",))
+    yield Case("a row that is no object", b'{"data": [5]}', words=("row 1",))
+    yield Case("a GET request", None, 405, ("POST",), "GET")
+    yield Case("too many rows", b'{"data": [' + b"0," * (TOO_MANY - 1) + b"0]}", 413, ("rows",))
+    yield from _wrong_rows(contract, rows)
+    yield Case("the sample request again", _body(rows), 200, predictions=expected)
+
+
+def _wrong_rows(contract: dict[str, Any], rows: list[dict[str, Any]]) -> Iterator[Case]:
+    features = contract["features"]
+    names = [feature["name"] for feature in features]
+    last = len(rows)  # the mistake goes into the last row, so that its number says something
+
+    def with_last(changes: dict[str, Any]) -> bytes:
+        return _body([*rows[:-1], {**rows[-1], **changes}])
+
+    def first(test) -> dict[str, Any] | None:
+        return next((feature for feature in features if test(feature)), None)
+
+    yield Case(
+        "a missing column",
+        _body([*rows[:-1], {name: rows[-1][name] for name in names[1:]}]),
+        words=(f"row {last}", names[0], "missing"),
+    )
+    stranger = "not_" + "_".join(names)[:20]
+    yield Case("an unknown column", with_last({stranger: 1}), words=(f"row {last}", stranger))
+    for kind in sorted({feature["type"] for feature in features}):
+        feature = first(lambda f, k=kind: f["type"] == k)
+        wrong = 12 if kind in ("string", "datetime") else "twelve"
+        yield _value_case(f"a wrong type for {kind}", feature["name"], wrong, last, with_last)
+    tests = {
+        "an unknown category": lambda f: f["categories"],
+        "a value below the range": lambda f: f["minimum"] is not None and f["type"] in ("float", "integer"),
+        "a value above the range": lambda f: f["maximum"] is not None and f["type"] in ("float", "integer"),
+        "null where none is allowed": lambda f: not f["nullable"],
+        "NaN": lambda f: f["type"] == "float",
+        "Infinity": lambda f: f["type"] == "float",
+    }
+    values = {
+        "an unknown category": lambda f: _stranger(f["categories"]),
+        "a value below the range": lambda f: math.floor(f["minimum"]) - 1,
+        "a value above the range": lambda f: math.ceil(f["maximum"]) + 1,
+        "null where none is allowed": lambda _: None,
+        "NaN": lambda _: math.nan,
+        "Infinity": lambda _: math.inf,
+    }
+    for name, test in tests.items():
+        if feature := first(test):
+            yield _value_case(name, feature["name"], values[name](feature), last, with_last)
+
+
+def _value_case(name: str, column: str, value: Any, row: int, with_last) -> Case:
+    return Case(f"{name} ({column})", with_last({column: value}), words=(f"row {row}", column))
+
+
+def _stranger(categories: list) -> Any:
+    """Return a value of the categories' type that is none of them."""
+    if all(isinstance(value, str) for value in categories):
+        return "_".join(categories)[:40] + "?"
+    return max(categories) + 1
+
+
+def _body(rows: list[dict[str, Any]]) -> bytes:
+    return json.dumps({"data": rows}).encode()
+
+
+def _problem(case: Case, answer: Answer) -> str:
+    """Return what is wrong with an answer, empty when nothing is."""
+    if answer.status != case.status:
+        return f"status {answer.status} instead of {case.status}"
+    if case.predictions is not None:
+        return _difference(case.predictions, answer.content)
+    if not answer.sentence:
+        return "no sentence that says what is wrong"
+    unsaid = [word for word in case.words if word not in answer.sentence]
+    return f"the sentence does not say {', '.join(map(repr, unsaid))}" if unsaid else ""
+
+
+def _difference(expected: dict[str, list], got: Any) -> str:
+    """Return the first difference between two answers, empty when they agree."""
+    if not isinstance(got, dict) or got.keys() != expected.keys():
+        return f"the answer must hold {', '.join(expected)}"
+    for key, values in expected.items():
+        if len(got[key]) != len(values):
+            return f"{len(got[key])} {key} for {len(values)} rows"
+        for row, (ours, theirs) in enumerate(zip(values, got[key], strict=True), 1):
+            if not _same(ours, theirs):
+                return f"row {row}: {key[:-1] if key != 'probabilities' else key} {theirs} served, {ours} offline"
+    return ""
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, dict):
+        return isinstance(theirs, dict) and ours.keys() == theirs.keys() and all(_same(ours[k], theirs[k]) for k in ours)
+    if isinstance(ours, float) and isinstance(theirs, int | float):
+        return math.isclose(ours, theirs, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return ours == theirs

@@ -1,0 +1,90 @@
+"""The one seam for outside commands: a list of words, never a shell; a time limit; one line when it goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tdsp.errors import TdspError
+
+STOP_SECONDS = 10  # to end in good order before it is killed
+
+
+def run(
+    *command: str, cwd: Path | None = None, timeout: float = 30, environment: Mapping[str, str] | None = None
+) -> str:
+    """Run a command and return its standard output.
+
+    Args:
+        command: the program and its arguments, handed over as they are.
+        cwd: where it runs; here when not given.
+        timeout: seconds after which it is stopped.
+        environment: variables added to this process's own.
+
+    Raises:
+        TdspError: the program is missing, took too long, or ended with another status than 0.
+    """
+    program = Path(command[0]).name
+    try:
+        # `command` never reaches a shell, so nothing in it can become one.
+        done = subprocess.run(  # noqa: S603
+            command,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise TdspError(f"{program} is not installed, or not on PATH") from None
+    except subprocess.TimeoutExpired:
+        raise TdspError(f"{program} gave no answer within {timeout:g} seconds") from None
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
+        raise TdspError(f"{program} ended with status {done.returncode}: {said}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def running(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen]:
+    """Keep a server running until the block ends, then end it and every process it started.
+
+    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in good order.
+
+    Raises:
+        TdspError: the program is missing.
+    """
+    own = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - no shell
+            command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, **own
+        )
+    except FileNotFoundError:
+        raise TdspError(f"{Path(command[0]).name} is not installed, or not on PATH") from None
+    try:
+        yield process
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """End the whole group of `process`; workers may outlive the one that started them."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)  # noqa: S603, S607
+        process.wait()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
