@@ -5,8 +5,9 @@ import subprocess
 import sys
 import tomllib
 
-import make
 import pytest
+
+import make
 
 pytestmark = pytest.mark.slow
 
