@@ -2,9 +2,9 @@
 
     uv run python benchmarks/render.py [--rounds N] [--ccds CLONE]
 
-The contestants take turns, so that a busy machine slows them alike; the ratio is that of the medians. `--ccds`
-adds cookiecutter-data-science: a clone of its repository (its package does not hold the template), generated with
-its own `ccds` command, which must be on PATH.
+The contestants take turns, so that a busy machine slows them alike; the ratio is that of the medians.
+`--ccds` adds cookiecutter-data-science: a clone of its repository (its package does not hold the template),
+generated with its own `ccds` command, which must be on PATH.
 """
 
 import argparse

@@ -103,8 +103,8 @@ def describe_commit(paths: set[str], committer: str) -> bytes:
 def start_repository() -> None:
     """Make the Git repository, with one commit: the project as generated, which updates are compared with.
 
-    `git fast-import` writes a single pack, much faster than `git add` writes as many files again. It asks for no
-    signature and runs no hooks, which is right for a commit that no person made.
+    `git fast-import` writes a single pack, much faster than `git add` writes as many files again. It asks for
+    no signature and runs no hooks, which is right for a commit that no person made.
     """
     if os.path.exists(".git"):
         return
