@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]+=*")
+_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
 _MARGIN = 300  # seconds that a token must still be good for
 
 
@@ -103,7 +103,7 @@ def connect(where: Target) -> MLClient:
     Raises:
         WrongInput: the packages that talk to Azure are not installed.
     """
-    logging.disable(logging.WARNING)  # the SDK's remarks on its own preview classes; each command reports by itself
+    logging.disable(logging.CRITICAL)  # the SDK logs what it raises as well, and its own preview classes
     try:
         from azure.ai.ml import MLClient
     except ImportError as error:
