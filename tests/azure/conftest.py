@@ -38,9 +38,11 @@ class Azure:
         folder.mkdir(parents=True, exist_ok=True)
         tools = folder / "bin"
         tools.mkdir()
-        az = tools / "az"
-        az.write_text(f"#!{sys.executable} -ES\n{(HERE / 'emulator' / 'az.py').read_text(encoding='utf-8')}")
-        az.chmod(0o755)
+        for name in ("az", "gh"):
+            tool = tools / name
+            code = (HERE / "emulator" / f"{name}.py").read_text(encoding="utf-8")
+            tool.write_text(f"#!{sys.executable} -ES\n{code}")
+            tool.chmod(0o755)
         proxy, authority = cloud.proxy, str(cloud.authority)
         self.env = {
             **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy),

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Stands in for `gh` where it names its token; anything else is unknown."""
 
 import sys
