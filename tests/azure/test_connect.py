@@ -94,7 +94,7 @@ def test_a_free_private_repository_is_wired_without_its_ruleset(azure, repositor
     repository.private = repository.free = True
     result = bench.tdsp("connect", "--yes")
     assert result.exit_code == 0, result.output + result.stderr
-    assert "ruleset for main: not done" in result.output
+    assert "not offered" in result.output
 
 
 def test_missing_quota_and_an_unregistered_provider_are_told(azure, repository):

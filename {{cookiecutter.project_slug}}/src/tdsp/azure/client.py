@@ -156,14 +156,19 @@ def _sentence(error: Exception) -> str:
     text = redact(" ".join(str(getattr(error, "message", "") or error).split()))[:600]
     if "az login" in text or "DefaultAzureCredential failed" in text:
         return "not signed in: run `az login`, then again"
-    if status_of(error) is None and "Failed to establish" in text or "Max retries" in text:
+    if status_of(error) is None and ("Failed to establish" in text or "Max retries" in text):
         return "Azure cannot be reached: check the network, then run the same command again"
+    return advised(text, status_of(error))
+
+
+def advised(text: str, status: int | None) -> str:
+    """Return a service's words with what the user can do about its status; None is no answer at all."""
     advice = {
         401: "the sign-in has expired or belongs to another tenant: run `az login`",
         403: "you lack a role for this: `tdsp doctor` says which",
         409: "another operation is under way: wait a minute, then run the same command again",
-        429: "Azure asks to slow down: wait a minute, then run the same command again",
-    }.get(status_of(error) or 0)
-    if advice is None and (status_of(error) is None or (status_of(error) or 0) >= 500):
+        429: "the service asks to slow down: wait a minute, then run the same command again",
+    }.get(status or 0)
+    if advice is None and (status is None or status >= 500):
         advice = "run the same command again"
-    return f"{text} ({advice})" if advice else text
+    return f"{redact(text)} ({advice})" if advice else redact(text)

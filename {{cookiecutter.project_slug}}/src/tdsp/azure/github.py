@@ -15,6 +15,10 @@ RULESET = "tdsp: main"
 _REMOTE = re.compile(r"github\.com[:/](?P<owner>[^/]+)/(?P<name>[^/]+?)(\.git)?/?$")
 
 
+class NotOfferedError(TdspError):
+    """GitHub has no such feature for this repository: it is private and on the free plan."""
+
+
 class Repository:
     """One repository.
 
@@ -117,9 +121,12 @@ class Repository:
             self._send("POST", f"/environments/{env}/variables", body)
 
     def look_at_ruleset(self) -> str:
-        """Say whether `main` is protected."""
-        found = rest.github()("GET", f"/repos/{self.path}/rulesets") or []
-        mine = next((item for item in found if item["name"] == RULESET), None)
+        """Say whether `main` is protected.
+
+        Raises:
+            NotOfferedError: it cannot be, on this plan.
+        """
+        mine = self._ruleset()
         return "missing" if not mine else "" if mine["enforcement"] == "active" else "switched off"
 
     def make_ruleset(self) -> None:
@@ -138,9 +145,7 @@ class Repository:
             "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
             "rules": [{"type": "deletion"}, {"type": "non_fast_forward"}, {"type": "pull_request", "parameters": reviews}],
         }
-        found = rest.github()("GET", f"/repos/{self.path}/rulesets") or []
-        mine = next((item for item in found if item["name"] == RULESET), None)
-        if mine:
+        if mine := self._ruleset():
             self._send("PUT", f"/rulesets/{mine['id']}", body)
         else:
             self._send("POST", "/rulesets", body)
@@ -148,6 +153,15 @@ class Repository:
     def remove_environment(self, env: str) -> None:
         """Delete an environment with its variables."""
         self._send("DELETE", f"/environments/{env}")
+
+    def _ruleset(self) -> dict[str, Any] | None:
+        try:
+            found = rest.github()("GET", f"/repos/{self.path}/rulesets") or []
+        except rest.RefusedError as error:
+            if error.status == 403 and "Upgrade" in str(error):
+                raise NotOfferedError("not offered for a private repository on the free plan") from None
+            raise
+        return next((item for item in found if item["name"] == RULESET), None)
 
     def _policies(self, env: str) -> set[str]:
         found = self._get(f"/environments/{env}/deployment-branch-policies") or {}

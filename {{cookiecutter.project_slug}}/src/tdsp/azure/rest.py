@@ -13,10 +13,23 @@ MANAGEMENT = "https://management.azure.com"
 GITHUB = "https://api.github.com"
 
 
+class RefusedError(TdspError):
+    """The service answered with a failure.
+
+    Attributes:
+        status: of its answer.
+    """
+
+    def __init__(self, message: str, status: int):
+        """Keep the status beside the message."""
+        super().__init__(message)
+        self.status = status
+
+
 class Api:
     """One service that speaks JSON.
 
-    A 404 is an answer here (`None`): the thing is not there. Any other failure is a `TdspError`.
+    A 404 is an answer here (`None`): the thing is not there. Any other failure is a `RefusedError`.
     """
 
     def __init__(self, base: str, *policies: Any, **headers: str):
@@ -35,7 +48,6 @@ class Api:
 
     def __call__(self, method: str, path: str, body: Any = None, **query: str) -> Any:
         """Send one request and return the JSON of the answer; None when there is nothing (404, or no content)."""
-        from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
         what = f"{method} {client.redact(path)}"
@@ -45,7 +57,7 @@ class Api:
             if answer.status_code == 404 and method in {"GET", "DELETE"}:
                 return None
             if answer.status_code >= 400:
-                raise HttpResponseError(response=answer, message=_said(answer))
+                raise RefusedError(f"{what}: {client.advised(_said(answer), answer.status_code)}", answer.status_code)
             return answer.json() if answer.content else None
 
 

@@ -86,18 +86,30 @@ class Finding:
         thing: that was looked at.
         wrong: what is wrong with it; empty when it is right.
         seen: whether it could be looked at; otherwise `wrong` says why not.
+        offered: whether it can be had at all.
     """
 
     thing: Thing
     wrong: str
     seen: bool = True
+    offered: bool = True
+
+    @property
+    def changeable(self) -> bool:
+        """Whether `connect` can make it right."""
+        return bool(self.wrong and self.thing.make and self.seen and self.offered)
+
+    @property
+    def blocking(self) -> bool:
+        """Whether nothing should be changed before this is mended."""
+        return bool(self.wrong) and (not self.seen or (self.thing.vital and not self.changeable))
 
     @property
     def line(self) -> Line:
         """What `connect` would do about it."""
         if not self.wrong:
             return Line(self.thing.what, "right", "", self.thing.why)
-        if self.thing.make and self.seen:
+        if self.changeable:
             return Line(self.thing.what, self.wrong, "make it right", self.thing.why)
         return Line(self.thing.what, self.wrong if self.seen else "cannot be seen", "yours to mend", self.thing.mend)
 
@@ -108,6 +120,8 @@ def look(everything: list[Thing]) -> list[Finding]:
     for thing in everything:
         try:
             found.append(Finding(thing, thing.look()))
+        except github.NotOfferedError as error:
+            found.append(Finding(thing, str(error), offered=False))
         except TdspError as error:
             found.append(Finding(thing, str(error).splitlines()[0], seen=False))
     return found

@@ -24,15 +24,14 @@ def connect(
     where, everything = _wiring(env, create_repository)
     found = wiring.look(everything)
     plan.show(f"Connect {where}", [finding.line for finding in found])
-    todo = [finding for finding in found if finding.wrong]
-    if not todo:
+    blocking = [item for item in found if item.blocking]
+    if blocking:
+        raise TdspError("\n".join(f"{item.thing.what}: {item.wrong}; {item.thing.mend}" for item in blocking))
+    changes = [item.thing for item in found if item.changeable]
+    if not changes:
         print(f"nothing to do\nnext: tdsp submit --env {env} --wait")
         return
-    blocked = [item for item in todo if item.thing.vital and (item.thing.make is None or not item.seen)]
-    if blocked:
-        raise TdspError("\n".join(f"{item.thing.what}: {item.wrong}; {item.thing.mend}" for item in blocked))
-    changes = [item.thing for item in todo if item.thing.make]
-    if dry_run or not changes:
+    if dry_run:
         return
     if not plan.agreed(f"Make these {len(changes)} changes?", yes):
         print("nothing was changed")
@@ -40,11 +39,9 @@ def connect(
     for thing in changes:
         try:
             thing.make()
-            print(f"{thing.what}: done")
         except TdspError as error:
-            if thing.vital:
-                raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
-            print(f"{thing.what}: not done ({error}); {thing.mend}")
+            raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
+        print(f"{thing.what}: done")
     left = [item.thing.what for item in wiring.look(everything) if item.wrong and item.thing.vital]
     if left:
         raise TdspError(f"not right yet: {', '.join(left)}; `tdsp doctor --env {env}` says more")
