@@ -140,7 +140,7 @@ def test_a_mistake_is_found_with_its_place(name: str, tmp_path: Path, problems):
     assert category in found
     line = next(text for text in found[category] if words in text)
     file, number = line.split(":")[:2]
-    assert Path(file).name == ("pipeline.yml" if which == "job" or "default" not in name else "one.yml") or which == "component"
+    assert Path(file).name == ("pipeline.yml" if which == "job" else "one.yml")
     assert int(number) >= 1
 
 
