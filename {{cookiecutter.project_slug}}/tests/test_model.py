@@ -26,6 +26,7 @@ FRAME = pd.DataFrame(
         "flag": RANDOM.random(COUNT) < 0.5,
         "at": pd.date_range("2026-01-01", periods=COUNT, freq="7h"),
         "empty": np.full(COUNT, np.nan),
+        "nearly_empty": [1.0] + [np.nan] * (COUNT - 1),
         "who": RANDOM.integers(0, 40, COUNT),
     }
 )
@@ -37,6 +38,7 @@ FEATURES = [
     Feature("flag", "boolean"),
     Feature("at", "datetime"),
     Feature("empty", "float", nullable=True),
+    Feature("nearly_empty", "float", nullable=True),
 ]
 NUMBER = FRAME["amount"].fillna(0) + 2 * (FRAME["level"] == 2) + RANDOM.normal(0, 0.3, COUNT)
 TARGETS = {

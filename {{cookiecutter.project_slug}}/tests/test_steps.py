@@ -57,7 +57,7 @@ def test_quality_describes_what_pandas_sees(either):
     for item in quality["variables"]:
         assert item["missing"] == int(table[item["name"]].isna().sum())
         assert item["mean"] == pytest.approx(table[item["name"]].mean())
-    assert [item["name"] for item in quality["ranking"]][0] in ("bmi", "s5", "worst_perimeter", "worst_area")
+    assert quality["ranking"][0]["name"] in ("bmi", "s5", "worst_perimeter", "worst_area")
     assert (either.quality / "variables.png").stat().st_size > 5_000
 
 
@@ -233,25 +233,25 @@ def test_a_failing_step_leaves_its_output_as_it_was(tmp_path):
     with pytest.raises(DataError):
         fail()
     assert (tmp_path / "o" / "a").read_text() == "old"
-    assert os.listdir(tmp_path) == ["o"]
+    assert [item.name for item in tmp_path.iterdir()] == ["o"]
 
 
 def test_an_output_that_is_there_already_is_replaced_whole(tmp_path):
     for name in ("a", "b"):
         with output(tmp_path / "o") as folder:
             (folder / name).write_text(name)
-    assert os.listdir(tmp_path / "o") == ["b"]
+    assert [item.name for item in (tmp_path / "o").iterdir()] == ["b"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["science.prepare", "--raw", "nowhere"], 2, "is required"),
+        (["science.prepare", "--raw", "nowhere"], 2, "required"),
         (["science.train", "--split", "nowhere", "--model", "m", "--baselines", "b"], 1, "error: nowhere"),
         (
             ["science.train", "--split", "s", "--model", "m", "--baselines", "b", "--learning_rate", "-1"],
             2,
-            "> 0",
+            "v>0",
         ),
         (["science.sample", "iris", "f.csv"], 2, "iris"),
     ],
@@ -264,7 +264,7 @@ def test_a_command_ends_with_one_line_and_no_traceback(arguments, code, says, ro
     assert done.returncode == code
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_steps_log_to_the_run_that_was_started_for_them(regression, tmp_path, monkeypatch):
