@@ -1,4 +1,4 @@
-"""The one seam for outside commands: a list of words, never a shell; a time limit; one line when it goes wrong."""
+"""The one seam for outside commands: words, never a shell; a time limit; one line when it fails."""
 
 from __future__ import annotations
 
@@ -57,12 +57,17 @@ def run(
 def running(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen]:
     """Keep a server running until the block ends, then end it and every process it started.
 
-    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in good order.
+    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in
+    good order.
 
     Raises:
         TdspError: the program is missing.
     """
-    own = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
+    own = (
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell
             command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, **own
@@ -78,9 +83,8 @@ def running(*command: str, environment: Mapping[str, str] | None = None) -> Iter
 def _stop(process: subprocess.Popen) -> None:
     """End the whole group of `process`; workers may outlive the one that started them."""
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)  # noqa: S603, S607
-        process.wait()
-        return
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
+        # noqa: S603, S607 process.wait() return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
