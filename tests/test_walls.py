@@ -8,6 +8,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}" / "src"
 FACTS = {"errors", "files", "project", "shell", "tracking", "lineage", "wording"}  # what every capability may use
+JOINING = {"cli", "register", "__init__"}  # the command line and the register step put capabilities together
 HEAVY = {"azure", "fairlearn", "matplotlib", "mlflow", "numpy", "pandas", "pandera", "scipy", "skops", "sklearn"}
 
 
@@ -64,7 +65,7 @@ def test_the_process_never_imports_science(file):
     assert not violations(file, lambda name: name.split(".")[0] == "science")
 
 
-@pytest.mark.parametrize("file", [f for f in modules("tdsp") if own_room(f) not in FACTS | {"cli", "__init__"}], ids=str)
+@pytest.mark.parametrize("file", [f for f in modules("tdsp") if own_room(f) not in FACTS | JOINING], ids=str)
 def test_capabilities_do_not_know_each_other(file):
     mine = own_room(file)
 

@@ -148,9 +148,10 @@ def _from_sqlite(database: Path, name: str) -> list[Version]:
                 "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?", (name, ALIAS)
             ).fetchone()
             rows = reader.execute(
-                "SELECT v.version, v.creation_time, v.source, r.run_uuid, r.artifact_uri FROM model_versions
-                v" " LEFT JOIN runs r ON r.run_uuid = v.run_id" " WHERE v.name = ? AND v.current_stage <>
-                'Deleted_Internal' ORDER BY v.version DESC", (name,),
+                "SELECT v.version, v.creation_time, v.source, r.run_uuid, r.artifact_uri"
+                " FROM model_versions v LEFT JOIN runs r ON r.run_uuid = v.run_id"
+                " WHERE v.name = ? AND v.current_stage <> 'Deleted_Internal' ORDER BY v.version DESC",
+                (name,),
             ).fetchall()
             tags: dict[int, dict[str, str]] = {}
             for number, key, value in reader.execute(

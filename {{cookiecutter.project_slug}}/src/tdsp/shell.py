@@ -83,8 +83,10 @@ def running(*command: str, environment: Mapping[str, str] | None = None) -> Iter
 def _stop(process: subprocess.Popen) -> None:
     """End the whole group of `process`; workers may outlive the one that started them."""
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)
-        # noqa: S603, S607 process.wait() return
+        end = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(end, capture_output=True, check=False)  # noqa: S603
+        process.wait()
+        return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
