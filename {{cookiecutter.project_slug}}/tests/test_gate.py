@@ -118,5 +118,5 @@ def test_intervals_narrower_than_asked_for_do_not_count():
 
 
 def test_evidence_about_another_metric_is_wrong_input():
-    with pytest.raises(WrongInput, match=r"about mae, project\.yml asks for r2"):
+    with pytest.raises(WrongInput, match=r"of mae, project\.yml asks for r2"):
         judge({**FACTS, "metric": "r2"}, QUALITY, evidence())

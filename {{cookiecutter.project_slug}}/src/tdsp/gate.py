@@ -63,7 +63,7 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
     """
     metric, gate = facts["metric"], facts["gate"]
     if metrics["metric"] != metric:
-        raise WrongInput(f"the evidence is about {metrics['metric']}, project.yml asks for {metric}: run again")
+        raise WrongInput(f"the evidence is of {metrics['metric']}, project.yml asks for {metric}: run again")
     value = metrics["models"]["challenger"][metric]["value"]
     checks = [_data(quality), _threshold(metric, value, gate.get("threshold"), metrics["higher_is_better"])]
     checks.append(_beats("baseline", "dummy", metrics, gate["confidence"]))
