@@ -119,11 +119,6 @@ def _words(values: set) -> str:
 def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schema, file: Path) -> Contract:
     """Write down what the rows are."""
     facts = known["data"]
-    time, group = facts.get("time"), facts.get("group")
-    # Not for the model: new rows have other groups, and of time only the calendar comes again.
-    unseen = {facts["target"], group, *facts.get("exclude", [])}
-    if time and expected.columns[time].type != "datetime":
-        unseen.add(time)
     classes = None
     positive = facts.get("positive")
     if known["task"] == "classification":
@@ -138,12 +133,12 @@ def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schem
         metric=known["metric"],
         features=[
             Feature(name, column.type, column.categories, column.minimum, column.maximum, column.nullable)
-            for name, column in expected.columns.items()
-            if name not in unseen
+            for name in expected.for_model(facts)
+            for column in [expected.columns[name]]
         ],
         sensitive=facts.get("sensitive", []),
-        time=time,
-        group=group,
+        time=facts.get("time"),
+        group=facts.get("group"),
         seed=known["split"]["seed"],
         confidence=known["gate"]["confidence"],
         group_min_rows=known["gate"]["group_min_rows"],

@@ -58,6 +58,21 @@ class Schema:
         columns = {str(name): Column(**column) for name, column in content["columns"].items()}
         return cls(columns, content.get("strict", True))
 
+    def for_model(self, facts: dict) -> list[str]:
+        """Return the columns that the model may see.
+
+        Not the target and what is excluded; not the group, because new rows have others; of time only the
+        calendar comes again, so not a time that is no date.
+
+        Args:
+            facts: target, exclude, time and group, as in `project.yml`.
+        """
+        unseen = {facts["target"], facts.get("group"), *(facts.get("exclude") or [])}
+        time = facts.get("time")
+        if time is not None and self.columns[time].type != "datetime":
+            unseen.add(time)
+        return [name for name in self.columns if name not in unseen]
+
     def to_yaml(self) -> str:
         """Return the schema as the text of a file, a line per column."""
         lines = [HEADER, "columns:"]

@@ -53,13 +53,13 @@ def run(
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store."""
     from tdsp import engine
-    from tdsp.cli import lifecycle
     from tdsp.engine.progress import Progress
 
     root, file = _locate(pipeline)
-    overrides, extra, facts = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}, None
-    if root:
+    overrides, extra = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}
+    if root:  # a pipeline outside any project needs neither the facts nor what they import
         from tdsp import project
+        from tdsp.cli import lifecycle
 
         facts = project.load(root / project.FILE)
         overrides, extra = lifecycle.prepare(root, facts, file)
@@ -73,7 +73,7 @@ def run(
         progress.interrupted()
         raise typer.Exit(130) from None
     progress.end(result, options.tracking_uri)
-    if facts:
+    if root:
         lifecycle.finish(root, facts, result)
     if not result.ok:
         raise typer.Exit(1)

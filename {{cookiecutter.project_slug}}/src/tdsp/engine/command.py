@@ -126,7 +126,7 @@ def execute(
     timeout = work.step.settings.get("timeout")
     code = None
     try:
-        if machine.warm is not None and cancelled is None and not work.step.variables:
+        if machine.warm is not None and cancelled is None:
             code = _warmly(command, work, machine.warm, environment, timeout)
         if code is None:
             environments = _distributed(work, environment)
@@ -144,7 +144,8 @@ def _warmly(
     """Run a plain `python` command in a forked interpreter; None if it is not one."""
     from tdsp.engine import warm as fork
 
-    argv = None if "distribution" in work.step.settings else fork.arguments(command)
+    plain = "distribution" not in work.step.settings and not fork.too_late(work.step.variables)
+    argv = fork.arguments(command) if plain else None
     modules = fork.imports(work.files) if argv else None
     if argv is None or modules is None:
         return None

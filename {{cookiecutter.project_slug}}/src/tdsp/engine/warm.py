@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from tdsp.engine.expressions import EXPRESSION
@@ -35,6 +36,7 @@ _UNSAFE = {
     "torch",
     "xgboost",
 }
+_READ_AT_START = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "LD_", "PATH", "CUDA_", "MPL", "KMP_", "LANG", "LC_")
 _SHELL = re.compile(r"[;&|<>$`\\*?(){}\[\]~#!\n]")
 
 
@@ -58,6 +60,11 @@ def arguments(command: str) -> list[str] | None:
         words[1] == "-m" and len(words) > 2 and words[2] not in ("pip", "venv")
     )
     return words[1:] if plain else None
+
+
+def too_late(variables: Mapping[str, str]) -> bool:
+    """Whether a step sets variables that are read while Python or a library starts."""
+    return any(name.startswith(_READ_AT_START) for name in variables)
 
 
 def imports(files: dict[str, Path]) -> list[str] | None:
