@@ -8,9 +8,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-import make
 import pytest
 import yaml
+
+import make
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +81,7 @@ def test_nothing_tells_where_it_was_made(root):
             assert trace not in text, f"{name}: {trace.decode()}"
 
 
-def test_a_copy_of_the_template_holds_the_template_only(root, tmp_path):
+def test_a_copy_of_the_template_holds_the_template_only(tmp_path):
     copy = make.copy_template(tmp_path / "copy")
     assert sorted(path.name for path in copy.iterdir()) == sorted(make.TEMPLATE_PARTS)
     assert not list(copy.rglob("__pycache__"))
@@ -88,7 +89,9 @@ def test_a_copy_of_the_template_holds_the_template_only(root, tmp_path):
 
 def test_make_and_python_know_the_same_commands(root):
     targets = re.search(r"^\.PHONY: (.*)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    helped = subprocess.run([sys.executable, "make.py", "--help"], cwd=root, capture_output=True, text=True).stdout
+    helped = subprocess.run(
+        [sys.executable, "make.py", "--help"], cwd=root, capture_output=True, text=True
+    ).stdout
     assert "{" + ",".join(targets[1].split()) + "}" in helped
 
 

@@ -17,6 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from science.contract import Contract
 from science.features import Features
@@ -24,6 +25,7 @@ from science.features import Features
 # The rarest values of a column share one place beyond this many.
 TREE_CATEGORIES = 250  # histogram gradient boosting tells 255 apart
 LINEAR_CATEGORIES = 50  # each becomes a column
+MANY_ROWS = 50_000  # from here on threads pay
 
 
 def pipeline(contract: Contract, learner: BaseEstimator) -> Pipeline:
@@ -95,6 +97,11 @@ def blend(contract: Contract, members: dict[str, BaseEstimator], weights: dict[s
     return VotingClassifier(kept, weights=shares, voting="soft")
 
 
+def threads(rows: int) -> threadpool_limits:
+    """Return a context in which boosting uses one thread on a small table: more would mostly wait for each other."""
+    return threadpool_limits(1 if rows < MANY_ROWS else None)
+
+
 def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np.ndarray:
     """Predict rows; the pipeline picks its columns from those of the frame.
 
@@ -102,10 +109,11 @@ def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np
         Regression: one value per row. Classification: probabilities, rows x classes in the order of the
         contract; a class the model never saw has none.
     """
+    with threads(len(frame)):
+        found = model.predict(frame) if contract.task == "regression" else model.predict_proba(frame)
     if contract.task == "regression":
-        return model.predict(frame)
+        return found
     known = list(model.classes_)
-    found = model.predict_proba(frame)
     zero = np.zeros(len(frame))
     return np.column_stack(
         [found[:, known.index(label)] if label in known else zero for label in contract.classes]

@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from tdsp.engine import command, digests, keys, records, shellsafe, snapshot
-from tdsp.engine.command import StepFailed, Workspace
+from tdsp.engine import command, digests, keys, records, shellsafe, snapshot, tail
+from tdsp.engine.command import Machine, StepFailedError, Workspace
 from tdsp.engine.memory import Memories
 from tdsp.engine.plan import FILES, Plan, Step
-from tdsp.engine.processes import Processes, Stopped
+from tdsp.engine.processes import StoppedError
 from tdsp.engine.records import Result, StepResult
 from tdsp.engine.store import Entry, Store
 
@@ -35,16 +35,16 @@ class Executor:
     store: Store
     result: Result
     memories: Memories
-    base: dict[str, str]
+    machine: Machine
     tell: Listener
     forced: frozenset[str] = frozenset()
     workers: int = 2
-    processes: Processes = field(default_factory=Processes)
 
     def __post_init__(self):
         self._entries: dict[str, Entry] = {}
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
+        self._warmed = False
 
     def run(self) -> None:
         """Run every step of the plan and note how each ended in `result`."""
@@ -66,9 +66,9 @@ class Executor:
                 if any(step.state == "failed" for step in self.result.steps.values()):
                     failed = True
                     if not self.plan.continue_on_failure:
-                        self.processes.stop()
+                        self.machine.processes.stop()
         except BaseException:
-            self.processes.stop()
+            self.machine.processes.stop()
             self._skip(waiting, "the run was interrupted", "stopped")
             raise
         finally:
@@ -103,10 +103,11 @@ class Executor:
             if entry is not None:
                 self._entries[step.name] = entry
                 self._publish(step, entry, outcome)
-        except Stopped:
+        except StoppedError:
             outcome.state, outcome.reason = "stopped", "another step failed"
-        except StepFailed as error:
-            outcome.state, outcome.reason = "failed", str(error)
+        except StepFailedError as error:
+            outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
+            outcome.log = str(self._log(step))
         except OSError as error:
             outcome.state, outcome.reason = (
                 "failed",
@@ -129,12 +130,16 @@ class Executor:
             entry = None if forced else self.store.lookup(key)
             if entry is not None:
                 outcome.state, outcome.seconds = "cached", entry.seconds
+                runs = self.machine.runs
+                if runs is not None and entry.facts.get("mlflow_uri") == runs.uri:
+                    outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
                 self.memories.note(step.name, parts)
                 return entry
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
             self.tell("start", step.name, outcome)
+            self._warm_up()
             with self.store.workspace() as folder:
-                entry = self._make(step, key, files, folder)
+                entry = self._tracked(step, key, files, folder, outcome)
             self.memories.note(step.name, parts)
             outcome.state = "ok"
             return entry
@@ -142,18 +147,65 @@ class Executor:
     def _alone(self, key: str) -> _Turn:
         return _Turn(key, self._making, self._lock)
 
-    def _make(self, step: Step, key: str, files: dict[str, Path], folder: Path) -> Entry:
+    def _warm_up(self) -> None:
+        """Before the first step that really runs: let the fork server import what the others will need."""
+        with self._lock:
+            warm, self._warmed = self.machine.warm if not self._warmed else None, True
+        if warm is not None:
+            from tdsp.engine.warm import arguments, imports
+
+            python = [
+                step
+                for step in self.plan.steps.values()
+                if step.kind == "command" and arguments(step.command)
+            ]
+            wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
+            warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
+
+    def _tracked(
+        self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult
+    ) -> Entry:
+        """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
+        runs = self.machine.runs
+        if runs is None:
+            return self._make(step, key, files, folder, {}, {})
+        run = outcome.mlflow_run_id = runs.start(step.name, outcome.reason)
+        status = "FAILED"
+        try:
+            entry = self._make(
+                step, key, files, folder, runs.variables(run), {"mlflow_uri": runs.uri, "mlflow_run_id": run}
+            )
+            status = "FINISHED"
+        except StoppedError:
+            status = "KILLED"
+            raise
+        finally:
+            runs.end(run, status)
+        return entry
+
+    def _make(
+        self,
+        step: Step,
+        key: str,
+        files: dict[str, Path],
+        folder: Path,
+        variables: dict[str, str],
+        facts: dict[str, object],
+    ) -> Entry:
         log = self._log(step)
-        work = Workspace(folder, step, self._inputs(step), files, log, self.base)
+        environment = {**self.machine.environment, **variables}
+        work = Workspace(folder, step, self._inputs(step), files, log, environment)
         started = time.monotonic()
         work.lay_out()
-        command.run(work, self.processes)
+        try:
+            _runner(step.kind)(work, self.machine)
+        except StepFailedError as error:
+            raise StepFailedError(str(error), tail.of(log, files, work.code)) from None
         self._check_inputs(step)
         outputs = self._collect(step, folder)
         shutil.copyfile(log, folder / "log.txt")
-        return self.store.commit(
-            folder, key, outputs, {"step": step.name, "seconds": round(time.monotonic() - started, 3)}
-        )
+        seconds = round(time.monotonic() - started, 3)
+        return self.store.commit(folder, key, outputs, {"step": step.name, "seconds": seconds, **facts})
 
     def _collect(self, step: Step, folder: Path) -> dict[str, str]:
         """Check that the outputs are there; return output -> path relative to the workspace."""
@@ -174,7 +226,7 @@ class Executor:
             if output.type in FILES:
                 relative += f"/{output.file_name}"
                 if not (folder / relative).is_file():
-                    raise StepFailed(f"it did not write its output {name!r} (a file)")
+                    raise StepFailedError(f"it did not write its output {name!r} (a file)")
             found[name] = relative
         return found
 
@@ -207,7 +259,7 @@ class Executor:
         for name, value in step.inputs.items():
             entry = self._entries.get(value.step or "")
             if entry is not None and not entry.intact(value.output):
-                raise StepFailed(
+                raise StepFailedError(
                     f"it wrote to its input {name!r}; inputs are read-only in Azure ML: write to an output"
                 )
 
@@ -237,6 +289,19 @@ class Executor:
 
     def _log(self, step: Step) -> Path:
         return self.result.folder / "logs" / f"{step.name}.txt"
+
+
+def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
+    """Return what runs a kind of step; the rare ones are imported when they are met."""
+    if kind == "sweep":
+        from tdsp.engine import sweep
+
+        return sweep.run
+    if kind == "parallel":
+        from tdsp.engine import parallel
+
+        return parallel.run
+    return command.run
 
 
 class _Turn:

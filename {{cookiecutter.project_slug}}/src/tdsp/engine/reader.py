@@ -42,7 +42,7 @@ class Reading:
         """Read everything; mistakes are left in `problems`, and None comes back if there is no pipeline at all."""
         try:
             document = overrides.apply(load_job(self.file), settings)
-        except documents.Unreadable as error:
+        except documents.UnreadableError as error:
             raise WrongInput(str(error)) from None
         components = Components(self.problems, self.assets)
         self.root = grow(document, self.file, components, self.problems)
@@ -189,7 +189,7 @@ class Reading:
                     return raw
                 try:
                     raw, file = documents.load(found), found
-                except documents.Unreadable as error:
+                except documents.UnreadableError as error:
                     self.problems.add(node.file, node.keys, str(error), "environment missing")
                     return str(error)
         if isinstance(raw, dict) and isinstance(raw.get("conda_file"), str):
