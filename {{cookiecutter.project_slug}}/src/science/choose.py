@@ -34,7 +34,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         frame = frame.sort_values(contract.time, kind="stable")
     predicted: dict[str, list] = {name: [] for name in learners}
     judged = []
-    for fit, judge in _folds(contract, frame):
+    for fit, judge in folds(contract, frame):
         judged.append(judge)
         for name, learner in learners.items():
             pipeline = models.pipeline(contract, clone(learner))
@@ -62,7 +62,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
     return {"linear": 1 - share, "boosting": share}, validation
 
 
-def _folds(contract: Contract, frame: pd.DataFrame):
+def folds(contract: Contract, frame: pd.DataFrame):
     """Return folds that are held out as the test rows were: whole groups, later rows, or at random."""
     target = frame[contract.target]
     groups = frame[contract.group] if contract.group else None

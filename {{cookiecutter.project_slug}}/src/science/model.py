@@ -98,7 +98,7 @@ def blend(contract: Contract, members: dict[str, BaseEstimator], weights: dict[s
 
 
 def threads(rows: int) -> threadpool_limits:
-    """Return a context in which boosting uses one thread on a small table: more would mostly wait for each other."""
+    """Return a context that gives a small table one thread: more would mostly wait for each other."""
     return threadpool_limits(1 if rows < MANY_ROWS else None)
 
 
