@@ -72,7 +72,7 @@ TAKEN = """
     aux con nul prn com1 com2 com3 com4 lpt1 lpt2 lpt3 lpt4 azure-ai-ml azure-identity azureml-mlflow
     ipykernel jinja2 jsonargparse markdown-it-py matplotlib mlflow mlflow-skinny msrest narwhals
     nbclient nbconvert pandas pandera pre-commit pyarrow pydantic pytest pyyaml ruamel-yaml ruff
-    scikit-learn six skops typer
+    scikit-learn six skops threadpoolctl typer
 """.split()
 
 REGIONS = """
