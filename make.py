@@ -22,7 +22,8 @@ LIFECYCLE = (("sync",), ("run", "tdsp", "run"), ("run", "tdsp", "serve", "--chec
 
 def environment() -> dict[str, str]:
     """Return this process's variables, with uv told to use the Python that runs this file, where it may."""
-    variables = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    left_out = {"VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}  # without bytecode, imports take longer than the work
+    variables = {key: value for key, value in os.environ.items() if key not in left_out}
     if (3, 11) <= sys.version_info < (3, 14):
         variables.setdefault("UV_PYTHON", sys.executable)
     return variables

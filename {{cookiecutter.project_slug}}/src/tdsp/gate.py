@@ -58,20 +58,20 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
         metrics: `metrics.json` of the evaluate step.
 
     Raises:
-        WrongInput: the evidence is not about these facts, or lacks the challenger's value.
+        WrongInput: the evidence is about another metric.
+        KeyError: a part of the evidence is missing.
     """
     metric, gate = facts["metric"], facts["gate"]
     if metrics["metric"] != metric:
         raise WrongInput(
             f"the evidence is about {metrics['metric']}, project.yml asks for {metric}: run the pipeline again"
         )
-    try:
-        value = metrics["models"]["challenger"][metric]["value"]
-    except KeyError:
-        raise WrongInput(f"the evidence lacks the challenger's {metric}: run the pipeline again") from None
+    value = metrics["models"]["challenger"][metric]["value"]
     checks = [_data(quality), _threshold(metric, value, gate.get("threshold"), metrics["higher_is_better"])]
     checks.append(_beats("baseline", "dummy", metrics, gate["confidence"]))
-    if absent := metrics["champion_absent"]:  # none yet, or one that answers another question
+    if metrics["same_as_champion"]:
+        checks.append(Check("champion", True, "it is the champion"))
+    elif absent := metrics["champion_absent"]:  # none yet, or one that answers another question
         checks.append(Check("champion", True, f"not compared: {absent}"))
     else:
         checks.append(_beats("champion", "champion", metrics, gate["confidence"]))

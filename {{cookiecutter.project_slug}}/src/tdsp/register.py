@@ -44,7 +44,10 @@ def register(
     """
     project = yaml.safe_load(facts.read_text(encoding="utf-8"))
     metrics = _read(evaluation / "metrics.json")
-    verdict = gate.judge(project, _read(quality / "quality.json"), metrics)
+    try:
+        verdict = gate.judge(project, _read(quality / "quality.json"), metrics)
+    except KeyError as error:
+        raise WrongInput(f"the evidence lacks {error}: run the pipeline again") from None
     lineage = _lineage(_read(model / "contract.json"))
     name, uri = project["project"]["slug"], _tracking_uri()
     current = registry.champion(uri, name)

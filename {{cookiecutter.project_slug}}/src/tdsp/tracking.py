@@ -65,9 +65,9 @@ def make(root: Path) -> None:
             return
         database, aside = folder / "mlflow.db", folder / "mlflow.db.new"
         aside.unlink(missing_ok=True)
-        if database.is_file():
-            _copy(database, aside)
         try:
+            if database.is_file():
+                _copy(database, aside)
             _migrate(aside, artifacts(root))
             _move(aside, folder, root)
         except Exception as error:
@@ -95,13 +95,12 @@ def _stamp(root: Path) -> dict[str, str]:
 def _lock(folder: Path) -> Iterator[None]:
     """Hold an exclusive lock that the system releases when the process dies, on every platform: SQLite's own."""
     connection = sqlite3.connect(folder / "lock.db", timeout=_WAIT, isolation_level=None)
-    try:
-        connection.execute("BEGIN EXCLUSIVE")
+    with contextlib.closing(connection):
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            raise TdspError(f"{folder}: another process is making the store ({error}); try again later") from None
         yield
-    except sqlite3.OperationalError as error:
-        raise TdspError(f"{folder}: another process is making the store ({error}); try again when it is done") from None
-    finally:
-        connection.close()
 
 
 def _copy(database: Path, aside: Path) -> None:
@@ -131,12 +130,12 @@ def _move(database: Path, folder: Path, root: Path) -> None:
         before = json.loads((folder / "store.json").read_text(encoding="utf-8"))["root"]
     except (OSError, ValueError, KeyError):
         return
-    old, new = f"{before}/.tdsp/mlflow/", f"{root.resolve().as_posix()}/.tdsp/mlflow/"
-    if old == new:
-        return
+    old, new = _folder(Path(before)), _folder(root.resolve())
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            connection.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, new))  # noqa: S608
+            for written in (Path.as_posix, Path.as_uri):  # MLflow keeps either
+                change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
+                connection.execute(change, (f"{written(old)}/", f"{written(new)}/"))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ def number(value: Any) -> str:
     """Return `value` with four significant digits and thousands marked; `n/a` when it is not a finite number."""
     if not is_number(value):
         return "n/a"
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3e}"
-    return f"{value:.4g}"
+    if value == 0:
+        return "0"  # a float may be -0.0
+    if isinstance(value, int) or 1000 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"

@@ -52,21 +52,21 @@ def write(root: Path, project: Project, run: Path | None = None, *, force: bool 
     """
     evidence = Evidence.of(run or latest(root))
     page = root / REPORTS / "train.html"
-    plots = {name: path for name, path in evidence.plots.items()}
     stamp = {"evidence": evidence.digest(project), "writer": files.sha256_of(Path(__file__).parent)}
     if not force and _unchanged(root, stamp):
         return page
-    texts = _documents(root, project, evidence)
-    texts[REPORTS / "train.md"] = pages.markdown(project, evidence)
-    texts[REPORTS / "train.html"] = pages.html(project, evidence)
+    texts = _documents(root, project, evidence) | {
+        REPORTS / "train.md": pages.markdown(project, evidence),
+        REPORTS / "train.html": pages.html(project, evidence),
+    }
     for name, text in texts.items():
         files.write_text(root / name, text)
-    for name, path in plots.items():
+    for name, path in evidence.plots.items():
         files.write_bytes(root / REPORTS / "plots" / name, path.read_bytes())
     for stale in (root / REPORTS / "plots").glob("*.png"):
-        if stale.name not in plots:
+        if stale.name not in evidence.plots:
             stale.unlink()
-    written = [*texts, *(REPORTS / "plots" / name for name in plots)]
+    written = [*texts, *(REPORTS / "plots" / name for name in evidence.plots)]
     digests = {name.as_posix(): files.sha256_of(root / name) for name in written}
     files.write_text(root / _STAMP, json.dumps({**stamp, "files": digests}, indent=2) + "\n")
     return page
