@@ -1,17 +1,24 @@
-"""Commands that run and look at pipelines: `tdsp run`."""
+"""Commands that run and look at pipelines: `run`, `check`, `graph`, `cache`."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+PipelineFile = Annotated[
+    Path | None, typer.Argument(metavar="[PIPELINE]", help="Job file; in a project, pipelines/train.yml.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
     app.command(cls=_OptionalValue)(run)
     app.command()(check)
+    app.command()(graph)
+    app.command()(cache)
 
 
 class _OptionalValue(typer.core.TyperCommand):
@@ -28,9 +35,7 @@ class _OptionalValue(typer.core.TyperCommand):
 
 
 def run(
-    pipeline: Annotated[
-        Path | None, typer.Argument(help="Job file; a project's own is pipelines/train.yml.")
-    ] = None,
+    pipeline: PipelineFile = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="inputs.x=1, as in `az ml job create`."),
@@ -42,59 +47,138 @@ def run(
     stub: Annotated[
         list[str] | None, typer.Option(metavar="STEP=FOLDER", help="A saved output in place of a step.")
     ] = None,
+    warm: Annotated[
+        bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")
+    ] = True,
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store."""
     from tdsp import engine
     from tdsp.engine.progress import Progress
 
-    root = _project_root(pipeline)
-    if root:
-        from tdsp.cli import lifecycle  # brings the facts; a pipeline of its own needs none
-    file = pipeline or _default(root)
-    home = (root or Path.cwd()) / ".tdsp"
-    overrides, extra = lifecycle.prepare(root, file) if root else ({}, {})
+    root, file = _locate(pipeline)
+    overrides, extra = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}
+    if root:  # a pipeline outside any project needs neither the facts nor what they import
+        from tdsp import project
+        from tdsp.cli import lifecycle
+
+        facts = project.load(root / project.FILE)
+        overrides, extra = lifecycle.prepare(root, facts, file)
     overrides |= dict(_pair(text, "--set") for text in set_ or [])
     stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
-    options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, **extra)
+    options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
     progress = Progress()
     try:
-        result = engine.run(file, home=home, overrides=overrides, options=options, tell=progress)
+        result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
     except KeyboardInterrupt:
         progress.interrupted()
         raise typer.Exit(130) from None
-    progress.end(result)
+    progress.end(result, options.tracking_uri)
     if root:
-        lifecycle.finish(root, result)
+        lifecycle.finish(root, facts, result)
     if not result.ok:
         raise typer.Exit(1)
 
 
 def check(
-    pipeline: Annotated[
-        Path | None, typer.Argument(help="Job file; a project's own is pipelines/train.yml.")
+    pipelines: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PIPELINE]…", help="Job files; in a project, pipelines/train.yml."),
     ] = None,
+    sdk: Annotated[bool, typer.Option(help="Ask azure-ai-ml too, if it is installed.")] = True,
+    cloud: Annotated[bool, typer.Option(help="Steps and data that only Azure ML has are fine.")] = False,
 ) -> None:
-    """Find the mistakes in a pipeline without running anything."""
-    from tdsp import engine
+    """Find the mistakes in pipelines without running anything."""
+    from tdsp.engine.check import check as look
     from tdsp.engine.documents import shown
 
-    file = pipeline or _default(_project_root(pipeline))
-    plan = engine.read(file)
-    print(f"{shown(file)}: {len(plan.steps)} steps, no mistakes")
+    good = True
+    for given in pipelines or [None]:
+        _, file = _locate(given)
+        report = look(file, judge=sdk, cloud=cloud)
+        for problem in report.problems:
+            print(f"error: {problem}")
+        for warning in report.warnings:
+            print(f"warning: {warning}")
+        steps = len(report.plan.steps) if report.plan else 0
+        verdict = {"agrees": "azure-ai-ml agrees", "not asked": "azure-ai-ml was not asked"}.get(report.judge)
+        if report.judge == "not installed":
+            verdict = "azure-ai-ml is not installed, so only the own checks ran"
+        elif verdict is None:
+            verdict = f"azure-ai-ml objects: {report.judge}"
+        counts = f"{len(report.problems)} mistakes, {len(report.warnings)} warnings"
+        print(f"{shown(file)}: {steps} steps, {counts}; {verdict}")
+        good = good and report.good
+    if not good:
+        raise typer.Exit(2)
 
 
-def _project_root(pipeline: Path | None) -> Path | None:
-    """Return the nearest folder with `project.yml` at or above the pipeline (or here)."""
-    start = (pipeline.parent if pipeline else Path()).resolve()
+def graph(
+    pipeline: PipelineFile = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Picture to write (.svg).")
+    ] = None,
+    plain: Annotated[bool, typer.Option(help="Leave out the states of the last run.")] = False,
+) -> None:
+    """Draw a pipeline: Mermaid text on the screen, or an SVG picture."""
+    from tdsp import engine, files
+    from tdsp.engine import graph as drawing
+    from tdsp.engine import records
+    from tdsp.engine.documents import absolute
+    from tdsp.errors import WrongInput
+
+    root, file = _locate(pipeline)
+    plan = engine.read(file, home=_home(root))
+    states: dict[str, str] = {}
+    last = None if plain else records.latest(_home(root) / "runs")
+    if last is not None:
+        said = records.read(last)
+        if said["pipeline"] == str(absolute(file)):
+            states = {name: step["state"] for name, step in said["steps"].items()}
+    if output is None:
+        print(drawing.mermaid(plan, states), end="")
+    elif output.suffix == ".svg":
+        files.write_text(output, drawing.svg(plan, states))
+        print(f"wrote {output}")
+    else:
+        raise WrongInput(f"{output}: a picture ends in .svg")
+
+
+def cache(
+    days: Annotated[
+        float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")
+    ] = None,
+    gigabytes: Annotated[
+        float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")
+    ] = None,
+) -> None:
+    """Make the store of results smaller; without an option, remove only what nothing refers to."""
+    from tdsp.engine.prune import prune
+
+    gone = prune(_home(_project_root(Path())), days=days, gigabytes=gigabytes)
+    print(
+        f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
+        f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"
+    )
+
+
+def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:
+    """Return the project's root, if any, and the job file."""
+    from tdsp.errors import WrongInput
+
+    root = _project_root(pipeline.parent if pipeline else Path())
+    if pipeline is None and root is None:
+        raise WrongInput("there is no project.yml here or above: name a pipeline file")
+    return root, pipeline or root / "pipelines" / "train.yml"
+
+
+def _project_root(start: Path) -> Path | None:
+    # `tdsp.project.find_root` would do, but it brings pydantic, which a bare pipeline does without.
+    start = start.resolve()
     return next((folder for folder in (start, *start.parents) if (folder / "project.yml").is_file()), None)
 
 
-def _default(root: Path | None) -> Path:
-    from tdsp.errors import WrongInput
-
-    if root is None:
-        raise WrongInput("there is no project.yml here or above: name a pipeline file")
-    return root / "pipelines" / "train.yml"
+def _home(root: Path | None) -> Path:
+    return (root or Path.cwd()) / ".tdsp"
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -4,5 +4,6 @@ It knows the documented YAML and nothing of Azure, of `project.yml` or of a mode
 """
 
 from tdsp.engine.local import Options, Result, read, run
+from tdsp.engine.problems import InvalidPipeline
 
-__all__ = ["Options", "Result", "read", "run"]
+__all__ = ["InvalidPipeline", "Options", "Result", "read", "run"]

@@ -112,7 +112,7 @@ class Assets:
             if b"name:" not in path.read_bytes():
                 return
             content = documents.load(path)
-        except (OSError, documents.Unreadable):
+        except (OSError, documents.UnreadableError):
             return
         if not isinstance(content, dict) or not isinstance(content.get("name"), str):
             return

@@ -9,7 +9,7 @@ from typing import Any
 from tdsp.engine import documents, expressions
 from tdsp.engine.assets import Assets, is_remote
 from tdsp.engine.plan import ABSENT, DATA, FOLDERS, Value
-from tdsp.engine.ports import ANY, Port, default_text, mismatch, objection, text_of
+from tdsp.engine.ports import ANY, Port, default_text, doubt, mismatch, objection, text_of
 from tdsp.engine.problems import Problems, did_you_mean
 from tdsp.engine.tree import Node
 
@@ -90,8 +90,9 @@ class Bindings:
         complaint = mismatch(kind, port.type)
         if complaint:
             self.problems.add(node.file, keys, complaint, "kinds do not fit")
+        self._doubt(kind, port, node, keys)
         if "path" in raw:
-            wanted = port.type if port.type != ANY else kind if kind != ANY else "uri_folder"
+            wanted = kind if kind != ANY else port.type if port.type != ANY else "uri_folder"
             inside = expressions.whole(raw["path"])
             if inside is not None:
                 return self._bound(inside, replace(port, type=wanted), node, (*keys, "path"))
@@ -127,7 +128,13 @@ class Bindings:
             complaint = objection(port, value.literal)
         if complaint:
             self.problems.add(node.file, keys, complaint, "kinds do not fit")
-        return replace(value, type=port.type) if port.type != ANY and value.step is None else value
+        self._doubt(value.type, port, node, keys)
+        return value
+
+    def _doubt(self, given: str, port: Port, node: Node, keys: Keys) -> None:
+        said = doubt(given, port.type)
+        if said:
+            self.problems.warn(node.file, keys, said, "file and folder")
 
     def _target(self, inside: str, port: Port, node: Node, keys: Keys) -> Value | None:
         around = node.parent
@@ -199,11 +206,11 @@ class Bindings:
         if not path.exists():
             self.problems.add(file, keys, f"{documents.shown(path)} does not exist", "data missing")
         elif kind in FOLDERS and path.is_file():
-            self.problems.add(
+            self.problems.warn(
                 file, keys, f"{documents.shown(path)} is a file, {kind} is a folder", "kinds do not fit"
             )
         elif kind == "uri_file" and path.is_dir():
-            self.problems.add(
+            self.problems.warn(
                 file, keys, f"{documents.shown(path)} is a folder, uri_file is a file", "kinds do not fit"
             )
         return Value(type=kind, path=str(path))
@@ -233,10 +240,14 @@ def output_binding(raw: Any) -> str | None:
 
 
 def output_type(node: Node, name: str) -> str:
-    """Return the declared type of an output; without one it is a folder."""
-    for declaration in (node.component.outputs.get(name), node.given_outputs.get(name)):
+    """Return the declared type of an output, here or on the pipeline output it feeds; without one it is a folder."""
+    raw = node.given_outputs.get(name)
+    for declaration in (node.component.outputs.get(name), raw):
         if isinstance(declaration, dict) and declaration.get("type"):
             return str(declaration["type"])
+    outer = output_binding(raw)
+    if outer is not None and node.parent is not None and outer in node.parent.component.outputs:
+        return output_type(node.parent, outer)
     return "uri_folder"
 
 

@@ -81,7 +81,7 @@ class Components:
     def _parse(self, path: Path, file: Path, keys: tuple[str | int, ...]) -> Component | None:
         try:
             body = documents.load(path)
-        except documents.Unreadable as error:
+        except documents.UnreadableError as error:
             self.problems.add(file, keys, str(error), "missing component")
             return None
         if not isinstance(body, dict):
@@ -106,6 +106,8 @@ class Components:
 
 def _component(body: dict[str, Any], file: Path, keys: tuple[str | int, ...]) -> Component:
     kind = str(body.get("type") or ("pipeline" if "jobs" in body else "command"))
+    if "promptflow" in str(body.get("$schema", "")).lower() or "nodes" in body or "flow" in body:
+        kind = "flow"
     inputs = {str(name): port_of(value) for name, value in _mapping(body.get("inputs")).items()}
     return Component(kind, body, file, keys, inputs, _mapping(body.get("outputs")))
 

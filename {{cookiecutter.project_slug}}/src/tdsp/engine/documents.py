@@ -13,7 +13,7 @@ import yaml
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The file is missing or is not YAML; the text says which, in one line."""
 
 
@@ -21,15 +21,15 @@ def load(path: Path) -> Any:
     """Return the parsed content of `path`.
 
     Raises:
-        Unreadable: no such file, or not YAML.
+        UnreadableError: no such file, or not YAML.
     """
     try:
         with path.open("rb") as stream:
             return yaml.load(stream, _Loader)  # noqa: S506 - both loaders are the safe ones
     except OSError as error:
-        raise Unreadable(f"{shown(path)}: {error.strerror}") from None
+        raise UnreadableError(f"{shown(path)}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{shown(path)}: not YAML: {' '.join(str(error).split())}") from None
+        raise UnreadableError(f"{shown(path)}: not YAML: {' '.join(str(error).split())}") from None
 
 
 @functools.lru_cache(maxsize=32)

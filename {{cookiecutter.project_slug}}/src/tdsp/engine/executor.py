@@ -8,14 +8,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
-from tdsp.engine import command, digests, keys, records, shellsafe, snapshot
-from tdsp.engine.command import StepFailed, Workspace
+from tdsp.engine import command, digests, keys, records, shellsafe, snapshot, tail
+from tdsp.engine.command import Machine, StepFailedError, Workspace
 from tdsp.engine.memory import Memories
 from tdsp.engine.plan import FILES, Plan, Step
-from tdsp.engine.processes import Processes, Stopped
+from tdsp.engine.processes import StoppedError
 from tdsp.engine.records import Result, StepResult
 from tdsp.engine.store import Entry, Store
 
@@ -35,64 +36,59 @@ class Executor:
     store: Store
     result: Result
     memories: Memories
-    base: dict[str, str]
+    machine: Machine
     tell: Listener
     forced: frozenset[str] = frozenset()
     workers: int = 2
-    processes: Processes = field(default_factory=Processes)
 
     def __post_init__(self):
         self._entries: dict[str, Entry] = {}
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
+        self._warmed = self._failed = False
 
     def run(self) -> None:
         """Run every step of the plan and note how each ended in `result`."""
-        waiting, failed = dict(self.plan.steps), False
+        order = TopologicalSorter({name: step.needs & self.plan.steps.keys() for name, step in self.plan.steps.items()})
+        order.prepare()
         running: dict[Future[None], str] = {}
         pool = ThreadPoolExecutor(self.workers, "step")
         try:
-            while waiting or running:
-                if failed and not self.plan.continue_on_failure:
-                    self._skip(waiting, "a step failed")
-                for name in self._ready(waiting, set(running.values())):
-                    running[pool.submit(self._run, waiting.pop(name))] = name
-                if not running:
-                    break
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    running.pop(future)
+            while order.is_active():
+                for name in order.get_ready():
+                    obstacle = self._obstacle(self.plan.steps[name])
+                    if obstacle:
+                        self._end(name, "skipped", obstacle)
+                        order.done(name)
+                    else:
+                        running[pool.submit(self._run, self.plan.steps[name])] = name
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    name = running.pop(future)
                     future.result()
-                if any(step.state == "failed" for step in self.result.steps.values()):
-                    failed = True
-                    if not self.plan.continue_on_failure:
-                        self.processes.stop()
+                    order.done(name)
+                    if self.result.steps[name].state == "failed" and not self.plan.continue_on_failure:
+                        self._failed = True
+                        self.machine.processes.stop()
         except BaseException:
-            self.processes.stop()
-            self._skip(waiting, "the run was interrupted", "stopped")
+            self.machine.processes.stop()
             raise
         finally:
-            pool.shutdown()
+            pool.shutdown(cancel_futures=True)
+            for name, step in self.result.steps.items():
+                if step.state in ("waiting", "running"):
+                    self._end(name, "stopped", "the run was interrupted")
 
-    def _ready(self, waiting: dict[str, Step], running: set[str]) -> list[str]:
-        ready = []
-        for name, step in list(waiting.items()):
-            states = {need: self.result.steps[need] for need in step.needs}
-            if any(need in waiting or need in running for need in states):
-                continue
-            lost = {need for need, state in states.items() if not state.good}
-            vital = {v.step for port, v in step.inputs.items() if v.step and port not in step.optional}
-            if lost & vital:
-                self._skip({name: waiting.pop(name)}, "a step it needs failed")
-                return [*ready, *self._ready(waiting, running)]
-            ready.append(name)
-        return ready
+    def _obstacle(self, step: Step) -> str:
+        """Say why a step whose turn it is may not start."""
+        if self._failed:
+            return "a step failed"
+        vital = {value.step for port, value in step.inputs.items() if value.step and port not in step.optional}
+        lost = vital and not all(self.result.steps[need].good for need in vital)
+        return "a step it needs failed" if lost else ""
 
-    def _skip(self, steps: dict[str, Step], reason: str, state: str = "skipped") -> None:
-        for name in list(steps):
-            steps.pop(name)
-            self.result.steps[name].state, self.result.steps[name].reason = state, reason
-            self.tell(state, name, self.result.steps[name])
+    def _end(self, name: str, state: str, reason: str) -> None:
+        self.result.steps[name].state, self.result.steps[name].reason = state, reason
+        self.tell(state, name, self.result.steps[name])
 
     def _run(self, step: Step) -> None:
         """Run one step to its end; a failure of the step is a state, not an exception."""
@@ -103,10 +99,12 @@ class Executor:
             if entry is not None:
                 self._entries[step.name] = entry
                 self._publish(step, entry, outcome)
-        except Stopped:
-            outcome.state, outcome.reason = "stopped", "another step failed"
-        except StepFailed as error:
-            outcome.state, outcome.reason = "failed", str(error)
+        except StoppedError:
+            outcome.state = "stopped"
+            outcome.reason = "another step failed" if self._failed else "the run was interrupted"
+        except StepFailedError as error:
+            outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
+            outcome.log = str(self._log(step))
         except OSError as error:
             outcome.state, outcome.reason = (
                 "failed",
@@ -129,12 +127,16 @@ class Executor:
             entry = None if forced else self.store.lookup(key)
             if entry is not None:
                 outcome.state, outcome.seconds = "cached", entry.seconds
+                runs = self.machine.runs
+                if runs is not None and entry.facts.get("mlflow_uri") == runs.uri:
+                    outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
                 self.memories.note(step.name, parts)
                 return entry
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
             self.tell("start", step.name, outcome)
+            self._warm_up()
             with self.store.workspace() as folder:
-                entry = self._make(step, key, files, folder)
+                entry = self._tracked(step, key, files, folder, outcome)
             self.memories.note(step.name, parts)
             outcome.state = "ok"
             return entry
@@ -142,18 +144,65 @@ class Executor:
     def _alone(self, key: str) -> _Turn:
         return _Turn(key, self._making, self._lock)
 
-    def _make(self, step: Step, key: str, files: dict[str, Path], folder: Path) -> Entry:
+    def _warm_up(self) -> None:
+        """Before the first step that really runs: let the fork server import what the others will need."""
+        with self._lock:
+            warm, self._warmed = self.machine.warm if not self._warmed else None, True
+        if warm is not None:
+            from tdsp.engine.warm import arguments, imports
+
+            python = [
+                step
+                for step in self.plan.steps.values()
+                if step.kind == "command" and arguments(step.command)
+            ]
+            wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
+            warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
+
+    def _tracked(
+        self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult
+    ) -> Entry:
+        """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
+        runs = self.machine.runs
+        if runs is None:
+            return self._make(step, key, files, folder, {}, {})
+        run = outcome.mlflow_run_id = runs.start(step.name, outcome.reason)
+        status = "FAILED"
+        try:
+            entry = self._make(
+                step, key, files, folder, runs.variables(run), {"mlflow_uri": runs.uri, "mlflow_run_id": run}
+            )
+            status = "FINISHED"
+        except StoppedError:
+            status = "KILLED"
+            raise
+        finally:
+            runs.end(run, status)
+        return entry
+
+    def _make(
+        self,
+        step: Step,
+        key: str,
+        files: dict[str, Path],
+        folder: Path,
+        variables: dict[str, str],
+        facts: dict[str, object],
+    ) -> Entry:
         log = self._log(step)
-        work = Workspace(folder, step, self._inputs(step), files, log, self.base)
+        environment = {**self.machine.environment, **variables}
+        work = Workspace(folder, step, self._inputs(step), files, log, environment)
         started = time.monotonic()
         work.lay_out()
-        command.run(work, self.processes)
+        try:
+            _runner(step.kind)(work, self.machine)
+        except StepFailedError as error:
+            raise StepFailedError(str(error), tail.of(log, files, work.code)) from None
         self._check_inputs(step)
         outputs = self._collect(step, folder)
         shutil.copyfile(log, folder / "log.txt")
-        return self.store.commit(
-            folder, key, outputs, {"step": step.name, "seconds": round(time.monotonic() - started, 3)}
-        )
+        seconds = round(time.monotonic() - started, 3)
+        return self.store.commit(folder, key, outputs, {"step": step.name, "seconds": seconds, **facts})
 
     def _collect(self, step: Step, folder: Path) -> dict[str, str]:
         """Check that the outputs are there; return output -> path relative to the workspace."""
@@ -174,7 +223,7 @@ class Executor:
             if output.type in FILES:
                 relative += f"/{output.file_name}"
                 if not (folder / relative).is_file():
-                    raise StepFailed(f"it did not write its output {name!r} (a file)")
+                    raise StepFailedError(f"it did not write its output {name!r} (a file)")
             found[name] = relative
         return found
 
@@ -207,7 +256,7 @@ class Executor:
         for name, value in step.inputs.items():
             entry = self._entries.get(value.step or "")
             if entry is not None and not entry.intact(value.output):
-                raise StepFailed(
+                raise StepFailedError(
                     f"it wrote to its input {name!r}; inputs are read-only in Azure ML: write to an output"
                 )
 
@@ -237,6 +286,19 @@ class Executor:
 
     def _log(self, step: Step) -> Path:
         return self.result.folder / "logs" / f"{step.name}.txt"
+
+
+def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
+    """Return what runs a kind of step; the rare ones are imported when they are met."""
+    if kind == "sweep":
+        from tdsp.engine import sweep
+
+        return sweep.run
+    if kind == "parallel":
+        from tdsp.engine import parallel
+
+        return parallel.run
+    return command.run
 
 
 class _Turn:

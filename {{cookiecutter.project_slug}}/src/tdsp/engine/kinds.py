@@ -20,6 +20,7 @@ CLOUD_ONLY = {
     "data_transfer": "data transfer",
     "registry": "a component of a registry",
     "registered": "a component registered in the workspace, not among this project's files",
+    "flow": "a prompt flow",
     "finetuning": "fine-tuning",
     "base": "an unknown kind of step",
 }
@@ -74,7 +75,7 @@ def _code(raw: Any, component: Component, keys: tuple[str | int, ...], problems:
     return str(path)
 
 
-def settings(node: Node, problems: Problems) -> dict[str, Any]:  # noqa: ARG001 - used by the kinds to come
+def settings(node: Node, problems: Problems) -> dict[str, Any]:
     """Return what else decides how a step runs."""
     found: dict[str, Any] = {}
     for source in (node.component.body, node.job):
@@ -84,4 +85,12 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:  # noqa: ARG001 
         limits = source.get("limits")
         if isinstance(limits, dict) and limits.get("timeout"):
             found["timeout"] = float(limits["timeout"])
+    if node.component.kind == "sweep":
+        from tdsp.engine import sweep  # few pipelines hold one
+
+        found["sweep"] = sweep.settings(node, problems)
+    if node.component.kind == "parallel":
+        from tdsp.engine import parallel
+
+        found["parallel"] = parallel.settings(node, problems)
     return found

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents, records, variables
+from tdsp.engine import documents, lock, pipguard, records, variables
+from tdsp.engine.command import Machine
 from tdsp.engine.executor import Executor, Listener
 from tdsp.engine.memory import Memories
 from tdsp.engine.plan import Plan
@@ -31,6 +32,7 @@ class Options:
         stubs: step -> folder with saved outputs.
         tracking_uri: MLflow store for the run and its steps; None leaves MLflow out.
         workers: steps at once.
+        warm: fork steps from a Python that has their imports loaded, where that is safe.
     """
 
     force: frozenset[str] = frozenset()
@@ -38,6 +40,7 @@ class Options:
     stubs: Mapping[str, Path] = field(default_factory=dict)
     tracking_uri: str | None = None
     workers: int = max(2, os.cpu_count() or 2)
+    warm: bool = False
 
 
 def read(
@@ -90,33 +93,62 @@ def run(
     options, home = options or Options(), documents.absolute(home)
     if sys.platform == "win32":
         raise TdspError("steps need bash, as in Azure ML: run this in WSL or a dev container")
-    plan = read(pipeline, home=home, overrides=overrides, stubs=options.stubs)
-    plan = _chosen(plan, options)
-    started = time.monotonic()
+    plan = _chosen(read(pipeline, home=home, overrides=overrides, stubs=options.stubs), options)
     store = Store(home / "store")
     store.prepare()
-    memories = Memories(home / "store", plan.file)
-    result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
-    executor = Executor(
-        plan, store, result, memories, variables.clean(), tell, options.force, options.workers
-    )
+    with lock.shared(store.folder / "lock"):
+        result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
+        _run(plan, store, result, options, tell)
+    return result
+
+
+def _run(plan: Plan, store: Store, result: Result, options: Options, tell: Listener) -> None:
+    """Run the plan and write down how it ended, however it ended."""
+    started = time.monotonic()
+    memories = Memories(store.folder, plan.file)
+    machine = _machine(plan, options, pipguard.write(store.folder / "guard"))
+    executor = Executor(plan, store, result, memories, machine, tell, options.force, options.workers)
     try:
         executor.run()
+        result.status = "ok" if all(step.good for step in result.steps.values()) else "failed"
     except KeyboardInterrupt:
         result.status = "interrupted"
         raise
     finally:
-        if result.status == "running":
-            result.status = "ok" if all(step.good for step in result.steps.values()) else "failed"
+        result.status = "failed" if result.status == "running" else result.status
         result.outputs = {
             name: result.steps[step].outputs[output]
             for name, (step, output) in plan.outputs.items()
             if step in result.steps and output in result.steps[step].outputs
         }
         result.seconds = round(time.monotonic() - started, 3)
+        _close(machine, result)
         memories.save()
         records.finish(result)
-    return result
+
+
+def _machine(plan: Plan, options: Options, guard: Path) -> Machine:
+    machine = Machine(variables.clean(guard))
+    if options.tracking_uri:
+        from tdsp.engine.mlflow_runs import Runs
+
+        machine.runs = Runs(options.tracking_uri, plan.experiment, plan.name, plan.file)
+        machine.environment |= variables.tracking(options.tracking_uri)
+    if options.warm:
+        from tdsp.engine import warm
+
+        if warm.possible():
+            machine.warm = warm.Warm(machine.environment, machine.processes)
+    return machine
+
+
+def _close(machine: Machine, result: Result) -> None:
+    if machine.warm is not None:
+        machine.warm.close()
+    if machine.runs is not None:
+        result.mlflow_run_id = machine.runs.parent
+        status = {"ok": "FINISHED", "interrupted": "KILLED"}.get(result.status, "FAILED")
+        machine.runs.end(machine.runs.parent, status)
 
 
 def _chosen(plan: Plan, options: Options) -> Plan:

@@ -32,12 +32,19 @@ class Problems:
     """The mistakes found so far."""
 
     found: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
     def add(self, file: Path, keys: Iterable[str | int], message: str, category: str = "invalid") -> None:
         """Note one mistake; the same one, met again through another step, counts once."""
         problem = Problem(file, tuple(keys), message, category)
         if problem not in self.found:
             self.found.append(problem)
+
+    def warn(self, file: Path, keys: Iterable[str | int], message: str, category: str) -> None:
+        """Note what may work and probably was not meant; it stops nothing."""
+        problem = Problem(file, tuple(keys), message, category)
+        if problem not in self.warnings:
+            self.warnings.append(problem)
 
     def raise_any(self) -> None:
         """Raise `InvalidPipeline` if anything was noted."""

@@ -24,6 +24,7 @@ class StepResult:
         reason: why it ran, or why it did not.
         seconds: how long it took; for a cached step, how long it had taken.
         outputs: output name -> path, as linked in the run's folder.
+        tail: the last lines of a failed step's log, with paths of source files.
     """
 
     state: str = "waiting"
@@ -32,6 +33,7 @@ class StepResult:
     outputs: dict[str, str] = field(default_factory=dict)
     log: str | None = None
     mlflow_run_id: str | None = None
+    tail: str = ""
 
     @property
     def good(self) -> bool:

@@ -36,11 +36,14 @@ class Entry:
         folder: holds `outputs/`, `artifacts/` and `log.txt`.
         outputs: output name -> (path relative to `folder`, content digest).
         seconds: how long the step took.
+        facts: what else was noted.
+        memory: digests of its files by what `stat` said.
     """
 
     folder: Path
     outputs: dict[str, tuple[str, str]]
     seconds: float
+    facts: dict[str, Any] = field(default_factory=dict, repr=False)
     memory: digests.Memory = field(default_factory=dict, repr=False)
 
     def path(self, output: str) -> Path:
@@ -156,4 +159,5 @@ class Store:
 
 def _entry(folder: Path, noted: dict[str, Any]) -> Entry:
     outputs = {name: (str(relative), str(digest)) for name, (relative, digest) in noted["outputs"].items()}
-    return Entry(folder, outputs, float(noted["seconds"]), dict(noted.get("files") or {}))
+    facts = {name: value for name, value in noted.items() if name not in ("files", "outputs")}
+    return Entry(folder, outputs, float(noted["seconds"]), facts, dict(noted.get("files") or {}))

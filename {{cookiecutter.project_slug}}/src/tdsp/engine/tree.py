@@ -103,11 +103,11 @@ def load_job(path: Path) -> dict[str, Any]:
     """Return the mapping of a job file.
 
     Raises:
-        documents.Unreadable: it cannot be read, or holds something else.
+        documents.UnreadableError: it cannot be read, or holds something else.
     """
     document = documents.load(path)
     if not isinstance(document, dict):
-        raise documents.Unreadable(f"{documents.shown(path)}: not a job: it holds no mapping")
+        raise documents.UnreadableError(f"{documents.shown(path)}: not a job: it holds no mapping")
     return document
 
 

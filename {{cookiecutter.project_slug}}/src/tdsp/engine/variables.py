@@ -47,3 +47,10 @@ def with_declared(base: dict[str, str], declared: Mapping[str, str]) -> dict[str
         if name in declared and name in base:
             merged[name] = os.pathsep.join((base[name], declared[name]))
     return merged
+
+
+def tracking(uri: str, outside: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a step needs to reach an MLflow store: its address and, for a server, how to sign in there."""
+    source = os.environ if outside is None else outside
+    login = {name: value for name, value in source.items() if name.startswith("MLFLOW_TRACKING_")}
+    return {**(login if uri.startswith("http") else {}), "MLFLOW_TRACKING_URI": uri}
