@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 NUMBERS = ("float", "integer", "boolean")
-FEWEST_VALUES = 10  # in a column with gaps: boosting fails on a column that its own training part finds empty
+FEWEST_VALUES = 10  # in a column with gaps: boosting fails on one that is empty in its training part
 
 
 def features(frame: nw.LazyFrame, types: dict[str, str]) -> nw.LazyFrame:
@@ -55,7 +55,7 @@ class Features(TransformerMixin, BaseEstimator):
         made = self._make(frame)
         values = made.count()
         self.names_ = list(made)
-        self.empty_ = [name for name in made if values[name] < FEWEST_VALUES and values[name] < len(made)]
+        self.empty_ = list(values.index[(values < FEWEST_VALUES) & (values < len(made))])
         return self
 
     def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
