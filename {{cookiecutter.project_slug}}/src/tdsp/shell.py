@@ -16,7 +16,7 @@ from tdsp.errors import TdspError
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
-class Failed(TdspError):
+class Failed(TdspError):  # noqa: N818 - read as `shell.Failed`
     """A command ended with another status than 0; `said` is the last line that it wrote."""
 
     def __init__(self, program: str, status: int, said: str) -> None:
@@ -73,8 +73,8 @@ def running(
     """Keep a server running until the block ends, then end it and every process it started.
 
     It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in
-    good order. Its standard input says nothing and closes when this process is gone, however it went: a server
-    may watch for that.
+    good order. Its standard input says nothing and closes when this process is gone, however it went: a
+    server may watch for that.
 
     Args:
         command: the program and its arguments, handed over as they are.
