@@ -59,7 +59,7 @@ class Features(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the features of each row, in the same order; columns too empty to learn from are 0 throughout."""
+        """Return the features of each row, in the same order; columns too empty to learn from are 0."""
         return self._make(frame).assign(**dict.fromkeys(self.empty_, 0.0))
 
     def _make(self, frame: pd.DataFrame) -> pd.DataFrame:
