@@ -83,7 +83,7 @@ def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -
     import pandas as pd
 
     try:
-        estimator = mlflow.sklearn.load_model(str(model))
+        estimator = mlflow.sklearn.load_model(str(model.resolve()))
         frame = pd.DataFrame(rows)[[feature["name"] for feature in contract["features"]]]
         for feature in contract["features"]:
             if feature["type"] == "datetime":
