@@ -1,4 +1,4 @@
-"""`tdsp run` on the default project, killed again and again: nothing is left half-written, the next run is right."""
+"""`tdsp run` on the default project, killed again and again: all is readable, the next run is right."""
 
 import contextlib
 import json

@@ -80,7 +80,7 @@ def write(root: Path, project: Project, run: Path | None = None, *, force: bool 
 
 
 def _put(root: Path, contents: Mapping[Path, bytes]) -> None:
-    """Write files below `root`, each by one rename from `.tdsp`, so that a kill leaves no scraps in `docs`."""
+    """Write files below `root`, each by one rename from `.tdsp`: a kill leaves no scraps in `docs`."""
     with tempfile.TemporaryDirectory(dir=root / ".tdsp", prefix="report.") as aside:
         for number, content in enumerate(contents.values()):
             Path(aside, str(number)).write_bytes(content)
