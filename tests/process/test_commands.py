@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 import yaml
 from process import evidence
-
 from tdsp import registry, tracking
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tdsp import project, registry, report, tracking
 from tdsp.report import evidence, sections
 

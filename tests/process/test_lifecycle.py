@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 from process import evidence
-
 from tdsp import registry, tracking
 from tdsp.cli import lifecycle
 from tdsp.engine.records import Result, StepResult

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from process import evidence
-
 from tdsp import report
 from tdsp.errors import TdspError, WrongInput
 from tdsp.project import Project
