@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from science import model as models
@@ -34,11 +34,10 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         frame = frame.sort_values(contract.time, kind="stable")
     predicted: dict[str, list] = {name: [] for name in learners}
     judged = []
-    for fit, judge in _folds(contract, frame):
+    for fit, judge in folds(contract, frame):
         judged.append(judge)
         for name, learner in learners.items():
-            pipeline = models.pipeline(contract, clone(learner))
-            pipeline.fit(frame[contract.names].iloc[fit], frame[contract.target].iloc[fit])
+            pipeline = models.fit(learner, contract, frame.iloc[fit])
             predicted[name].append(models.predict(pipeline, contract, frame.iloc[judge]))
     truth = contract.coded(frame[contract.target].iloc[np.concatenate(judged)])
     linear, boosting = (np.concatenate(predicted[name]) for name in ("linear", "boosting"))
@@ -62,7 +61,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
     return {"linear": 1 - share, "boosting": share}, validation
 
 
-def _folds(contract: Contract, frame: pd.DataFrame):
+def folds(contract: Contract, frame: pd.DataFrame):
     """Return folds that are held out as the test rows were: whole groups, later rows, or at random."""
     target = frame[contract.target]
     groups = frame[contract.group] if contract.group else None

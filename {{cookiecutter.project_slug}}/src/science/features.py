@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 NUMBERS = ("float", "integer", "boolean")
+FEWEST_VALUES = 10  # in a column with gaps: boosting fails on one that is empty in its training part
 
 
 def features(frame: nw.LazyFrame, types: dict[str, str]) -> nw.LazyFrame:
@@ -50,12 +51,18 @@ class Features(TransformerMixin, BaseEstimator):
         self.types = types
 
     def fit(self, frame: pd.DataFrame, target: object = None) -> Features:  # noqa: ARG002 scikit-learn's signature
-        """Learn nothing but the names that come out."""
-        self.names_ = list(self.transform(frame.head(1)).columns)
+        """Learn the names of what comes out, and which columns are too empty to teach anything."""
+        made = self._make(frame)
+        values = made.count()
+        self.names_ = list(made)
+        self.empty_ = list(values.index[(values < FEWEST_VALUES) & (values < len(made))])
         return self
 
     def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the features of each row, in the same order."""
+        """Return the features of each row, in the same order; columns too empty to learn from are 0."""
+        return self._make(frame).assign(**dict.fromkeys(self.empty_, 0.0))
+
+    def _make(self, frame: pd.DataFrame) -> pd.DataFrame:
         return features(nw.from_native(frame).lazy(), self.types).collect().to_native()
 
     def get_feature_names_out(self, names: object = None) -> list[str]:  # noqa: ARG002 scikit-learn's signature
