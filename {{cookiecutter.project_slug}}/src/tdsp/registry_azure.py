@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CHAMPION = "tdsp.champion"
 MODEL_DIGEST = "tdsp.model_sha256"
 JOB = "tdsp.job"  # the pipeline job that made it
+_JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)/?$")
 _WORKSPACE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/?]+)",
@@ -153,7 +154,11 @@ def fetch(ml: MLClient, model: Model, home: Path) -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as scratch:
-        ml.models.download(model.name, model.version, download_path=scratch)
+        # The SDK cannot follow a model's address into a job, if the service keeps it in that form.
+        if output := _JOB_OUTPUT.match(model.path or ""):
+            ml.jobs.download(output["job"], output_name=output["output"], download_path=scratch)
+        else:
+            ml.models.download(model.name, model.version, download_path=scratch)
         # Where in the target the files arrive depends on how the model was registered.
         found = next(Path(scratch).rglob("MLmodel"), None)
         if found is None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from azure.ai.ml.entities import Job
 
 ENDED = {"Completed", "Failed", "Canceled", "NotResponding"}
-# What reports are written from; the split is data, which stays where it is.
-_BROUGHT = {"quality", "model", "evaluation", "registration"}
+# Step -> output that reports are written from; the split is data, which stays where it is.
+_BROUGHT = {"prepare": "quality", "train": "model", "evaluate": "evaluation", "register": "registration"}
 
 
 def wait(ml: MLClient, name: str, say: Callable[[str], None], pause: float = 15) -> Job:
@@ -58,7 +58,7 @@ def bring(ml: MLClient, job: Job, home: Path) -> dict[str, Any]:
     with client.speaking(f"job {job.name}"):
         children = {child.display_name or child.name: child for child in ml.jobs.list(parent_job_name=job.name)}
         for step, child in children.items():
-            wanted = sorted(_BROUGHT & set(ml.jobs.get(child.name).outputs or {}))
+            wanted = [_BROUGHT[step]] if step in _BROUGHT else []
             outputs = {output: _output(ml, child.name, output, home / "outputs" / step / output) for output in wanted}
             steps[step] = {
                 "state": child.status.lower(),

@@ -48,9 +48,13 @@ def connect(
     print(f"verified\nnext: tdsp submit --env {env} --wait")
 
 
-def doctor(env: Env = "dev") -> None:
+def doctor(
+    env: Env = "dev",
+    live: Annotated[bool, typer.Option("--live", help="Prove it in your subscription: train, register, deploy.")] = False,
+    yes: Yes = False,
+) -> None:
     """Look at everything `tdsp connect` made and at what it rests on, and say how to mend what is wrong."""
-    from tdsp.azure import wiring
+    from tdsp.azure import plan, wiring
     from tdsp.errors import TdspError
 
     where, everything = _wiring(env, create=False)
@@ -65,6 +69,24 @@ def doctor(env: Env = "dev") -> None:
     if bad:
         raise TdspError(f"{len(bad)} of {len(found)} things are not right: {', '.join(bad)}")
     print(f"all {len(found)} things were looked at")
+    if live and plan.agreed("Train, register and deploy there now? The endpoint costs money until `tdsp destroy`.", yes):
+        _prove(env)
+
+
+def _prove(env: str) -> None:
+    """Do in the subscription what no emulator can show, each step twice where repeating it must be harmless."""
+    from tdsp.cli import live
+
+    submit(env=env, wait=True)
+    submit(env=env, wait=True)
+    live.deploy(env=env)
+    live.deploy(env=env)
+    live.status(env=env)
+    print(
+        "proved here: the image builds, the roles suffice, a job registers its model, the endpoint gives the model's own\n"
+        "answers, and repeating changes nothing. Not yet: a second version's mirror, 10 / 50 / 100 and `tdsp rollback`;\n"
+        "they come with your next model."
+    )
 
 
 def _wiring(env: str, create: bool):
