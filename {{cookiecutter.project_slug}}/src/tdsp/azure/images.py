@@ -105,10 +105,11 @@ class Image:
         """Tell whether the workspace has this version."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        try:
-            ml.environments.get(self.name, self.version)
-        except ResourceNotFoundError:
-            return False
+        with client.speaking(f"environment {self.name}"):
+            try:
+                ml.environments.get(self.name, self.version)
+            except ResourceNotFoundError:
+                return False
         return True
 
     def make(self, ml: MLClient) -> None:
