@@ -41,11 +41,8 @@ class Azure:
         az = tools / "az"
         az.write_text(f"#!{sys.executable} -ES\n{(HERE / 'emulator' / 'az.py').read_text(encoding='utf-8')}")
         az.chmod(0o755)
-        proxy, authority = cloud.proxy, str(cloud.authority)
         self.env = {
-            **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy),
-            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
-            **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), authority),
+            **cloud.environment,
             "AZURE_CONFIG_DIR": str(folder),
             "AZURE_CORE_COLLECT_TELEMETRY": "0",
             "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",

@@ -24,12 +24,14 @@ from emulator import (
     github_rules,
     history,
     identities,
+    job_identity,
     jobs,
     operations,
     preflight,
     registry,
     signin,
     subscriptions,
+    tracking,
     workspaces,
 )
 from emulator.access import Access, action_of
@@ -44,8 +46,10 @@ from emulator.wire import ContractError, Request, Response, ServiceError
 
 ABOVE = (signin, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
+INSIDE = (tracking, job_identity)
 SERVICES = [
-    module.routes for module in (*ABOVE, *WITHIN, github, github_environments, github_rules, registry)
+    module.routes
+    for module in (*ABOVE, *WITHIN, *INSIDE, github, github_environments, github_rules, registry)
 ]
 SERVICES += [deployments.scoring, batch.scoring]
 
@@ -94,6 +98,7 @@ class Cloud:
         self.access = Access(self.resources)
         self.blobs = blobs.Blobs()
         self.runs = history.Runs()
+        self.tracking = tracking.Tracking(folder)
         self.faults = Faults()
         self.calls: list[Record] = []
         self.refusals: list[str] = []
@@ -134,6 +139,15 @@ class Cloud:
         if self._proxy is None:
             raise RuntimeError("the emulator has not been started")
         return self._proxy.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead a process to this tenant, and to nothing else."""
+        return {
+            **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), self.proxy),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+            **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), str(self.authority)),
+        }
 
     def storage_id(self, account: str) -> str:
         """Return the resource id of a storage account."""

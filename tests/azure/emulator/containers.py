@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator import files
-from emulator.runner import PRIVATE
+from emulator.execution import PRIVATE
 from emulator.wire import Request, Response
 
 if TYPE_CHECKING:

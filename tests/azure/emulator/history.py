@@ -26,6 +26,7 @@ class Run:
     Attributes:
         logs: name of a log -> its blob in the artifact store.
         outputs: name of an output -> its address.
+        submitter: object id of who submitted it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Run:
     children: list[str] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    submitter: str = ""
     canceled: bool = False
 
 
