@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+")
 STAYS_UP = re.compile(r"\btdsp (serve(?! --check)|ui)\b")  # commands that run until Ctrl-C
 SECONDS_TO_START = 180
@@ -43,9 +43,16 @@ class Command:
 
 
 def commands(document: str) -> list[Command]:
-    """Return every line behind a `$ ` prompt in the document's `console` blocks, with the lines below it."""
+    """Return the commands of a document in order.
+
+    In a `console` block, a command stands behind a `$ ` prompt, with what it prints below it. In a `bash` block, each
+    line is a command.
+    """
     found = []
-    for block in BLOCK.findall(document):
+    for kind, block in BLOCK.findall(document):
+        if kind == "bash":
+            found += [Command(line, "") for line in block.splitlines() if line and not line.startswith("#")]
+            continue
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             text, _, output = part.partition("\n")
             found.append(Command(text, output.rstrip("\n")))

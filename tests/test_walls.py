@@ -12,6 +12,7 @@ FACTS = {
     "files",
     "project",
     "shell",
+    "tables",
     "tracking",
     "lineage",
     "wording",

@@ -7,9 +7,9 @@ import pytest
 from console import Command, Reader, commands
 
 
-def test_only_prompted_lines_of_console_blocks_are_commands():
-    document = "text `$ no`\n```console\n$ one\noutput\n$ two\n```\n```text\n$ no\n```\n"
-    assert commands(document) == [Command("one", "output"), Command("two", "")]
+def test_prompted_lines_of_console_blocks_and_lines_of_bash_blocks_are_commands():
+    document = "text `$ no`\n```console\n$ one\noutput\n$ two\n```\n```text\n$ no\n```\n```bash\n# no\nthree\n```\n"
+    assert commands(document) == [Command("one", "output"), Command("two", ""), Command("three", "")]
 
 
 @pytest.mark.parametrize("shown", ["one\ntwo", "one …", "…\nthree …", "…\ntwo\n…", "on…\n…\nthree 3"])

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 import yaml
 from process import evidence
-
 from tdsp import registry, tracking
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
@@ -32,7 +31,12 @@ def root(tmp_path_factory) -> Path:
     evidence.run_folder(folder)
     tracking.make(folder)
     uri = tracking.uri(folder)
-    tags = {"tdsp.metric.mae": "44.04", "tdsp.commit": "c" * 40, "tdsp.dirty": "True", "tdsp.data_sha256": "d" * 64}
+    tags = {
+        "tdsp.metric.mae": "44.04",
+        "tdsp.commit": "c" * 40,
+        "tdsp.dirty": "True",
+        "tdsp.data_sha256": "d" * 64,
+    }
     registry.register(uri, NAME, evidence.model(folder / "one", "one"), tags, None)
     registry.register(uri, NAME, evidence.model(folder / "two", "two"), {}, None)
     return folder

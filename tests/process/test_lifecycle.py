@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 from process import evidence
-
 from tdsp import registry, tracking
 from tdsp.cli import lifecycle
 from tdsp.engine.records import Result, StepResult
@@ -88,7 +87,10 @@ def test_variables_of_the_pipelines_own_stay(root, project):
     ("outcome", "said"),
     [
         ({}, "registered: disease-progression v1 is the champion: mae 44 (40 to 48)"),
-        ({"outcome": "unchanged"}, "unchanged: this model is the champion, disease-progression v1: mae 44 (40 to 48)"),
+        (
+            {"outcome": "unchanged"},
+            "unchanged: this model is the champion, disease-progression v1: mae 44 (40 to 48)",
+        ),
         (
             {"outcome": "refused", "checks": [{"name": "champion", "passed": False, "detail": "worse"}]},
             "refused: mae 44 (40 to 48); disease-progression v1 stays the champion\n  champion: worse",
@@ -105,7 +107,9 @@ def test_the_outcome_is_told_and_written_for_machines(root, project, capsys, out
     printed = capsys.readouterr().out
     assert printed.startswith(said + "\n")
     assert "report: docs/reports/train.html\n" in printed
-    assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(**outcome)
+    assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(
+        **outcome
+    )
 
 
 def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):

@@ -3,7 +3,6 @@
 import subprocess
 
 import pytest
-
 from tdsp import lineage, shell
 from tdsp.errors import TdspError
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 from process import evidence
-
 from tdsp import registry, tracking
 from tdsp.errors import WrongInput
 from tdsp.register import register

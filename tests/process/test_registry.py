@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from process import evidence
-
 from tdsp import files, registry, tracking
 from tdsp.errors import TdspError
 

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from process import evidence
-
 from tdsp import report
 from tdsp.errors import TdspError, WrongInput
 from tdsp.project import Project
@@ -273,18 +272,16 @@ def test_every_picture_and_link_of_the_markdown_exists(root, project):
 
 
 def test_a_document_of_a_run_that_was_cut_short_is_mended_by_the_next(root, project, monkeypatch):
-    from tdsp import files
+    calls, replace = [], Path.replace
 
-    calls = []
-
-    def die(path, text):
+    def die(path, target):
         calls.append(path)
         if len(calls) > 4:
             raise KeyboardInterrupt
-        path.write_text(text, encoding="utf-8")
+        return replace(path, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(files, "write_text", die)
+        patched.setattr(Path, "replace", die)
         with pytest.raises(KeyboardInterrupt):
             report.write(root, project, force=False)
     report.write(root, project, force=False)

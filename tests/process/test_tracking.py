@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tdsp import tracking
 from tdsp.errors import TdspError, WrongInput
 

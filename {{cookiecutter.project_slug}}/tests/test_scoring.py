@@ -21,7 +21,8 @@ from packaging.requirements import Requirement
 from sklearn.preprocessing import FunctionTransformer
 
 from science import model, store
-from tdsp import serving, serving_check
+from tdsp.serving import check as serving_check
+from tdsp.serving import server as serving
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scoring"))
@@ -36,7 +37,9 @@ SHARED = ("narwhals", "numpy", "pandas", "scikit-learn", "skops")  # what a mode
 def test_a_served_model_predicts_what_the_trained_one_does(either):
     contract, rows = either.contract(), either.test_rows()
     served = model_folder.load(either.model)
-    body = json.dumps({"data": json.loads(rows[contract.names].to_json(orient="records", double_precision=15))})
+    body = json.dumps(
+        {"data": json.loads(rows[contract.names].to_json(orient="records", double_precision=15))}
+    )
     answer = served.predict(rows_of(body.encode(), served.contract))
     expected = model.predict(store.load(either.model), contract, rows)
     if contract.task == "regression":
@@ -58,7 +61,14 @@ def test_ten_thousand_rows_are_one_call_of_the_model(regression, monkeypatch):
 
 
 def feature(name, kind, **more):
-    return {"name": name, "type": kind, "categories": None, "minimum": None, "maximum": None, "nullable": False} | more
+    return {
+        "name": name,
+        "type": kind,
+        "categories": None,
+        "minimum": None,
+        "maximum": None,
+        "nullable": False,
+    } | more
 
 
 CONTRACT = {
@@ -100,7 +110,10 @@ def test_good_rows_get_the_types_of_the_training_data():
         ({"age": -1}, "column 'age': -1 is below 0"),
         ({"age": 121}, "column 'age': 121 is above 120"),
         ({"weight": [1]}, "column 'weight': [1] is not a number"),
-        ({"weight": float("nan")}, "column 'weight': NaN is not a finite number; send null for a missing value"),
+        (
+            {"weight": float("nan")},
+            "column 'weight': NaN is not a finite number; send null for a missing value",
+        ),
         ({"weight": float("-inf")}, "column 'weight': -Infinity is not a finite number"),
         ({"city": "Berlin"}, "column 'city': 'Berlin' is not one of 'Basel', 'Århus'"),
         ({"city": 5}, "column 'city': 5 is not text"),
@@ -190,7 +203,9 @@ def test_the_scoring_script_trusts_what_training_writes_and_no_more():
 
 
 def test_one_date_decides_the_versions_of_both_environments():
-    ours, theirs = (tomllib.loads((ROOT / file).read_text()) for file in ("pyproject.toml", "scoring/pyproject.toml"))
+    ours, theirs = (
+        tomllib.loads((ROOT / file).read_text()) for file in ("pyproject.toml", "scoring/pyproject.toml")
+    )
     assert ours["tool"]["uv"]["exclude-newer"] == theirs["tool"]["uv"]["exclude-newer"]
 
 
@@ -199,8 +214,19 @@ def resolved(tmp_path_factory) -> list[Requirement]:
     """What the serving environment consists of, for every Python."""
     copy = tmp_path_factory.mktemp("scoring")
     shutil.copy(ROOT / "scoring" / "pyproject.toml", copy)
-    command = [serving.uv(), "export", "--project", str(copy), "--no-hashes", "--no-annotate", "--no-header", "--quiet"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=serving.environment(os.environ))
+    command = [
+        serving.uv(),
+        "export",
+        "--project",
+        str(copy),
+        "--no-hashes",
+        "--no-annotate",
+        "--no-header",
+        "--quiet",
+    ]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=serving.environment(os.environ)
+    )
     return [Requirement(line) for line in done.stdout.splitlines()]
 
 
@@ -212,7 +238,9 @@ def versions(resolved: list[Requirement], python: str) -> dict[str, str]:
 
 def test_a_model_is_served_by_the_versions_that_trained_it(resolved):
     found = versions(resolved, f"{sys.version_info.major}.{sys.version_info.minor}")
-    assert {name: found[name] for name in SHARED} == {name: importlib.metadata.version(name) for name in SHARED}
+    assert {name: found[name] for name in SHARED} == {
+        name: importlib.metadata.version(name) for name in SHARED
+    }
 
 
 def test_azure_ml_gets_the_same_versions(resolved):

@@ -118,9 +118,11 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
     if number is None:
         with contextlib.suppress(MlflowException):  # it exists; anything worse shows in the next call
             client.create_registered_model(name)
-        run_id = run_id or client.create_run(_experiment(client, uri, name)).info.run_id
-        client.log_artifacts(run_id, str(model), "model")
-        number = int(client.create_model_version(name, f"runs:/{run_id}/model", run_id, tags=tags).version)
+        run = run_id or client.create_run(_experiment(client, uri, name)).info.run_id
+        client.log_artifacts(run, str(model), "model")
+        number = int(client.create_model_version(name, f"runs:/{run}/model", run, tags=tags).version)
+        if run != run_id:
+            client.set_terminated(run)
     else:
         for key, value in tags.items():
             client.set_model_version_tag(name, str(number), key, value)

@@ -7,6 +7,8 @@ run gives the same bytes.
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tdsp import files
@@ -66,17 +68,25 @@ def write(root: Path, project: Project, run: Path | None = None, *, force: bool 
         REPORTS / "train.md": pages.markdown(project, evidence),
         REPORTS / "train.html": pages.html(project, evidence),
     }
-    for name, text in texts.items():
-        files.write_text(root / name, text)
-    for name, path in evidence.plots.items():
-        files.write_bytes(root / REPORTS / "plots" / name, path.read_bytes())
+    contents = {name: text.encode() for name, text in texts.items()}
+    contents |= {REPORTS / "plots" / name: path.read_bytes() for name, path in evidence.plots.items()}
+    _put(root, contents)
     for stale in (root / REPORTS / "plots").glob("*.png"):
         if stale.name not in evidence.plots:
             stale.unlink()
-    written = [*texts, *(REPORTS / "plots" / name for name in evidence.plots)]
-    digests = {name.as_posix(): files.sha256_of(root / name) for name in written}
+    digests = {name.as_posix(): files.sha256_of(root / name) for name in contents}
     files.write_text(root / _STAMP, json.dumps({**stamp, "files": digests}, indent=2) + "\n")
     return page
+
+
+def _put(root: Path, contents: Mapping[Path, bytes]) -> None:
+    """Write files below `root`, each by one rename from `.tdsp`: a kill leaves no scraps in `docs`."""
+    with tempfile.TemporaryDirectory(dir=root / ".tdsp", prefix="report.") as aside:
+        for number, content in enumerate(contents.values()):
+            Path(aside, str(number)).write_bytes(content)
+        for number, name in enumerate(contents):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            Path(aside, str(number)).replace(root / name)
 
 
 def _documents(root: Path, project: Project, evidence: Evidence) -> dict[Path, str]:
