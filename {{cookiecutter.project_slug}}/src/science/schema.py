@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import yaml
@@ -117,9 +118,7 @@ def _faults(content: object):
 def is_of_type(values: pd.Series, kind: str) -> pd.Series:
     """Return which values can be read as `kind`."""
     if kind in ("float", "integer"):
-        if pd.api.types.is_bool_dtype(values):
-            return pd.Series(False, values.index)
-        numbers = pd.to_numeric(values, errors="coerce")
+        numbers = _numbers(values)
         return numbers.notna() & (numbers % 1 == 0) if kind == "integer" else numbers.notna()
     if kind == "boolean":
         return values.isin([True, False, "True", "False", "true", "false"])
@@ -147,8 +146,11 @@ def _rules(column: Column) -> dict[str, Callable[[pd.Series], pd.Series]]:
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Numbers where there are any; what is no number is the business of the type check."""
-    return pd.to_numeric(values, errors="coerce")
+    """Return numbers, and null for what is none; True is not 1."""
+    if values.dtype.kind in "iuf":
+        return values
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    return numbers.mask(values.map(lambda value: isinstance(value, bool | np.bool_)).astype(bool))
 
 
 def check(frame: pd.DataFrame, schema: Schema) -> list[dict]:

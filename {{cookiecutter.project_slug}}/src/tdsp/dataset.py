@@ -109,12 +109,8 @@ def _check_columns(columns: list[str], roles: Roles) -> None:
     problems = []
     for option, column in roles.named():
         if column not in columns:
-            near = difflib.get_close_matches(column, columns, n=3) or columns[:8]
-            what = (
-                f"did you mean {', '.join(map(repr, near))}?"
-                if near != columns[:8]
-                else f"it has {', '.join(near)}"
-            )
+            near = _near(column, columns)
+            what = f"did you mean {near}?" if near else f"it has {', '.join(columns[:8])}"
             problems.append(f"{option} {column!r}: the file has no such column; {what}")
         elif column == roles.target and option != "--target":
             problems.append(f"{option} {column!r}: this is the target")
@@ -123,6 +119,12 @@ def _check_columns(columns: list[str], roles: Roles) -> None:
         problems.append(f"--metric {roles.metric!r}: use one of {', '.join(fitting)}")
     if problems:
         raise WrongInput("\n".join(problems))
+
+
+def _near(column: str, columns: list[str]) -> str:
+    """Return the names most like `column`, whatever their case."""
+    folded = {name.casefold(): name for name in columns}
+    return ", ".join(repr(folded[name]) for name in difflib.get_close_matches(column.casefold(), folded, n=3))
 
 
 def _needs_copy(file: Path, raw: Path) -> bool:

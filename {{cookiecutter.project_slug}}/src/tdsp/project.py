@@ -70,9 +70,9 @@ class Split(_Facts):
 class Gate(_Facts):
     """What a challenger must pass; see `tdsp.gate`."""
 
-    threshold: float | int | None = None
+    threshold: float | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    group_threshold: float | int | None = None
+    group_threshold: float | None = None
     group_min_rows: Annotated[int, Field(ge=1)] = 20
 
 
@@ -213,15 +213,31 @@ def edit(text: str, facts: dict[str, Any]) -> str:
     return stream.getvalue()
 
 
+# What pydantic calls a mistake -> what it is for somebody who writes YAML.
+_SAID = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be keys and values",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list, like [a, b]",
+    "model_type": "must be keys and values",
+    "string_type": "must be text",
+}
+
+
 def _lines(error: ValidationError):
     for problem in error.errors():
-        if problem["type"] == "value_error":
+        kind, place = problem["type"], [str(part) for part in problem["loc"]]
+        if kind == "value_error":
             yield from str(problem["ctx"]["error"]).splitlines()
             continue
-        key = ".".join(str(part) for part in problem["loc"]) or "the file"
-        if problem["type"] == "extra_forbidden":
+        if place[-1:] == ["[key]"]:
+            kind, place = "extra_forbidden", place[:-1]
+        key = ".".join(place) or "the file"
+        if kind == "extra_forbidden":
             yield f"{key}: unknown key"
-        elif problem["type"] == "missing":
+        elif kind == "missing":
             yield f"{key}: missing"
         else:
-            yield f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+            message = _SAID.get(kind) or f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+            yield f"{key}: {message}, not {problem['input']!r}"

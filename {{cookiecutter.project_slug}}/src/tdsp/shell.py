@@ -1,4 +1,4 @@
-"""The one seam for outside commands: a list of words, never a shell; a time limit; one line when it goes wrong."""
+"""The one seam for outside commands: words, never a shell; a time limit; one line when it fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tdsp.errors import TdspError
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
-class Failed(TdspError):
+class Failed(TdspError):  # noqa: N818 - read as `shell.Failed`
     """A command ended with another status than 0; `said` is the last line that it wrote."""
 
     def __init__(self, program: str, status: int, said: str) -> None:
@@ -72,8 +72,9 @@ def running(
 ) -> Iterator[subprocess.Popen]:
     """Keep a server running until the block ends, then end it and every process it started.
 
-    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in good order.
-    Its standard input says nothing and closes when this process is gone, however it went: a server may watch for that.
+    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in
+    good order. Its standard input says nothing and closes when this process is gone, however it went: a
+    server may watch for that.
 
     Args:
         command: the program and its arguments, handed over as they are.
@@ -105,7 +106,8 @@ def _stop(process: subprocess.Popen) -> None:
     """End the whole group of `process`; workers may outlive the one that started them."""
     process.stdin.close()
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)  # noqa: S603, S607
+        end = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(end, capture_output=True, check=False)  # noqa: S603
         process.wait()
         return
     with contextlib.suppress(ProcessLookupError):

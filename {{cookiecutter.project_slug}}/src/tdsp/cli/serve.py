@@ -40,8 +40,8 @@ def serve(
 
         tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model
     """
-    from tdsp import serving
     from tdsp.project import find_root
+    from tdsp.serving.server import running
 
     root = find_root()
     folder, name = (model, str(model)) if model else _champion(root)
@@ -49,7 +49,7 @@ def serve(
         _check(root, folder, name)
         return
     try:
-        with serving.running(root, folder, port) as server:
+        with running(root, folder, port) as server:
             typer.echo(f"serving {name} at {server.score}")
             typer.echo(f"send rows: tdsp score scoring/sample-request.json --url {server.score}")
             typer.echo(f"log: {server.log}\nstop: Ctrl-C")
@@ -74,15 +74,15 @@ def score(
 
         tdsp score data/raw/new-patients.csv > predictions.csv
     """
-    from tdsp import scoring_client
     from tdsp.errors import WrongInput
+    from tdsp.serving import client
 
     if not file.is_file():
         raise WrongInput(f"{file} does not exist")
     if file.suffix.lower() == ".json":
         import json
 
-        typer.echo(json.dumps(scoring_client.predict(url, file.read_bytes()), ensure_ascii=False))
+        typer.echo(json.dumps(client.predict(url, file.read_bytes()), ensure_ascii=False))
     elif file.suffix.lower() in (".csv", ".tsv", ".txt"):
         _score_csv(file, url)
     else:
@@ -94,29 +94,30 @@ def _score_csv(file: Path, url: str) -> None:
     import json
     import sys
 
-    from tdsp import scoring_client
     from tdsp.project import find_root
+    from tdsp.serving import client
 
     folder, _ = _champion(find_root())
     features = json.loads((folder / "contract.json").read_text(encoding="utf-8"))["features"]
-    batches, left_out = scoring_client.read_csv(file, features)
+    batches, left_out = client.read_csv(file, features)
     if left_out:
         typer.echo(f"left out, as the model does not take them: {', '.join(left_out)}", err=True)
     out = csv.writer(sys.stdout, lineterminator="\n")
-    for number, line in enumerate(scoring_client.predict_all(url, batches)):
+    for number, line in enumerate(client.predict_all(url, batches)):
         if number == 0:
             out.writerow(line)
         out.writerow(line.values())
 
 
 def _check(root: Path, folder: Path, name: str) -> None:
-    from tdsp import serving, serving_check
     from tdsp.errors import TdspError
+    from tdsp.serving.check import check
+    from tdsp.serving.server import running
 
-    with serving.running(root, folder) as server:
+    with running(root, folder) as server:
         typer.echo(f"checking {name} at {server.score}")
         wrong = 0
-        for result in serving_check.check(server.score, folder, root / "scoring" / "sample-request.json"):
+        for result in check(server.score, folder, root / "scoring" / "sample-request.json"):
             wrong += bool(result.problem)
             typer.echo(
                 f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}"

@@ -65,9 +65,9 @@ def build_environment(root: Path) -> None:
     if not (root / "scoring" / ".venv").exists():
         print("building the serving environment in scoring/.venv (only the first time)", file=sys.stderr)
     # The Python that trained the model also serves it.
-    command = [_uv(), "sync", "--project", str(root / "scoring"), "--python", sys.executable]
+    command = [uv(), "sync", "--project", str(root / "scoring"), "--python", sys.executable]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    done = subprocess.run([*command, *quiet], env=_environment(os.environ), check=False)  # noqa: S603 - no shell
+    done = subprocess.run([*command, *quiet], env=environment(os.environ), check=False)  # noqa: S603 - no shell
     if done.returncode:
         raise TdspError("the serving environment could not be built; uv's message is above")
 
@@ -95,7 +95,7 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
     with (
         log.open("wb") as sink,
         shell.running(
-            *_command(root, model, port), cwd=where, environment=_environment(os.environ), log=sink
+            *_command(root, model, port), cwd=where, environment=environment(os.environ), log=sink
         ) as process,
     ):
         server = Server(f"http://{HOST}:{port}", log, process)
@@ -106,7 +106,7 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
 def _command(root: Path, model: Path, port: int) -> list[str]:
     launcher = Path(__file__).with_name("local_server.py")
     return [
-        *(_uv(), "run", "--project", str(root / "scoring"), "--no-sync", "python", str(launcher)),
+        *(uv(), "run", "--project", str(root / "scoring"), "--no-sync", "python", str(launcher)),
         *(
             "--entry_script",
             str(root / "scoring" / "score.py"),
@@ -118,14 +118,14 @@ def _command(root: Path, model: Path, port: int) -> list[str]:
     ]
 
 
-def _uv() -> str:
+def uv() -> str:
     found = os.environ.get("UV") or shutil.which("uv")
     if not found:
         raise TdspError("uv is not on PATH; it builds the serving environment: https://docs.astral.sh/uv/")
     return found
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that the server may see."""
 
     def passes(name: str) -> bool:

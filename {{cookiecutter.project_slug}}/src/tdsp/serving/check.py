@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tdsp.errors import TdspError, WrongInput
-from tdsp.scoring_client import Answer, send
+from tdsp.serving.client import Answer, send
 
 MANY = 10_000
 TOO_MANY = 1_000_001
@@ -64,7 +64,7 @@ def check(url: str, model: Path, sample: Path) -> Iterator[Result]:
             answer.sentence
             or f"{len((answer.content or {}).get('predictions', []))} predictions in {milliseconds:.0f} ms"
         )
-        yield Result(case.name, answer.status, detail, _problem(case, answer))
+        yield Result(case.name, answer.status, detail, problem_of(case, answer))
 
 
 def _sample_rows(sample: Path) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -
     import pandas as pd
 
     try:
-        estimator = mlflow.sklearn.load_model(str(model))
+        estimator = mlflow.sklearn.load_model(str(model.resolve()))
         frame = pd.DataFrame(rows)[[feature["name"] for feature in contract["features"]]]
         for feature in contract["features"]:
             if feature["type"] == "datetime":
@@ -176,7 +176,7 @@ def _body(rows: list[dict[str, Any]]) -> bytes:
     return json.dumps({"data": rows}).encode()
 
 
-def _problem(case: Case, answer: Answer) -> str:
+def problem_of(case: Case, answer: Answer) -> str:
     """Return what is wrong with an answer, empty when nothing is."""
     if answer.status != case.status:
         return f"status {answer.status} instead of {case.status}"
