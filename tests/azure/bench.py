@@ -171,11 +171,13 @@ def _scoring():
 
 def tdsp(*arguments: str, says: str | None = None) -> Result:
     """Run a command of the project in the current folder, in this process; errors end as `main` would end them."""
+    from tdsp.azure import rest
     from tdsp.azure.client import credential
     from tdsp.cli import app
     from tdsp.errors import TdspError
 
-    credential.cache_clear()  # each command is a process of its own for its user
+    for known in (credential, rest.management, rest.github):
+        known.cache_clear()  # each command is a process of its own for its user
 
     result = CliRunner().invoke(app, list(arguments), input=says)
     if isinstance(result.exception, TdspError):

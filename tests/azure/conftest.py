@@ -38,9 +38,11 @@ class Azure:
         folder.mkdir(parents=True, exist_ok=True)
         tools = folder / "bin"
         tools.mkdir()
-        az = tools / "az"
-        az.write_text(f"#!{sys.executable} -ES\n{(HERE / 'emulator' / 'az.py').read_text(encoding='utf-8')}")
-        az.chmod(0o755)
+        for name in ("az", "gh"):
+            tool = tools / name
+            code = (Path(workspaces.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+            tool.write_text(f"#!{sys.executable} -ES\n{code}")
+            tool.chmod(0o755)
         self.env = {
             **cloud.environment,
             "AZURE_CONFIG_DIR": str(folder),

@@ -19,9 +19,7 @@ def mlflow(azure):  # noqa: ARG001 - the client must find the emulator
 
 
 def test_the_workspace_names_its_tracking_server(client):
-    assert client.workspaces.get("ws").mlflow_tracking_uri == URI.replace(
-        "/v1.0/", "/v2.0/"
-    )  # the SDK raises it
+    assert client.workspaces.get("ws").mlflow_tracking_uri == URI.replace("/v1.0/", "/v2.0/")  # the SDK raises it
 
 
 def test_parameters_metrics_and_tags_are_kept(azure, mlflow):

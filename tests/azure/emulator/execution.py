@@ -75,9 +75,7 @@ def execute(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _shell(
-    cloud: Cloud, run: Run, command: str, folder: Path, python: str, variables: dict[str, str]
-) -> None:
+def _shell(cloud: Cloud, run: Run, command: str, folder: Path, python: str, variables: dict[str, str]) -> None:
     """Run a command line as the service does, in bash, and keep what it prints as the run's log."""
     environment = {key: text for key, text in os.environ.items() if key.upper() not in PRIVATE}
     environment["PATH"] = f"{Path(python).parent}{os.pathsep}{environment['PATH']}"
@@ -116,9 +114,7 @@ def _service(cloud: Cloud, run: Run) -> dict[str, str]:
     }
 
 
-def _fetch(
-    cloud: Cloud, run: Run, spec: dict[str, Any], inputs: dict[str, Any], folder: Path
-) -> dict[str, str]:
+def _fetch(cloud: Cloud, run: Run, spec: dict[str, Any], inputs: dict[str, Any], folder: Path) -> dict[str, str]:
     """Copy the inputs that are data; return what each input's name stands for."""
     values = {}
     for name, kind in (spec.get("inputs") or {}).items():

@@ -39,7 +39,7 @@ def _value(value: Any, expected: Any, path: str) -> Iterator[str]:
     elif isinstance(expected, set):
         if value not in expected:
             yield f"{where}: {value!r} is none of {', '.join(sorted(map(str, expected)))}"
-    elif not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
+    elif not isinstance(value, expected) or (isinstance(value, bool) and expected not in (bool, object)):
         yield f"{where}: {value!r} is not of type {expected.__name__}"
 
 

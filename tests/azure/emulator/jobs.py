@@ -78,9 +78,7 @@ def submit(cloud: Cloud, call: Call) -> Response:
     """
     workspace = of(cloud, call)
     if not NAME.fullmatch(call["name"]):
-        raise bad_request(
-            f"Job name '{call['name']}' may hold letters, digits, '-' and '_' only.", "UserError"
-        )
+        raise bad_request(f"Job name '{call['name']}' may hold letters, digits, '-' and '_' only.", "UserError")
     properties = dict(call.body["properties"])
     if (old := cloud.resources.get(call.id)) is not None:
         free = ("tags", "properties", "displayName", "description", "isArchived")

@@ -45,13 +45,8 @@ class LocalRunner:
             run.status = outcome
 
     def _command(self, cloud: Cloud, run: Run, properties: dict[str, Any]) -> None:
-        inputs = {
-            name: item.get("uri", item.get("value"))
-            for name, item in (properties.get("inputs") or {}).items()
-        }
-        kinds = {
-            name: {"type": item["jobInputType"]} for name, item in (properties.get("inputs") or {}).items()
-        }
+        inputs = {name: item.get("uri", item.get("value")) for name, item in (properties.get("inputs") or {}).items()}
+        kinds = {name: {"type": item["jobInputType"]} for name, item in (properties.get("inputs") or {}).items()}
         outputs = {name: item for name, item in properties["outputs"].items() if name != "default"}
         spec = {
             "command": properties["command"],

@@ -45,17 +45,13 @@ class Tracking:
             self._add(self._unknown.pop(0))
         return self._store
 
-    def ask(
-        self, method: str, path: str, body: bytes, query: dict[str, str], headers: dict[str, str]
-    ) -> Response:
+    def ask(self, method: str, path: str, body: bytes, query: dict[str, str], headers: dict[str, str]) -> Response:
         """Send a request through MLflow's own server to the store."""
         with self._lock:
             from mlflow.server import app, handlers
 
             handlers._tracking_store = self._open()
-            answer = app.test_client().open(
-                path, method=method, data=body, query_string=query, headers=headers
-            )
+            answer = app.test_client().open(path, method=method, data=body, query_string=query, headers=headers)
             return Response(answer.status_code, answer.get_data(), {"Content-Type": answer.content_type})
 
     def begin(self, run: Run) -> None:

@@ -85,6 +85,12 @@ class Environment(_Facts):
     region: str = ""
 
 
+class Azure(_Facts):
+    """How the project uses Azure ML."""
+
+    promotion: Literal["retrain", "copy"] = "retrain"
+
+
 class People(_Facts):
     """Who is responsible."""
 
@@ -101,6 +107,7 @@ class Project(_Facts):
     metric: str
     gate: Gate
     environments: dict[Literal["dev", "prod"], Environment]
+    azure: Azure = Azure()
     people: People
 
     @model_validator(mode="after")

@@ -63,6 +63,8 @@ def versions(uri: str, name: str) -> list[Version]:
     Raises:
         TdspError: the registry cannot be read.
     """
+    if _in_azure(uri):
+        return _from_azure(uri, name)
     return _from_sqlite(_database(uri), name) if _database(uri) else _from_client(uri, name)
 
 
@@ -80,6 +82,12 @@ def fetch(uri: str, version: Version, home: Path) -> Path:
     Raises:
         TdspError: the registry no longer has the files, or they are not those that were registered.
     """
+    if _in_azure(uri):
+        from tdsp import registry_azure
+
+        with registry_azure.speaking():
+            workspace = registry_azure.workspace_of(uri)
+            return registry_azure.fetch(workspace, workspace.models.get(version.name, str(version.number)), home)
     folder, digest = home / f"{version.name}-v{version.number}", version.tags.get(MODEL_DIGEST)
     if digest and folder.is_dir() and files.sha256_of(folder) == digest:
         return folder
@@ -108,11 +116,18 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
         tags: what to remember; `tdsp.model_sha256` is added.
         run_id: the MLflow run that made it; a new one is opened when None.
     """
+    digest = files.sha256_of(model)
+    tags = {**tags, MODEL_DIGEST: digest}
+    if _in_azure(uri):
+        from tdsp import registry_azure
+
+        with registry_azure.speaking():
+            number = registry_azure.register_output(uri, name, digest, tags)
+        return next(version for version in versions(uri, name) if version.number == number)
+
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    digest = files.sha256_of(model)
-    tags = {**tags, MODEL_DIGEST: digest}
     client = MlflowClient(uri, registry_uri=uri)
     number = next((v.number for v in versions(uri, name) if v.tags.get(MODEL_DIGEST) == digest), None)
     if number is None:
@@ -128,6 +143,30 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
             client.set_model_version_tag(name, str(number), key, value)
     client.set_registered_model_alias(name, ALIAS, str(number))
     return next(version for version in versions(uri, name) if version.number == number)
+
+
+def _in_azure(uri: str) -> bool:
+    """Tell whether the registry is a workspace's; Azure ML names it so in each job's `MLFLOW_TRACKING_URI`."""
+    return uri.startswith("azureml:")
+
+
+def _from_azure(uri: str, name: str) -> list[Version]:
+    from tdsp import registry_azure
+
+    with registry_azure.speaking():
+        workspace = registry_azure.workspace_of(uri)
+        known, crowned = registry_azure.versions(workspace, name), registry_azure.champion(workspace, name)
+        return [
+            Version(
+                name,
+                registry_azure.number(model),
+                crowned is not None and model.version == crowned.version,
+                model.creation_context.created_at,
+                model.path,
+                dict(model.tags or {}),
+            )
+            for model in known
+        ]
 
 
 def _database(uri: str) -> Path | None:

@@ -9,10 +9,11 @@ A file of its own beside `tdsp.register`, because a component's snapshot is flat
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "tdsp.champion"
 MODEL_DIGEST = "tdsp.model_sha256"
-JOB = "tdsp.run_id"  # the pipeline job that made it
+JOB = "tdsp.job"  # the pipeline job that made it
 _WORKSPACE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/?]+)",
@@ -102,10 +103,31 @@ def register(ml: MLClient, name: str, path: str, digest: str, tags: Mapping[str,
     return ml.models.create_or_update(Model(name=name, version=version, type="mlflow_model", path=path, tags=tags))
 
 
-def crown(ml: MLClient, model: Model) -> Model:
-    """Make a version that exists the champion, for instance again after another one failed."""
-    model.tags = {**(model.tags or {}), CHAMPION: datetime.now(UTC).isoformat(timespec="microseconds")}
-    return ml.models.create_or_update(model)
+def register_output(uri: str, name: str, digest: str, tags: Mapping[str, str]) -> int:
+    """Register what the step `train` of the running pipeline made; return the version.
+
+    Called inside a job, for `tdsp.registry`. The files are registered where the job put them: nothing is uploaded.
+
+    Raises:
+        TdspError: this is no job, or its pipeline has no step `train`.
+    """
+    job = os.environ.get("TDSP_JOB") or os.environ.get("AZUREML_ROOT_RUN_ID")
+    if not job:
+        raise TdspError("only a job can register in Azure ML: use `tdsp submit`")
+    ml = workspace_of(uri)
+    path = f"azureml://jobs/{step_of(ml, job, 'train').name}/outputs/model"
+    return number(register(ml, name, path, digest, {**tags, JOB: job}))
+
+
+@contextlib.contextmanager
+def speaking() -> Iterator[None]:
+    """Turn an error of Azure's packages inside the block into a `TdspError` of one line."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        raise TdspError(f"the registry gave no answer: {str(error).splitlines()[0]}") from None
 
 
 def step_of(ml: MLClient, job: str, step: str) -> Job:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]+=*")
+_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
 _MARGIN = 300  # seconds that a token must still be good for
 
 
@@ -103,7 +103,7 @@ def connect(where: Target) -> MLClient:
     Raises:
         WrongInput: the packages that talk to Azure are not installed.
     """
-    logging.disable(logging.WARNING)  # the SDK's remarks on its own preview classes; each command reports by itself
+    logging.disable(logging.CRITICAL)  # the SDK logs what it raises as well, and its own preview classes
     try:
         from azure.ai.ml import MLClient
     except ImportError as error:
@@ -156,14 +156,19 @@ def _sentence(error: Exception) -> str:
     text = redact(" ".join(str(getattr(error, "message", "") or error).split()))[:600]
     if "az login" in text or "DefaultAzureCredential failed" in text:
         return "not signed in: run `az login`, then again"
-    if status_of(error) is None and "Failed to establish" in text or "Max retries" in text:
+    if status_of(error) is None and ("Failed to establish" in text or "Max retries" in text):
         return "Azure cannot be reached: check the network, then run the same command again"
+    return advised(text, status_of(error))
+
+
+def advised(text: str, status: int | None) -> str:
+    """Return a service's words with what the user can do about its status; None is no answer at all."""
     advice = {
         401: "the sign-in has expired or belongs to another tenant: run `az login`",
         403: "you lack a role for this: `tdsp doctor` says which",
         409: "another operation is under way: wait a minute, then run the same command again",
-        429: "Azure asks to slow down: wait a minute, then run the same command again",
-    }.get(status_of(error) or 0)
-    if advice is None and (status_of(error) is None or (status_of(error) or 0) >= 500):
+        429: "the service asks to slow down: wait a minute, then run the same command again",
+    }.get(status or 0)
+    if advice is None and (status is None or status >= 500):
         advice = "run the same command again"
-    return f"{text} ({advice})" if advice else text
+    return f"{redact(text)} ({advice})" if advice else redact(text)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tdsp import registry_azure
+from tdsp import files, registry_azure
 from tdsp.azure import client, follow, probe
 from tdsp.errors import TdspError
 
@@ -25,7 +27,14 @@ def exchanges(root: Path, ml: MLClient, model: Any, say: Callable[[str], None]) 
     """
     with client.speaking(f"files of {model.name} v{model.version}"):
         folder = registry_azure.fetch(ml, model, root / ".tdsp" / "champion")
-    return probe.offline(root / "scoring", folder, _held_out(root, ml, model, say))
+    held_out = _held_out(root, ml, model, say)
+    # The answers follow from these files, so they are worked out once.
+    sources = [folder, *sorted((root / "scoring").glob("*.py")), root / "scoring" / "sample-request.json"]
+    parts = [files.sha256_of(source) for source in (*sources, *([held_out] if held_out else []))]
+    kept = root / ".tdsp" / "azure" / f"answers-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:16]}.json"
+    if not kept.is_file():
+        files.write_text(kept, json.dumps(probe.offline(root / "scoring", folder, held_out)))
+    return [probe.Exchange(**exchange) for exchange in json.loads(kept.read_text(encoding="utf-8"))]
 
 
 def _held_out(root: Path, ml: MLClient, model: Any, say: Callable[[str], None]) -> Path | None:

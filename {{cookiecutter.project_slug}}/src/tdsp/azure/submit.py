@@ -182,7 +182,7 @@ def _overrides(sent: Submission, name: str) -> list[dict[str, Any]]:
     if sent.compute:
         changes["settings.default_compute"] = f"azureml:{sent.compute}"
     if sent.registers:
-        changes[f"jobs.{_REGISTERING}.environment_variables"] = sent.origin.environment()
+        changes[f"jobs.{_REGISTERING}.environment_variables"] = {**sent.origin.environment(), "TDSP_JOB": name}
     return [{key: value} for key, value in changes.items()]
 
 

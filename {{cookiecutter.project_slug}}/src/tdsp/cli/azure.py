@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,74 @@ import typer
 Env = Annotated[str, typer.Option("--env", help="Environment of project.yml: dev or prod.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree in advance.")]
+
+
+def connect(
+    env: Env = "dev",
+    create_repository: Annotated[bool, typer.Option("--create-repository", help="Create it on GitHub, private.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Wire the project to its workspace: identity, trust in GitHub, roles, GitHub environment. Changes what is missing."""
+    from tdsp.azure import plan, wiring
+    from tdsp.errors import TdspError
+
+    where, everything = _wiring(env, create_repository)
+    found = wiring.look(everything)
+    plan.show(f"Connect {where}", [finding.line for finding in found])
+    blocking = [item for item in found if item.blocking]
+    if blocking:
+        raise TdspError("\n".join(f"{item.thing.what}: {item.wrong}; {item.thing.mend}" for item in blocking))
+    changes = [item.thing for item in found if item.changeable]
+    if not changes:
+        print(f"nothing to do\nnext: tdsp submit --env {env} --wait")
+        return
+    if dry_run:
+        return
+    if not plan.agreed(f"Make these {len(changes)} changes?", yes):
+        print("nothing was changed")
+        return
+    for thing in changes:
+        try:
+            thing.make()
+        except TdspError as error:
+            raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
+        print(f"{thing.what}: done")
+    left = [item.thing.what for item in wiring.look(everything) if item.wrong and item.thing.vital]
+    if left:
+        raise TdspError(f"not right yet: {', '.join(left)}; `tdsp doctor --env {env}` says more")
+    print(f"verified\nnext: tdsp submit --env {env} --wait")
+
+
+def doctor(env: Env = "dev") -> None:
+    """Look at everything `tdsp connect` made and at what it rests on, and say how to mend what is wrong."""
+    from tdsp.azure import wiring
+    from tdsp.errors import TdspError
+
+    where, everything = _wiring(env, create=False)
+    found = wiring.look(everything)
+    print(f"{where}")
+    for item in found:
+        mark = "ok  " if not item.wrong else "BAD " if item.thing.vital else "note"
+        print(f"  {mark} {item.thing.what}{f': {item.wrong}' if item.wrong else ''}")
+        if item.wrong:
+            print(f"       mend: {item.thing.mend}")
+    bad = [item.thing.what for item in found if item.wrong and item.thing.vital]
+    if bad:
+        raise TdspError(f"{len(bad)} of {len(found)} things are not right: {', '.join(bad)}")
+    print(f"all {len(found)} things were looked at")
+
+
+def _wiring(env: str, create: bool):
+    """Return the workspace of an environment, and all that it needs around it."""
+    from tdsp import project
+    from tdsp.azure import client, github, wiring
+
+    root = project.find_root()
+    where = client.target(root, env)
+    owner = project.load(root / project.FILE).people.owner
+    repository = github.of(root, owner, where.slug, create)
+    return where, wiring.things(client.connect(where), where, repository)
 
 
 def submit(
@@ -58,5 +125,5 @@ def submit(
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
-    for command in (submit,):
+    for command in (connect, doctor, submit):
         app.command()(command)

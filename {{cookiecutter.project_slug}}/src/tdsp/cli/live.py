@@ -13,6 +13,7 @@ def deploy(
     env: Env = "dev",
     version: Annotated[str | None, typer.Option(help="Model version; the champion when not given.")] = None,
     soak: Annotated[float, typer.Option(help="Seconds that each step of a rollout is watched.")] = 60,
+    requests: Annotated[int, typer.Option(min=1, help="Requests sent to each slot at each step.")] = 20,
     max_latency: Annotated[float, typer.Option(help="95th percentile, in milliseconds, that is always fine.")] = 1000,
     max_errors: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that may go wrong.")] = 0,
     keep: Annotated[float, typer.Option(help="Hours that the former version is kept for `tdsp rollback`.")] = 24,
@@ -31,7 +32,7 @@ def deploy(
     plan.show(f"Deploy {new.label} to {where}", rollout.plan(new, now, again=bool(version)))
     if dry_run:
         return
-    guards = probe.Guards(max_errors, max_latency, soak=soak)
+    guards = probe.Guards(max_errors, max_latency, requests=requests, soak=soak)
     exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
     after = rollout.roll_out(ml, new, exchanges, guards, keep, say=print)
     print(f"live: {new.label} in {after.live}, {after.endpoint.scoring_uri}")
@@ -62,7 +63,59 @@ def status(env: Env = "dev") -> None:
     print("\n".join(report.lines(client.connect(where), where)))
 
 
+def promote(
+    source: Annotated[str, typer.Argument(help="Environment that has the model.")] = "dev",
+    target: Annotated[str, typer.Argument(help="Environment that gets it.")] = "prod",
+    dry_run: DryRun = False,
+) -> None:
+    """Bring dev's champion to prod, as `azure.promotion` in project.yml says: train again there, or copy it."""
+    from tdsp import project
+    from tdsp.azure import client, plan
+    from tdsp.azure import promote as promotion
+    from tdsp.cli import azure
+    from tdsp.errors import WrongInput
+
+    root = project.find_root()
+    if source == target:
+        raise WrongInput(f"{source} is both source and target")
+    origin, where = client.target(root, source), client.target(root, target)
+    there, here = client.connect(origin), client.connect(where)
+    model = promotion.champion(there, origin)
+    if project.load(root / project.FILE).azure.promotion == "retrain":
+        promotion.check_code(root, model)
+        print(f"{model.name} v{model.version} of {source}: trained again in {target} from the same commit")
+        azure.submit(env=target, wait=True, dry_run=dry_run)
+        return
+    plan.show(f"Promote to {where}", promotion.copy_plan(here, origin, where, model))
+    if dry_run:
+        return
+    made = promotion.copy(root, there, here, where, origin, model)
+    print(f"champion of {target}: {made.name} v{made.version}\nnext: tdsp deploy --env {target}")
+
+
+def destroy(env: Env = "dev", dry_run: DryRun = False) -> None:
+    """Delete the endpoint, the identity and the GitHub environment that this project made, after a typed confirmation."""
+    from tdsp import project
+    from tdsp.azure import client, github, plan
+    from tdsp.azure import destroy as removal
+    from tdsp.errors import WrongInput
+
+    root = project.find_root()
+    where = client.target(root, env)
+    repository = github.of(root, project.load(root / project.FILE).people.owner, where.slug)
+    found = removal.plan(client.connect(where), where, repository)
+    plan.show(f"Destroy in {where}", [line for line, _ in found])
+    print(removal.STAYS)
+    if dry_run or not found:
+        return
+    if not plan.typed(where.slug, "This cannot be undone."):
+        raise WrongInput("nothing was deleted: the name was not typed")
+    for line, remove in found:
+        remove()
+        print(f"{line.what}: deleted")
+
+
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
-    for command in (deploy, rollback, status):
+    for command in (deploy, rollback, status, promote, destroy):
         app.command()(command)

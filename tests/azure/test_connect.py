@@ -1,0 +1,126 @@
+"""`tdsp connect` and `doctor` against the emulated Azure and GitHub."""
+
+from __future__ import annotations
+
+import bench
+import pytest
+
+CHANGING = {"PUT", "POST", "PATCH", "DELETE"}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, azure):
+    folder = bench.project(tmp_path / "project")
+    monkeypatch.chdir(folder)
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    azure.workspace("rg-prod", "ws-prod")
+    return folder
+
+
+@pytest.fixture
+def repository(azure, project):
+    return azure.cloud.github.add("demo", "octo")
+
+
+def changes(azure, start=0):
+    return [str(call) for call in azure.calls[start:] if call.method in CHANGING and "login.microsoft" not in call.host]
+
+
+@pytest.mark.parametrize("immutable", [True, False])
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_one_consent_wires_everything_and_a_second_run_changes_nothing(azure, repository, env, immutable):
+    repository.immutable = immutable
+    first = bench.tdsp("connect", "--env", env, "--yes")
+    assert first.exit_code == 0, first.output + first.stderr
+    assert "verified" in first.output
+    credential = azure.cloud.resources.of_type(
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+    )[0]
+    assert credential["properties"]["subject"] == f"{repository.prefix}:environment:{env}"
+    seen = len(azure.calls)
+    second = bench.tdsp("connect", "--env", env)
+    assert second.exit_code == 0
+    assert "nothing to do" in second.output
+    assert changes(azure, seen) == []
+    assert bench.tdsp("doctor", "--env", env).exit_code == 0
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(azure, repository):
+    result = bench.tdsp("connect", "--dry-run")
+    assert result.exit_code == 0
+    assert "make it right" in result.output
+    assert changes(azure) == []
+
+
+def test_no_consent_no_change(azure, repository):
+    result = bench.tdsp("connect", says="n\n")
+    assert changes(azure) == []
+    assert result.exit_code == 2 or "nothing was changed" in result.output
+
+
+def test_prod_waits_for_a_reviewer_and_takes_main_only(azure, repository):
+    bench.tdsp("connect", "--env", "prod", "--yes")
+    environment = repository.environments["prod"]
+    assert [item["id"] for item in environment["reviewers"]] == [77]
+    assert set(environment["policies"].values()) == {"main"}
+
+
+def test_a_renamed_repository_is_found_and_mended(azure, repository):
+    bench.tdsp("connect", "--yes")
+    repository.owner_id = 4711
+    sick = bench.tdsp("doctor")
+    assert sick.exit_code == 1
+    assert "trusts repo:octo@77/demo" in sick.output
+    assert bench.tdsp("connect", "--yes").exit_code == 0
+    assert bench.tdsp("doctor").exit_code == 0
+
+
+def test_a_customised_subject_stops_everything_that_depends_on_it(azure, repository):
+    repository.subject = {"use_default": False, "include_claim_keys": ["repo"]}
+    result = bench.tdsp("connect", "--yes")
+    assert result.exit_code == 1
+    assert "customised OIDC subject" in result.stderr + result.output
+
+
+def test_the_repository_is_created_when_asked(azure, project):
+    assert bench.tdsp("connect", "--yes").exit_code == 1
+    result = bench.tdsp("connect", "--yes", "--create-repository")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert azure.cloud.github.repositories["octo/demo"].private
+
+
+def test_a_free_private_repository_is_wired_without_its_ruleset(azure, repository):
+    repository.private = repository.free = True
+    result = bench.tdsp("connect", "--yes")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "not offered" in result.output
+
+
+def test_missing_quota_and_an_unregistered_provider_are_told(azure, repository):
+    azure.cloud.quota.limits["standardDSv2Family"] = 2
+    azure.cloud.providers["Microsoft.ManagedIdentity"] = "NotRegistered"
+    result = bench.tdsp("doctor")
+    assert "needs 5 cores of standardDSv2Family, 2 of 2 are free" in result.output
+    assert "az provider register --namespace Microsoft.ManagedIdentity" in result.output
+
+
+def test_the_identity_can_submit_deploy_and_score_with_its_roles_alone(azure, repository, client, tmp_path):
+    from emulator.directory import Principal  # noqa: F401
+
+    bench.tdsp("connect", "--yes")
+    azure.cloud.server = bench.ModelServer()
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    made = azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")[0]
+    azure.sign_in(azure.cloud.directory.get(made["properties"]["principalId"]))
+    for command in (("submit",), ("deploy", "--soak", "0"), ("status",)):
+        result = bench.tdsp(*command)
+        denied = [str(call) for call in azure.calls if call.status == 403]
+        assert result.exit_code == 0, (command, result.stderr, denied)
+
+
+def test_signed_out_is_one_line(azure, repository):
+    azure.sign_out()
+    result = bench.tdsp("submit")
+    assert result.exit_code == 1
+    assert "az login" in result.stderr

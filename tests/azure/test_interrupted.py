@@ -1,0 +1,110 @@
+"""Every request of connect, submit, deploy and rollback is broken once; running the command again reaches its goal."""
+
+from __future__ import annotations
+
+import bench
+import pytest
+from emulator import snapshots
+from walk import Walk
+
+ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]
+
+
+@pytest.fixture
+def project(tmp_path, azure, monkeypatch):
+    folder = bench.project(tmp_path / "project")
+    monkeypatch.chdir(folder)
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    azure.cloud.github.add("demo", "octo")
+    return folder
+
+
+@pytest.fixture
+def server(azure):
+    azure.cloud.server = bench.ModelServer()
+    return azure.cloud.server
+
+
+@pytest.fixture
+def live(azure, project, server, client, tmp_path):
+    """Version 1 is live; version 2 is champion, its answers are worked out."""
+    from tdsp import project as facts
+    from tdsp import registry_azure
+    from tdsp.azure import evidence
+
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    assert bench.tdsp(*DEPLOY).exit_code == 0
+    bench.register(client, bench.model(tmp_path / "m2", 3.0))
+    evidence.exchanges(facts.find_root(), client, registry_azure.champion(client, bench.SLUG), say=print)
+    return project
+
+
+def traffic(cloud):
+    endpoints = cloud.resources.of_type(ENDPOINT)
+    shares = (endpoints[0]["properties"]["traffic"] or {}) if endpoints else {}
+    return {slot: share for slot, share in shares.items() if share}
+
+
+def whole(cloud, folder):
+    """What is live has all traffic at any moment, and only slots whose container answers have any."""
+    shares = traffic(cloud)
+    assert sum(shares.values()) == 100, shares
+    for slot in shares:
+        assert cloud.server.answered.get(slot) is not None, f"{slot} has traffic and no container"
+
+
+def test_connect(walk, azure, project):
+    def reached(cloud, folder):
+        types = ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials")
+        assert [len(cloud.resources.of_type(f"Microsoft.ManagedIdentity/{kind}")) for kind in types] == [1, 1]
+        repository = cloud.github.repositories["octo/demo"]
+        assert set(repository.environments["dev"]["variables"]) == {"AZURE_CLIENT_ID", "AZURE_TENANT_ID"}
+        assert len(repository.rulesets) == 1
+
+    walk(project, ["connect", "--yes"], reached=reached)
+
+
+def test_submit(walk, azure, project):
+    def reached(cloud, folder):
+        jobs = cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/jobs")
+        assert len(jobs) == 1, "the same job was started twice"
+
+    walk(project, ["submit"], reached=reached)
+
+
+def test_deploy(walk, azure, live):
+    def reached(cloud, folder):
+        assert traffic(cloud) == {"green": 100}
+
+    walk(live, DEPLOY, reached=reached, always=whole)
+
+
+def test_rollback(walk, azure, live):
+    assert bench.tdsp(*DEPLOY).exit_code == 0
+
+    def reached(cloud, folder):
+        assert traffic(cloud) == {"blue": 100}
+
+    walk(live, ["rollback"], reached=reached, always=whole)
+
+
+def test_a_bad_version_never_gets_traffic_however_its_deployment_ends(azure, live, server, forks, tmp_path):
+    """The command is killed after each request that changes something, then runs again."""
+    server.wrong.add("green")
+    start = snapshots.take(azure.cloud)
+    azure.calls.clear()
+    assert bench.tdsp(*DEPLOY).exit_code == 1
+    writes = [number for number, call in enumerate(azure.calls) if call.method in {"PUT", "DELETE"}]
+    walker = Walk(azure.cloud, live, {**azure.env, "HOME": str(tmp_path)}, forks, lambda *_: None)
+    for number in writes:
+        snapshots.restore(azure.cloud, start)
+        walker._arm(number, "kill")
+        for _ in range(2):
+            walker._command(tuple(DEPLOY), live)
+            azure.cloud.faults.clear()
+            assert traffic(azure.cloud) == {"blue": 100}
+    assert len(writes) >= 3
+    print(f"{len(writes)} writes of a deployment that fails were followed by a kill")
+

@@ -1,0 +1,190 @@
+"""The project's repository on GitHub: environments, variables, the subject of its tokens, and protection of `main`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tdsp import shell
+from tdsp.azure import rest
+from tdsp.errors import TdspError
+
+BRANCHES = {"dev": "dev", "prod": "main"}  # environment -> the branch that deploys to it
+RULESET = "tdsp: main"
+_REMOTE = re.compile(r"github\.com[:/](?P<owner>[^/]+)/(?P<name>[^/]+?)(\.git)?/?$")
+
+
+class NotOfferedError(TdspError):
+    """GitHub has no such feature for this repository: it is private and on the free plan."""
+
+
+class Repository:
+    """One repository.
+
+    Attributes:
+        owner: user or organisation.
+        name: of the repository.
+    """
+
+    def __init__(self, owner: str, name: str, create: bool = False):
+        """Name it; nothing is sent yet.
+
+        Args:
+            owner: user or organisation.
+            name: of the repository.
+            create: whether it may be created.
+        """
+        self.owner, self.name, self.create = owner, name, create
+
+    @property
+    def path(self) -> str:
+        """Owner and name, as GitHub writes them."""
+        return f"{self.owner}/{self.name}"
+
+    def look(self) -> str:
+        """Say whether it is there and its settings may be changed."""
+        found = self._get("")
+        if not found:
+            return "missing, or not visible to you"
+        return "" if found["permissions"]["admin"] else "you are not an admin of it"
+
+    def make(self) -> None:
+        """Create it, private and empty, if that was agreed to."""
+        if self._get("") or not self.create:
+            raise TdspError(f"repository {self.path}: {self.look()}; `--create-repository` creates it")
+        me = rest.github()("GET", "/user")["login"]
+        place = "/user/repos" if me.lower() == self.owner.lower() else f"/orgs/{self.owner}/repos"
+        rest.github()("POST", place, {"name": self.name, "private": True})
+
+    def subject(self, env: str) -> str:
+        """Return the subject of the tokens that a workflow gets in an environment, as GitHub says it today.
+
+        Repositories made since July 2026 have their numeric ids in it. The prefix is believed, not the flag beside it.
+
+        Raises:
+            TdspError: the repository has a subject of its own form, which no rule can foresee.
+        """
+        found = self._get("/actions/oidc/customization/sub") or {}
+        if found.get("use_default") is False or found.get("include_claim_keys"):
+            raise TdspError(
+                f"{self.path} has a customised OIDC subject: set it back to the default "
+                "(DELETE is not offered; PUT use_default=true), or create the federated credential by hand"
+            )
+        return f"{found.get('sub_claim_prefix') or f'repo:{self.path}'}:environment:{env}"
+
+    def why(self, env: str) -> str:
+        """Say what an environment is good for."""
+        review = ", after a reviewer agreed" if env == "prod" else ""
+        return f"only branch {BRANCHES[env]} deploys there{review}"
+
+    def look_at_environment(self, env: str) -> str:
+        """Say whether an environment lets its branch deploy and no other, and prod asks a reviewer."""
+        found = self._get(f"/environments/{env}")
+        if not found:
+            return "missing"
+        if not (found.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+            return "any branch may deploy"
+        if self._policies(env) != {BRANCHES[env]}:
+            return f"branches {', '.join(sorted(self._policies(env))) or 'none'} may deploy"
+        return "no reviewer" if env == "prod" and not _reviewers(found) else ""
+
+    def make_environment(self, env: str) -> None:
+        """Create or correct an environment; reviewers that are there stay."""
+        found = self._get(f"/environments/{env}") or {}
+        body: dict[str, Any] = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+        if env == "prod":
+            body["reviewers"] = _reviewers(found) or [{"type": "User", "id": rest.github()("GET", "/user")["id"]}]
+        elif _reviewers(found):
+            body["reviewers"] = _reviewers(found)
+        self._send("PUT", f"/environments/{env}", body)
+        policies = (self._get(f"/environments/{env}/deployment-branch-policies") or {}).get("branch_policies", [])
+        for policy in policies:
+            if policy["name"] != BRANCHES[env]:
+                self._send("DELETE", f"/environments/{env}/deployment-branch-policies/{policy['id']}")
+        if BRANCHES[env] not in {policy["name"] for policy in policies}:
+            self._send("POST", f"/environments/{env}/deployment-branch-policies", {"name": BRANCHES[env]})
+
+    def look_at_variable(self, env: str, name: str, value: str) -> str:
+        """Say whether a variable of an environment has the right value."""
+        found = self._get(f"/environments/{env}/variables/{name}")
+        if not found:
+            return "missing"
+        return "" if found["value"] == value else "names another identity"
+
+    def make_variable(self, env: str, name: str, value: str) -> None:
+        """Create or change a variable of an environment."""
+        body = {"name": name, "value": value}
+        if self._get(f"/environments/{env}/variables/{name}"):
+            self._send("PATCH", f"/environments/{env}/variables/{name}", body)
+        else:
+            self._send("POST", f"/environments/{env}/variables", body)
+
+    def look_at_ruleset(self) -> str:
+        """Say whether `main` is protected.
+
+        Raises:
+            NotOfferedError: it cannot be, on this plan.
+        """
+        mine = self._ruleset()
+        return "missing" if not mine else "" if mine["enforcement"] == "active" else "switched off"
+
+    def make_ruleset(self) -> None:
+        """Protect `main`: pull requests, no rewriting, no deletion."""
+        reviews = {
+            "required_approving_review_count": 0,
+            "dismiss_stale_reviews_on_push": False,
+            "require_code_owner_review": False,
+            "require_last_push_approval": False,
+            "required_review_thread_resolution": False,
+        }
+        body = {
+            "name": RULESET,
+            "target": "branch",
+            "enforcement": "active",
+            "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+            "rules": [{"type": "deletion"}, {"type": "non_fast_forward"}, {"type": "pull_request", "parameters": reviews}],
+        }
+        if mine := self._ruleset():
+            self._send("PUT", f"/rulesets/{mine['id']}", body)
+        else:
+            self._send("POST", "/rulesets", body)
+
+    def remove_environment(self, env: str) -> None:
+        """Delete an environment with its variables."""
+        self._send("DELETE", f"/environments/{env}")
+
+    def _ruleset(self) -> dict[str, Any] | None:
+        try:
+            found = rest.github()("GET", f"/repos/{self.path}/rulesets") or []
+        except rest.RefusedError as error:
+            if error.status == 403 and "Upgrade" in str(error):
+                raise NotOfferedError("not offered for a private repository on the free plan") from None
+            raise
+        return next((item for item in found if item["name"] == RULESET), None)
+
+    def _policies(self, env: str) -> set[str]:
+        found = self._get(f"/environments/{env}/deployment-branch-policies") or {}
+        return {policy["name"] for policy in found.get("branch_policies", [])}
+
+    def _get(self, path: str) -> Any:
+        return rest.github()("GET", f"/repos/{self.path}{path}")
+
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
+        return rest.github()(method, f"/repos/{self.path}{path}", body)
+
+
+def _reviewers(environment: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return who must agree, in the form in which GitHub takes it back."""
+    rules = environment.get("protection_rules", [])
+    required = next((rule for rule in rules if rule["type"] == "required_reviewers"), {"reviewers": []})
+    return [{"type": item["type"], "id": item["reviewer"]["id"]} for item in required["reviewers"]]
+
+
+def of(root: Path, owner: str, slug: str, create: bool = False) -> Repository:
+    """Return the repository that `origin` names, else the one that the project would have."""
+    try:
+        found = _REMOTE.search(shell.run("git", "remote", "get-url", "origin", cwd=root).strip())
+    except TdspError:
+        found = None
+    return Repository(found["owner"], found["name"], create) if found else Repository(owner, slug, create)

@@ -1,0 +1,112 @@
+"""The identity that workflows act as: a managed identity that trusts one GitHub environment, with few roles."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from tdsp.azure import client, github, rest
+
+ISSUER = "https://token.actions.githubusercontent.com"
+AUDIENCE = "api://AzureADTokenExchange"
+IDENTITY_VERSION, ROLE_VERSION = "2024-11-30", "2022-04-01"
+
+# What the workflows do, and nothing else: no role creates resources outside the workspace or gives roles away.
+ROLES = {
+    "AzureML Data Scientist": "submit jobs, register models, deploy and score; cannot change the workspace",
+    "Storage Blob Data Contributor": "upload code and data to the workspace's own storage",
+}
+_ROLE_IDS = {
+    "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+}
+VARIABLES = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")
+
+
+class Identity:
+    """The managed identity of one environment."""
+
+    def __init__(self, where: client.Target, repository: github.Repository):
+        """Derive its name; nothing is sent yet."""
+        self.where, self.repository = where, repository
+        self.name = f"id-{where.slug}-{where.env}"
+        self.id = f"{where.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{self.name}"
+
+    def look(self) -> str:
+        """Say whether it is there."""
+        return "" if self._get() else "missing"
+
+    def make(self) -> None:
+        """Create it."""
+        body = {"location": self.where.place.region, "tags": {"tdsp.project": self.where.slug}}
+        rest.management()("PUT", self.id, body, **{"api-version": IDENTITY_VERSION})
+
+    def look_at_trust(self) -> str:
+        """Say whether it trusts the repository's environment under the subject that GitHub uses today."""
+        found = rest.management()("GET", self._trust_id, **{"api-version": IDENTITY_VERSION})
+        if not found:
+            return "missing"
+        has, wants = found["properties"], self._trust()
+        return "" if has["subject"] == wants["subject"] and has["issuer"] == ISSUER else f"trusts {has['subject']}"
+
+    def make_trust(self) -> None:
+        """Create or correct the federated credential."""
+        rest.management()("PUT", self._trust_id, {"properties": self._trust()}, **{"api-version": IDENTITY_VERSION})
+
+    def look_at_role(self, role: str) -> str:
+        """Say whether it has a role on the resource group or above."""
+        return "" if self._get() and self._assignment(role) else "missing"
+
+    def make_role(self, role: str) -> None:
+        """Assign a role on the resource group; the assignment's name follows from its content, so it is made once."""
+        principal = self._principal()
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.where.group_id.lower()}|{principal}|{_ROLE_IDS[role]}")
+        properties = {
+            "roleDefinitionId": self._definition(role),
+            "principalId": principal,
+            "principalType": "ServicePrincipal",  # without it a new identity may not be found yet
+        }
+        path = f"{self.where.group_id}/providers/Microsoft.Authorization/roleAssignments/{name}"
+        rest.management()("PUT", path, {"properties": properties}, **{"api-version": ROLE_VERSION})
+
+    def variables(self) -> dict[str, str]:
+        """Return the ids by which a workflow names it."""
+        properties = (self._get() or {}).get("properties", {})
+        return dict(zip(VARIABLES, (properties.get("clientId", ""), properties.get("tenantId", "")), strict=True))
+
+    def assignments(self) -> list[dict[str, Any]]:
+        """Return the role assignments that are on the resource group itself."""
+        if not self._get():
+            return []
+        path = f"{self.where.group_id}/providers/Microsoft.Authorization/roleAssignments"
+        wanted = {"api-version": ROLE_VERSION, "$filter": f"principalId eq '{self._principal()}'"}
+        return (rest.management()("GET", path, **wanted) or {}).get("value", [])
+
+    def remove(self) -> None:
+        """Take its roles away and delete it with its trust."""
+        for assignment in self.assignments():
+            rest.management()("DELETE", assignment["id"], **{"api-version": ROLE_VERSION})
+        rest.management()("DELETE", self.id, **{"api-version": IDENTITY_VERSION})
+
+    def _get(self) -> dict[str, Any] | None:
+        return rest.management()("GET", self.id, **{"api-version": IDENTITY_VERSION})
+
+    def _principal(self) -> str:
+        return (self._get() or {"properties": {"principalId": ""}})["properties"]["principalId"]
+
+    @property
+    def _trust_id(self) -> str:
+        return f"{self.id}/federatedIdentityCredentials/github-{self.where.env}"
+
+    def _trust(self) -> dict[str, Any]:
+        return {"issuer": ISSUER, "subject": self.repository.subject(self.where.env), "audiences": [AUDIENCE]}
+
+    def _definition(self, role: str) -> str:
+        scope = f"/subscriptions/{self.where.place.subscription_id}"
+        return f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{_ROLE_IDS[role]}"
+
+    def _assignment(self, role: str) -> dict[str, Any] | None:
+        return next(
+            (item for item in self.assignments() if item["properties"]["roleDefinitionId"].endswith(_ROLE_IDS[role])),
+            None,
+        )

@@ -1,0 +1,96 @@
+"""What must hold before anything can work: the workspace is there, providers are registered, cores are left."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tdsp.azure import client, rest
+from tdsp.errors import TdspError
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+PROVIDERS = {
+    "Microsoft.MachineLearningServices": "the service itself",
+    "Microsoft.ManagedIdentity": "the workflows' identity",
+}
+_VERSION = "2021-04-01"
+_VAULTS_VERSION = "2023-07-01"
+_UPGRADES = 1.2  # managed endpoints keep a fifth more cores than they use, for upgrades
+
+
+def workspace(ml: MLClient, where: client.Target) -> str:
+    """Say whether the workspace can be read, and lies where `project.yml` says."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with client.speaking("workspace"):
+        try:
+            found = ml.workspaces.get(where.place.workspace)
+        except ResourceNotFoundError:
+            return f"missing{_soft_deleted(where)}"
+    if found.location != where.place.region:
+        return f"lies in {found.location}, project.yml says {where.place.region}"
+    return ""
+
+
+def _soft_deleted(where: client.Target) -> str:
+    """Name the deleted vaults that still hold a name of this project: a new workspace would stumble over them."""
+    path = f"/subscriptions/{where.place.subscription_id}/providers/Microsoft.KeyVault/deletedVaults"
+    try:
+        found = rest.management()("GET", path, **{"api-version": _VAULTS_VERSION}) or {"value": []}
+    except TdspError:  # who may not look at vaults still wants to know about the workspace
+        return ""
+    short = where.slug.replace("-", "")[:10]
+    names = [item["name"] for item in found["value"] if short in item["name"].replace("-", "").lower()]
+    return f"; deleted vault {names[0]} still holds its name (az keyvault purge --name {names[0]})" if names else ""
+
+
+def provider(where: client.Target, name: str) -> str:
+    """Say whether a resource provider is registered in the subscription."""
+    found = rest.management()("GET", _provider(where, name), **{"api-version": _VERSION})
+    state = found["registrationState"] if found else "missing"
+    # "Registering" is as good: it takes some minutes and needs nobody.
+    return "" if state in {"Registered", "Registering"} else state
+
+
+def register(where: client.Target, name: str) -> None:
+    """Register a resource provider."""
+    rest.management()("POST", f"{_provider(where, name)}/register", **{"api-version": _VERSION})
+
+
+def _provider(where: client.Target, name: str) -> str:
+    return f"/subscriptions/{where.place.subscription_id}/providers/{name}"
+
+
+def quota(ml: MLClient, where: client.Target) -> str:
+    """Say whether the cores for one more deployment are left."""
+    from tdsp import project
+
+    described = yaml.safe_load((project.find_root() / "scoring" / "deployment.yml").read_text(encoding="utf-8"))
+    return cores_missing(ml, where, described["instance_type"], int(described.get("instance_count", 1)))
+
+
+def cores_missing(ml: MLClient, where: client.Target, size: str, instances: int) -> str:
+    """Say which cores are missing for some instances of a size; nothing when there are enough."""
+    with client.speaking("quota"):
+        sizes = {item.name.lower(): item for item in ml.compute.list_sizes(location=where.place.region)}
+        found = sizes.get(size.lower())
+        if found is None:
+            return f"{where.place.region} has no size {size}"
+        family = found.family.lower()
+        usage = next(
+            (item for item in ml.compute.list_usage(location=where.place.region) if _family(item) == family), None
+        )
+    if usage is None:
+        return ""
+    needed, free = math.ceil(found.v_cp_us * instances * _UPGRADES), usage.limit - usage.current_value
+    return "" if free >= needed else f"{size} needs {needed} cores of {found.family}, {free} of {usage.limit} are free"
+
+
+def _family(usage: Any) -> str:
+    """Return the family that a usage counts; the SDK hands the service's name over as a dictionary."""
+    name = usage.name
+    return str((name.get("value") if isinstance(name, dict) else getattr(name, "value", "")) or "").lower()
