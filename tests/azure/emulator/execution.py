@@ -106,6 +106,7 @@ def _service(cloud: Cloud, run: Run) -> dict[str, str]:
     workspace = cloud.resources[run.workspace_id]
     return {
         "AZUREML_RUN_ID": run.name,
+        "AZUREML_ROOT_RUN_ID": run.parent or run.name,
         "MLFLOW_RUN_ID": run.name,
         "MLFLOW_EXPERIMENT_NAME": run.experiment,
         "MLFLOW_TRACKING_URI": workspace["properties"]["mlFlowTrackingUri"],
