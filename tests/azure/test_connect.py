@@ -106,7 +106,6 @@ def test_missing_quota_and_an_unregistered_provider_are_told(azure, repository):
 
 
 def test_the_identity_can_submit_deploy_and_score_with_its_roles_alone(azure, repository, client, tmp_path):
-    from emulator.directory import Principal  # noqa: F401
 
     bench.tdsp("connect", "--yes")
     azure.cloud.server = bench.ModelServer()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bench
 import pytest
-from emulator.routing import Call  # noqa: F401 - the emulator's package is on the path
 
 
 @pytest.fixture
@@ -24,7 +23,6 @@ def server(azure):
 @pytest.fixture
 def first(azure, client, project, server, tmp_path):
     """A project with version 1 live in slot blue."""
-    azure.cloud.resources  # noqa: B018
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     assert deploy().exit_code == 0
     return project

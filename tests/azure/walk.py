@@ -84,6 +84,7 @@ class Walk:
 
     def _smooth(self, start: dict, arguments: tuple[str, ...]) -> list[Record]:
         """Run the command twice without a fault; return the requests of the first run."""
+        self.cloud.calls.clear()  # of whoever made the state that the command begins in
         with self._project() as folder:
             code, printed = self._command(arguments, folder)
             assert code == 0, f"tdsp {' '.join(arguments)} fails without any fault ({code}):\n{printed}"

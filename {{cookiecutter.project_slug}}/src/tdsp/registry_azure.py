@@ -1,8 +1,8 @@
 """The model registry of an Azure ML workspace, for `tdsp.registry` and for deployments.
 
-The service keeps versions of a model, each with tags that may change, but no aliases (its MLflow interface is not
-relied on). So a tag says who the champion is: the version whose `tdsp.champion` holds the latest time. One request
-makes a version champion; no request has to unmake the former one.
+The service keeps versions of a model, each with tags that may change, but no aliases (its MLflow interface
+is not relied on). So a tag says who the champion is: the version whose `tdsp.champion` holds the latest
+time. One request makes a version champion; no request has to unmake the former one.
 
 A file of its own beside `tdsp.register`, because a component's snapshot is flat.
 """
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CHAMPION = "tdsp.champion"
 MODEL_DIGEST = "tdsp.model_sha256"
 JOB = "tdsp.job"  # the pipeline job that made it
+_JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)/?$")
 _WORKSPACE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
     r"/providers/Microsoft\.MachineLearningServices/workspaces/(?P<workspace>[^/?]+)",
@@ -43,6 +44,7 @@ def workspace_of(uri: str) -> MLClient:
     """
     from azure.ai.ml import MLClient
     from azure.ai.ml.identity import AzureMLOnBehalfOfCredential
+
     from azure.identity import DefaultAzureCredential
 
     found = _WORKSPACE.search(uri)
@@ -51,9 +53,13 @@ def workspace_of(uri: str) -> MLClient:
     # A job that runs as its submitter finds the service for that at OBO_ENDPOINT.
     credential = AzureMLOnBehalfOfCredential() if "OBO_ENDPOINT" in os.environ else DefaultAzureCredential()
     return MLClient(
-        credential, found["subscription"], found["group"], found["workspace"],
-        show_progress=False, enable_telemetry=False,
-    )  # fmt: skip
+        credential,
+        found["subscription"],
+        found["group"],
+        found["workspace"],
+        show_progress=False,
+        enable_telemetry=False,
+    )
 
 
 def versions(ml: MLClient, name: str) -> list[Model]:
@@ -80,8 +86,8 @@ def champion(ml: MLClient, name: str) -> Model | None:
 def register(ml: MLClient, name: str, path: str, digest: str, tags: Mapping[str, str]) -> Model:
     """Make the files at `path` a version of `name` and its champion; safe to repeat after being killed at any point.
 
-    A version is immutable but for its tags, and carries the tags of the first request that makes it. It is found
-    again by the digest of its files, so there is never a second version of the same model.
+    A version is immutable but for its tags, and carries the tags of the first request that makes it. It is
+    found again by the digest of its files, so there is never a second version of the same model.
 
     Args:
         ml: client of the workspace.
@@ -100,13 +106,16 @@ def register(ml: MLClient, name: str, path: str, digest: str, tags: Mapping[str,
         same.tags = {**same.tags, **tags}
         return ml.models.create_or_update(same)
     version = str(max(map(number, known), default=0) + 1)
-    return ml.models.create_or_update(Model(name=name, version=version, type="mlflow_model", path=path, tags=tags))
+    return ml.models.create_or_update(
+        Model(name=name, version=version, type="mlflow_model", path=path, tags=tags)
+    )
 
 
 def register_output(uri: str, name: str, digest: str, tags: Mapping[str, str]) -> int:
     """Register what the step `train` of the running pipeline made; return the version.
 
-    Called inside a job, for `tdsp.registry`. The files are registered where the job put them: nothing is uploaded.
+    Called inside a job, for `tdsp.registry`. The files are registered where the job put them: nothing is
+    uploaded.
 
     Raises:
         TdspError: this is no job, or its pipeline has no step `train`.
@@ -153,11 +162,17 @@ def fetch(ml: MLClient, model: Model, home: Path) -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as scratch:
-        ml.models.download(model.name, model.version, download_path=scratch)
+        # The SDK cannot follow a model's address into a job, if the service keeps it in that form.
+        if output := _JOB_OUTPUT.match(model.path or ""):
+            ml.jobs.download(output["job"], output_name=output["output"], download_path=scratch)
+        else:
+            ml.models.download(model.name, model.version, download_path=scratch)
         # Where in the target the files arrive depends on how the model was registered.
         found = next(Path(scratch).rglob("MLmodel"), None)
         if found is None:
-            raise TdspError(f"the files of {model.name} v{model.version} did not arrive: run the same command again")
+            raise TdspError(
+                f"the files of {model.name} v{model.version} did not arrive: run the same command again"
+            )
         if digest and files.sha256_of(found.parent) != digest:
             raise TdspError(f"the files of {model.name} v{model.version} are not those that were registered")
         with files.replace_folder(folder) as aside:

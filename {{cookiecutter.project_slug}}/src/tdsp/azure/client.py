@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
+_SIGNATURE = re.compile(
+    r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*"
+)
 _MARGIN = 300  # seconds that a token must still be good for
 
 
@@ -46,7 +48,9 @@ class Target:
     @property
     def workspace_id(self) -> str:
         """Resource id of the workspace."""
-        return f"{self.group_id}/providers/Microsoft.MachineLearningServices/workspaces/{self.place.workspace}"
+        return (
+            f"{self.group_id}/providers/Microsoft.MachineLearningServices/workspaces/{self.place.workspace}"
+        )
 
     def __str__(self) -> str:
         return f"{self.place.workspace} ({self.env}, {self.place.region})"
@@ -73,7 +77,8 @@ def target(root: Path, env: str) -> Target:
 class Credential:
     """Who the user is: a federated token, a managed identity, or `az login`, whichever is there.
 
-    Keeps each token in memory until shortly before it ends: asking the Azure CLI takes half a second every time.
+    Keeps each token in memory until shortly before it ends: asking the Azure CLI takes half a second every
+    time.
     """
 
     def __init__(self) -> None:

@@ -1,113 +1,34 @@
 """Put a model version on the endpoint without anybody noticing, unless it is better; go back by itself if it is not.
 
-A rollout builds the second slot, tests it before it gets any request, mirrors some requests to it, then gives it 10, 50
-and 100 percent, with a look at errors and latency at each step. It may be killed at any point: run again, it first
-gives all traffic back to the live slot, then goes on with what is built. No slot ever gets traffic in a run in which it
-has not passed its smoke test.
+A rollout builds the second slot, tests it before it gets any request, mirrors some requests to it, then
+gives it 10, 50 and 100 percent, with a look at errors and latency at each step. It may be killed at any
+point: run again, it first gives all traffic back to the live slot, then goes on with what is built. No slot
+ever gets traffic in a run in which it has not passed its smoke test.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tdsp import files, registry_azure
-from tdsp.azure import client, images, probe, slots
-from tdsp.azure.plan import Line
-from tdsp.errors import TdspError, WrongInput
+from tdsp.azure import client, probe, slots
+from tdsp.azure.release import MIRROR, STEPS, Release
+from tdsp.errors import TdspError
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-MIRROR = 10
-STEPS = (10, 50, 100)
-
-
-@dataclass(frozen=True)
-class Release:
-    """A model version with the code and the environment that serve it.
-
-    Attributes:
-        where: the workspace.
-        model: the registered version.
-        scoring: the project's `scoring/`.
-        image: environment of the deployment.
-        content: digest of all this; two slots with the same content answer alike.
-    """
-
-    where: client.Target
-    model: Any
-    scoring: Path
-    image: images.Image
-    content: str
-
-    @property
-    def label(self) -> str:
-        """How it is called in messages."""
-        return f"{self.model.name} v{self.model.version}"
-
-
-def release(root: Path, ml: MLClient, where: client.Target, version: str | None) -> Release:
-    """Return what is to be deployed: a version, the champion when none is given.
-
-    Raises:
-        WrongInput: there is no such version, or no champion yet.
-    """
-    with client.speaking("models"):
-        known = registry_azure.versions(ml, where.slug)
-        champion = registry_azure.champion(ml, where.slug)
-    model = next((item for item in known if str(item.version) == version), None) if version else champion
-    if model is None:
-        what = f"no version {version} of" if version else "no champion among the versions of"
-        raise WrongInput(f"{where} has {what} model {where.slug}: run `tdsp submit --env {where.env} --wait` first")
-    scoring = root / "scoring"
-    image = images.serving(root, where.slug)
-    sources = sorted([*scoring.glob("*.py"), scoring / "deployment.yml"])
-    parts = [str(model.version), image.version, *(files.sha256_of(source) for source in sources)]
-    content = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    return Release(where, model, scoring, image, content)
-
-
-def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
-    """Return what deploying would do.
-
-    Raises:
-        TdspError: the version was rolled back here, and nobody asked for it by number.
-    """
-    if not again and new.content == now.tag(slots.ROLLED_BACK) and now.live:
-        raise TdspError(
-            f"{new.label} was rolled back on {now.name}, which still serves v{now.version(now.live)}; "
-            f"`--version {new.model.version}` deploys it all the same"
-        )
-    endpoint = "exists" if now.endpoint else "missing"
-    lines = [Line(f"endpoint {now.name}", endpoint, "" if now.endpoint else "create", "callers sign in; it has no key")]
-    if now.live and sum(now.traffic.values()) == 100 and now.traffic.get(now.live) != 100:
-        lines.append(Line(f"traffic {now.traffic}", "an interrupted rollout", f"all to {now.live}, then go on"))
-    if now.content(now.live) == new.content:
-        lines.append(Line(f"slot {now.live}", f"{new.label}, live", "", "it is what would be deployed"))
-    else:
-        built = now.content(now.candidate) == new.content
-        old = f"v{now.version(now.live)} in {now.live} stays for rollback" if now.live else "first version"
-        lines.append(Line(f"slot {now.candidate}", f"{new.label}, built" if built else "free", "" if built else f"build {new.label}", old))  # fmt: skip
-        steps = f"smoke test, mirror {MIRROR} %, then {' / '.join(map(str, STEPS))} %" if now.live else "smoke test, then 100 %"  # fmt: skip
-        lines.append(Line("traffic", _shares(now), steps, "goes back by itself if a guard fails"))
-    if now.expired:
-        lines.append(Line(f"slot {now.previous}", f"v{now.version(now.previous)}, kept long enough", "delete"))
-    return lines
-
-
-def _shares(now: slots.Slots) -> str:
-    return ", ".join(f"{slot} {share} %" for slot, share in now.traffic.items()) or "none"
-
 
 def roll_out(
-    ml: MLClient, new: Release, exchanges: Sequence[probe.Exchange], guards: probe.Guards, keep_hours: float,
-    say: Callable[[str], None], pause: float = 15,
-) -> slots.Slots:  # fmt: skip
+    ml: MLClient,
+    new: Release,
+    exchanges: Sequence[probe.Exchange],
+    guards: probe.Guards,
+    keep_hours: float,
+    say: Callable[[str], None],
+    pause: float = 15,
+) -> slots.Slots:
     """Make `new` live, from whatever state the endpoint is in.
 
     Args:
@@ -133,8 +54,10 @@ def roll_out(
         caller = probe.Caller(now.endpoint.scoring_uri)
         try:
             probe.smoke(caller, exchanges, candidate)
-            say(f"{candidate}: smoke test passed ({sum(len(e.request['data']) for e in exchanges)} rows as on this machine)")
-            _raise_traffic(ml, now, new, candidate, caller, exchanges, guards, keep_hours, say)
+            say(
+                f"{candidate}: smoke test passed ({sum(len(e.request['data']) for e in exchanges)} rows as on this machine)"
+            )
+            _raise_traffic(ml, now, candidate, caller, exchanges, guards, keep_hours, say)
         except (TdspError, KeyboardInterrupt) as error:
             _give_up(ml, new.where, now.name, candidate, error, say)
     _sweep(ml, slots.look(ml, new.where, now.name), say)
@@ -150,7 +73,8 @@ def _endpoint(ml: MLClient, new: Release, pause: float) -> slots.Slots:
     if now.endpoint and now.endpoint.provisioning_state == "Succeeded":
         return now
     endpoint = now.endpoint or load_online_endpoint(
-        new.scoring / "endpoint.yml", params_override=[{"name": name}, {"tags": {slots.OWNER: new.where.slug}}]
+        new.scoring / "endpoint.yml",
+        params_override=[{"name": name}, {"tags": {slots.OWNER: new.where.slug}}],
     )
     with client.speaking(f"endpoint {name}"):
         ml.online_endpoints.begin_create_or_update(endpoint).result()
@@ -165,7 +89,9 @@ def _reset(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> slots.
     return now
 
 
-def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callable[[str], None]) -> slots.Slots:
+def _build(
+    ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callable[[str], None]
+) -> slots.Slots:
     """Return the endpoint with `new` running in `slot`, which gets no traffic."""
     from azure.ai.ml import load_online_deployment
 
@@ -198,9 +124,15 @@ def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callabl
 
 
 def _raise_traffic(
-    ml: MLClient, now: slots.Slots, new: Release, slot: str, caller: probe.Caller,
-    exchanges: Sequence[probe.Exchange], guards: probe.Guards, keep_hours: float, say: Callable[[str], None],
-) -> None:  # fmt: skip
+    ml: MLClient,
+    now: slots.Slots,
+    slot: str,
+    caller: probe.Caller,
+    exchanges: Sequence[probe.Exchange],
+    guards: probe.Guards,
+    keep_hours: float,
+    say: Callable[[str], None],
+) -> None:
     live = now.live
     arrived = {slots.LIVE: slot, slots.ROLLED_BACK: ""}
     if live is None:
@@ -230,9 +162,14 @@ def _mirror(ml: MLClient, now: slots.Slots, live: str, slot: str, say: Callable[
 
 
 def _guard(
-    caller: probe.Caller, exchanges: Sequence[probe.Exchange], slot: str, live: str, guards: probe.Guards,
-    step: str, say: Callable[[str], None],
-) -> None:  # fmt: skip
+    caller: probe.Caller,
+    exchanges: Sequence[probe.Exchange],
+    slot: str,
+    live: str,
+    guards: probe.Guards,
+    step: str,
+    say: Callable[[str], None],
+) -> None:
     new = caller.measure(exchanges, slot, guards)
     old = caller.measure(exchanges, live, guards)
     say(f"{slot}: {step}: {new} ({live}: p95 {old.p95_ms:.0f} ms)")
@@ -252,7 +189,9 @@ def _give_up(
             slots.shift(ml, now, {back: 100}, **{slots.LIVE: back, slots.PREVIOUS: "", slots.UNTIL: ""})
             say(f"{back}: back to 100 %")
     except TdspError as second:
-        raise TdspError(f"{error}\nand going back failed as well ({second}): run `tdsp rollback --env {where.env}` now") from None  # fmt: skip
+        raise TdspError(
+            f"{error}\nand going back failed as well ({second}): run `tdsp rollback --env {where.env}` now"
+        ) from None
     if isinstance(error, KeyboardInterrupt):
         raise error
     if log := slots.logs(ml, now, slot):
@@ -271,26 +210,3 @@ def _sweep(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> None:
     for slot in sorted(set(now.deployments) - {now.live, now.previous} - set(now.traffic)):
         slots.remove(ml, now, slot)
         say(f"{slot}: deleted")
-
-
-def roll_back(ml: MLClient, where: client.Target, now: slots.Slots) -> str:
-    """Give all traffic to the former slot, in one request; say what came of it.
-
-    Repeating it is harmless: once it is done there is no former slot to go to.
-
-    Raises:
-        TdspError: there is nothing to go back to.
-    """
-    if now.endpoint is None or now.live is None:
-        raise TdspError(f"nothing is deployed in {where}")
-    if now.traffic != {now.live: 100} or now.mirror:
-        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live})
-        return f"rollout stopped: v{now.version(now.live)} in {now.live} has all traffic"
-    bad, good = now.live, now.previous
-    if good is None:
-        if now.tag(slots.ROLLED_BACK):
-            return f"rolled back already: v{now.version(now.live)} in {now.live} has all traffic"
-        raise TdspError(f"v{now.version(now.live)} in {now.live} is the only version here: there is none to go back to")
-    tags = {slots.LIVE: good, slots.PREVIOUS: "", slots.UNTIL: "", slots.ROLLED_BACK: now.content(bad)}
-    slots.shift(ml, now, {good: 100}, **tags)
-    return f"rolled back: v{now.version(good)} in {good} has all traffic, v{now.version(bad)} in {bad} has none"

@@ -15,13 +15,20 @@ if TYPE_CHECKING:
 STAYS = "jobs, models, data and environments stay in the workspace as records, and the ruleset in GitHub protects main"
 
 
-def plan(ml: MLClient, where: client.Target, repository: github.Repository) -> list[tuple[Line, Callable[[], None]]]:
+def plan(
+    ml: MLClient, where: client.Target, repository: github.Repository
+) -> list[tuple[Line, Callable[[], None]]]:
     """Return what is there to be removed, each with the way to do it. Nothing that the project did not make is in it."""
     now, own = slots.look(ml, where, slots.endpoint_name(where)), Identity(where, repository)
     found: list[tuple[Line, Callable[[], None]]] = []
     if now.endpoint:
         inside = f"{len(now.deployments)} slots, {sum(now.traffic.values())} % traffic"
-        found.append((Line(f"endpoint {now.name}", inside, "delete", "its callers get no answer"), lambda: _endpoint(ml, now)))
+        found.append(
+            (
+                Line(f"endpoint {now.name}", inside, "delete", "its callers get no answer"),
+                lambda: _endpoint(ml, now),
+            )
+        )
     # GitHub first: while the identity is there, its removal can be repeated.
     if repository.look_at_environment(where.env) != "missing":
         line = Line(f"GitHub environment {where.env}", "exists", "delete", "with its variables and reviewers")

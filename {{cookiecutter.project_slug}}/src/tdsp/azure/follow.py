@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from azure.ai.ml.entities import Job
 
 ENDED = {"Completed", "Failed", "Canceled", "NotResponding"}
-# What reports are written from; the split is data, which stays where it is.
-_BROUGHT = {"quality", "model", "evaluation", "registration"}
+# Step -> output that reports are written from; the split is data, which stays where it is.
+_BROUGHT = {"prepare": "quality", "train": "model", "evaluate": "evaluation", "register": "registration"}
 
 
 def wait(ml: MLClient, name: str, say: Callable[[str], None], pause: float = 15) -> Job:
@@ -56,15 +56,24 @@ def bring(ml: MLClient, job: Job, home: Path) -> dict[str, Any]:
     """
     steps: dict[str, Any] = {}
     with client.speaking(f"job {job.name}"):
-        children = {child.display_name or child.name: child for child in ml.jobs.list(parent_job_name=job.name)}
+        children = {
+            child.display_name or child.name: child for child in ml.jobs.list(parent_job_name=job.name)
+        }
         for step, child in children.items():
-            wanted = sorted(_BROUGHT & set(ml.jobs.get(child.name).outputs or {}))
-            outputs = {output: _output(ml, child.name, output, home / "outputs" / step / output) for output in wanted}
+            wanted = [_BROUGHT[step]] if step in _BROUGHT else []
+            outputs = {
+                output: _output(ml, child.name, output, home / "outputs" / step / output) for output in wanted
+            }
             steps[step] = {
                 "state": child.status.lower(),
                 "outputs": {name: path.relative_to(home).as_posix() for name, path in outputs.items()},
             }
-    record = {"pipeline": job.experiment_name, "started": str(job.creation_context.created_at), "status": job.status.lower(), "steps": steps}  # fmt: skip
+    record = {
+        "pipeline": job.experiment_name,
+        "started": str(job.creation_context.created_at),
+        "status": job.status.lower(),
+        "steps": steps,
+    }
     files.write_text(home / "run.json", json.dumps(record, indent=2) + "\n")
     outcome = next(home.glob("outputs/*/registration/outcome.json"), None)
     return json.loads(outcome.read_text(encoding="utf-8")) if outcome else {}
@@ -107,4 +116,3 @@ def failure(ml: MLClient, name: str, lines: int = 20) -> str:
             tail = logs[0].read_text(encoding="utf-8", errors="replace").splitlines()[-lines:] if logs else []
     step = bad[0].display_name or bad[0].name
     return client.redact("\n".join([f"step {step} failed:", *(f"  {line}" for line in tail)]))
-

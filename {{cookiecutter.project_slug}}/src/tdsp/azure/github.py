@@ -60,7 +60,8 @@ class Repository:
     def subject(self, env: str) -> str:
         """Return the subject of the tokens that a workflow gets in an environment, as GitHub says it today.
 
-        Repositories made since July 2026 have their numeric ids in it. The prefix is believed, not the flag beside it.
+        Repositories made since July 2026 have their numeric ids in it. The prefix is believed, not the flag
+        beside it.
 
         Raises:
             TdspError: the repository has a subject of its own form, which no rule can foresee.
@@ -92,13 +93,19 @@ class Repository:
     def make_environment(self, env: str) -> None:
         """Create or correct an environment; reviewers that are there stay."""
         found = self._get(f"/environments/{env}") or {}
-        body: dict[str, Any] = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+        body: dict[str, Any] = {
+            "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}
+        }
         if env == "prod":
-            body["reviewers"] = _reviewers(found) or [{"type": "User", "id": rest.github()("GET", "/user")["id"]}]
+            body["reviewers"] = _reviewers(found) or [
+                {"type": "User", "id": rest.github()("GET", "/user")["id"]}
+            ]
         elif _reviewers(found):
             body["reviewers"] = _reviewers(found)
         self._send("PUT", f"/environments/{env}", body)
-        policies = (self._get(f"/environments/{env}/deployment-branch-policies") or {}).get("branch_policies", [])
+        policies = (self._get(f"/environments/{env}/deployment-branch-policies") or {}).get(
+            "branch_policies", []
+        )
         for policy in policies:
             if policy["name"] != BRANCHES[env]:
                 self._send("DELETE", f"/environments/{env}/deployment-branch-policies/{policy['id']}")
@@ -143,7 +150,11 @@ class Repository:
             "target": "branch",
             "enforcement": "active",
             "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
-            "rules": [{"type": "deletion"}, {"type": "non_fast_forward"}, {"type": "pull_request", "parameters": reviews}],
+            "rules": [
+                {"type": "deletion"},
+                {"type": "non_fast_forward"},
+                {"type": "pull_request", "parameters": reviews},
+            ],
         }
         if mine := self._ruleset():
             self._send("PUT", f"/rulesets/{mine['id']}", body)

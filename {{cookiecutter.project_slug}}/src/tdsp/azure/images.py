@@ -1,7 +1,7 @@
 """The environments that jobs and deployments run in, built from a lock: the same lock is the same environment.
 
-An environment's version is the digest of what it is made of, so it is built once and found again. The base image's
-digest is asked of its registry when a version is made and is part of that version for good.
+An environment's version is the digest of what it is made of, so it is built once and found again. The base
+image's digest is asked of its registry when a version is made and is part of that version for good.
 """
 
 from __future__ import annotations
@@ -38,9 +38,20 @@ def requirements(home: Path, *extras: str) -> list[str]:
     wanted = [word for extra in extras for word in ("--extra", extra)]
     try:
         text = shell.run(
-            "uv", "export", "--locked", "--no-dev", "--no-emit-project", "--no-hashes", "--no-header", "--no-annotate",
-            "--offline", "--quiet", *wanted, cwd=home, timeout=120,
-        )  # fmt: skip
+            "uv",
+            "export",
+            "--locked",
+            "--no-dev",
+            "--no-emit-project",
+            "--no-hashes",
+            "--no-header",
+            "--no-annotate",
+            "--offline",
+            "--quiet",
+            *wanted,
+            cwd=home,
+            timeout=120,
+        )
     except TdspError as error:
         raise WrongInput(f"uv.lock in {home.name}: {error}; `uv lock` brings it up to date") from None
     return [line for line in text.splitlines() if line and not line.startswith(("#", "-"))]
@@ -94,10 +105,11 @@ class Image:
         """Tell whether the workspace has this version."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        try:
-            ml.environments.get(self.name, self.version)
-        except ResourceNotFoundError:
-            return False
+        with client.speaking(f"environment {self.name}"):
+            try:
+                ml.environments.get(self.name, self.version)
+            except ResourceNotFoundError:
+                return False
         return True
 
     def make(self, ml: MLClient) -> None:

@@ -1,7 +1,7 @@
 """What a model answers on this machine, for comparison with what its endpoint answers.
 
-Run as a script with `scoring/` on its path; it imports nothing of `tdsp`. It prints a list of
-`{"request": ..., "answer": ...}`: one for the sample request, one for rows of the held-out data if they are given.
+Run as a script with `scoring/` on its path; it imports nothing of `tdsp`. It prints a list of `{"request":
+..., "answer": ...}`: one for the sample request, one for rows of the held-out data if they are given.
 """
 
 import json
@@ -30,7 +30,9 @@ def main(scoring: str, model: str, sample: str, held_out: str = "", limit: int =
 
         names = [feature["name"] for feature in served.contract["features"]]
         rows = pd.read_parquet(Path(held_out) / "test.parquet")[names].head(limit)
-        requests.append({"data": json.loads(rows.to_json(orient="records", date_format="iso", double_precision=15))})
+        requests.append(
+            {"data": json.loads(rows.to_json(orient="records", date_format="iso", double_precision=15))}
+        )
     exchanges = [
         {"request": request, "answer": served.predict(rows_of(json.dumps(request).encode(), served.contract))}
         for request in requests

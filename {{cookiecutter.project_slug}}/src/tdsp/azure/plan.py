@@ -28,11 +28,17 @@ class Line:
 
 def show(title: str, lines: Sequence[Line]) -> None:
     """Print a plan as an aligned table."""
-    rows = [("what", "now", "to do", "why"), *((line.what, line.now, line.do or "-", line.why) for line in lines)]
+    rows = [
+        ("what", "now", "to do", "why"),
+        *((line.what, line.now, line.do or "-", line.why) for line in lines),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     print(title)
     for row in rows:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip())
+        print(
+            "  "
+            + "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip()
+        )
     sys.stdout.flush()
 
 

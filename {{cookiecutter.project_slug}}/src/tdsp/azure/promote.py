@@ -25,7 +25,9 @@ def champion(ml: MLClient, where: client.Target) -> Any:
     with client.speaking("models"):
         found = registry_azure.champion(ml, where.slug)
     if found is None:
-        raise TdspError(f"{where} has no champion to promote: run `tdsp submit --env {where.env} --wait` first")
+        raise TdspError(
+            f"{where} has no champion to promote: run `tdsp submit --env {where.env} --wait` first"
+        )
     return found
 
 
@@ -37,19 +39,32 @@ def check_code(root: Path, model: Any) -> None:
     """
     here, made = lineage.of(root), (model.tags or {}).get("tdsp.commit", "")
     if not made or str((model.tags or {}).get("tdsp.dirty")).lower() == "true":
-        raise TdspError(f"{model.name} v{model.version} was not made from a commit: commit, submit to dev, then promote")
+        raise TdspError(
+            f"{model.name} v{model.version} was not made from a commit: commit, submit to dev, then promote"
+        )
     if here.commit != made or here.dirty:
-        raise TdspError(f"{model.name} v{model.version} was made from commit {made[:8]}: check that out, unchanged, first")
+        raise TdspError(
+            f"{model.name} v{model.version} was made from commit {made[:8]}: check that out, unchanged, first"
+        )
 
 
 def copy_plan(ml: MLClient, source: client.Target, target: client.Target, model: Any) -> list[Line]:
     """Return what copying would do."""
     there = _copied(ml, target, model)
     now = f"v{there.version}" if there else "missing"
-    return [Line(f"{model.name} v{model.version} of {source.env} in {target.env}", now, "" if there else "copy, make champion", "same files, same tags")]  # fmt: skip
+    return [
+        Line(
+            f"{model.name} v{model.version} of {source.env} in {target.env}",
+            now,
+            "" if there else "copy, make champion",
+            "same files, same tags",
+        )
+    ]
 
 
-def copy(root: Path, source: MLClient, target: MLClient, where: client.Target, origin: client.Target, model: Any) -> Any:
+def copy(
+    root: Path, source: MLClient, target: MLClient, where: client.Target, origin: client.Target, model: Any
+) -> Any:
     """Register a version's files with its tags in another workspace, as champion there; safe to repeat."""
     there = _copied(target, where, model)
     if there is not None:
@@ -58,7 +73,9 @@ def copy(root: Path, source: MLClient, target: MLClient, where: client.Target, o
         folder = registry_azure.fetch(source, model, root / ".tdsp" / "champion")
     digest = (model.tags or {}).get(registry_azure.MODEL_DIGEST)
     if not digest:
-        raise TdspError(f"{model.name} v{model.version} has no digest: it was not registered by this project's pipeline")
+        raise TdspError(
+            f"{model.name} v{model.version} has no digest: it was not registered by this project's pipeline"
+        )
     own = {registry_azure.CHAMPION, registry_azure.JOB}  # belong to the workspace that it comes from
     tags = {key: value for key, value in model.tags.items() if key not in own}
     with client.speaking(f"model {model.name} in {where.env}"):
@@ -72,4 +89,6 @@ def _copied(ml: MLClient, where: client.Target, model: Any) -> Any:
     with client.speaking("models"):
         there = registry_azure.champion(ml, where.slug)
     digest = (model.tags or {}).get(registry_azure.MODEL_DIGEST)
-    return there if there is not None and (there.tags or {}).get(registry_azure.MODEL_DIGEST) == digest else None
+    return (
+        there if there is not None and (there.tags or {}).get(registry_azure.MODEL_DIGEST) == digest else None
+    )

@@ -1,7 +1,7 @@
 """An endpoint and its two slots, as the service has them now.
 
-All that a rollout must remember lies in the endpoint's own tags, which change in the same request as its traffic:
-there is no moment at which the two disagree, and no file that could be lost.
+All that a rollout must remember lies in the endpoint's own tags, which change in the same request as its
+traffic: there is no moment at which the two disagree, and no file that could be lost.
 """
 
 from __future__ import annotations
@@ -47,12 +47,18 @@ class Slots:
     @property
     def traffic(self) -> dict[str, int]:
         """Percent of the requests that each slot gets, without zeros."""
-        return {slot: share for slot, share in ((self.endpoint and self.endpoint.traffic) or {}).items() if share}
+        return {
+            slot: share for slot, share in ((self.endpoint and self.endpoint.traffic) or {}).items() if share
+        }
 
     @property
     def mirror(self) -> dict[str, int]:
         """Percent of the requests that each slot gets a copy of."""
-        return {slot: share for slot, share in ((self.endpoint and self.endpoint.mirror_traffic) or {}).items() if share}
+        return {
+            slot: share
+            for slot, share in ((self.endpoint and self.endpoint.mirror_traffic) or {}).items()
+            if share
+        }
 
     @property
     def live(self) -> str | None:
@@ -125,7 +131,9 @@ def look(ml: MLClient, where: client.Target, name: str) -> Slots:
     return Slots(name, endpoint, deployments)
 
 
-def settled(ml: MLClient, where: client.Target, name: str, patience: float = 1800, pause: float = 15) -> Slots:
+def settled(
+    ml: MLClient, where: client.Target, name: str, patience: float = 1800, pause: float = 15
+) -> Slots:
     """Wait until nothing of the endpoint is being changed any more, by this command's killed forerunner for instance.
 
     Args:
@@ -154,7 +162,11 @@ def settled(ml: MLClient, where: client.Target, name: str, patience: float = 180
 
 
 def shift(
-    ml: MLClient, slots: Slots, traffic: Mapping[str, int], mirror: Mapping[str, int] | None = None, **tags: str
+    ml: MLClient,
+    slots: Slots,
+    traffic: Mapping[str, int],
+    mirror: Mapping[str, int] | None = None,
+    **tags: str,
 ) -> None:
     """Change traffic, mirror and tags in one request.
 

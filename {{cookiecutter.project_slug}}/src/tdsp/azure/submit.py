@@ -1,7 +1,7 @@
 """Send a pipeline to Azure ML: the same YAML as `tdsp run`, with its environment, data and champion put in place.
 
-A job's name is the digest of everything it is made of. The same code, data and settings are therefore the same job:
-submitting again, after a cut connection or a killed process, finds it and follows it.
+A job's name is the digest of everything it is made of. The same code, data and settings are therefore the
+same job: submitting again, after a cut connection or a killed process, finds it and follows it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tdsp import files, lineage, project, registry_azure, shell
 from tdsp.azure import client, images
 from tdsp.azure.plan import Line
-from tdsp.errors import TdspError, WrongInput
+from tdsp.errors import WrongInput
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -62,7 +62,14 @@ class Submission:
         return f"{self.pipeline.stem}-{self.digest[:16]}"
 
 
-def prepare(root: Path, ml: MLClient, where: client.Target, pipeline: Path, settings: Mapping[str, str], compute: str | None) -> Submission:  # fmt: skip
+def prepare(
+    root: Path,
+    ml: MLClient,
+    where: client.Target,
+    pipeline: Path,
+    settings: Mapping[str, str],
+    compute: str | None,
+) -> Submission:
     """Find out what a job would be made of. Reads the workspace, changes nothing there.
 
     Raises:
@@ -79,7 +86,9 @@ def prepare(root: Path, ml: MLClient, where: client.Target, pipeline: Path, sett
         raise WrongInput(f"{pipeline.name}: {client.redact(' '.join(str(error).split()))}") from None
     unknown = sorted(set(settings) - set(job.inputs))
     if unknown:
-        raise WrongInput(f"{pipeline.name} has no input {unknown[0]!r}; it has {', '.join(sorted(job.inputs))}")
+        raise WrongInput(
+            f"{pipeline.name} has no input {unknown[0]!r}; it has {', '.join(sorted(job.inputs))}"
+        )
     _sample(root, facts)
     data = {
         key: (f"{where.slug}-{key}", files.sha256_of(folder)[:16], folder)
@@ -101,7 +110,18 @@ def prepare(root: Path, ml: MLClient, where: client.Target, pipeline: Path, sett
         "commit": lineage.of(root).commit,
     }
     digest = hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()
-    return Submission(where, pipeline, image, data, champion, lineage.of(root), typed, compute, _REGISTERING in job.jobs, digest)
+    return Submission(
+        where,
+        pipeline,
+        image,
+        data,
+        champion,
+        lineage.of(root),
+        typed,
+        compute,
+        _REGISTERING in job.jobs,
+        digest,
+    )
 
 
 def plan(ml: MLClient, sent: Submission) -> list[Line]:
@@ -109,16 +129,31 @@ def plan(ml: MLClient, sent: Submission) -> list[Line]:
     lines = []
     there = sent.image.exists(ml)
     lines.append(
-        Line(f"environment {sent.image.name}", "exists" if there else "missing", "" if there else "register; built on first use", "packages of uv.lock on a pinned image")  # fmt: skip
+        Line(
+            f"environment {sent.image.name}",
+            "exists" if there else "missing",
+            "" if there else "register; built on first use",
+            "packages of uv.lock on a pinned image",
+        )
     )
     for name, version, folder in sent.data.values():
         there = _data_exists(ml, name, version)
         lines.append(
-            Line(f"data {name}:{version[:8]}", "exists" if there else "missing", "" if there else f"upload {folder.name}/", "the version is the digest of its content")  # fmt: skip
+            Line(
+                f"data {name}:{version[:8]}",
+                "exists" if there else "missing",
+                "" if there else f"upload {folder.name}/",
+                "the version is the digest of its content",
+            )
         )
     job, name = current(ml, sent)
     lines.append(
-        Line(f"job {name}", job.status if job else "missing", "" if job else f"start on {sent.compute or 'serverless compute'}", _why(sent))  # fmt: skip
+        Line(
+            f"job {name}",
+            job.status if job else "missing",
+            "" if job else f"start on {sent.compute or 'serverless compute'}",
+            _why(sent),
+        )
     )
     return lines
 
@@ -132,21 +167,18 @@ def current(ml: MLClient, sent: Submission) -> tuple[Job | None, str]:
 
     name, attempt = sent.name, 1
     while True:
-        try:
-            with client.speaking(f"job {name}"):
-                try:
-                    job = ml.jobs.get(name)
-                except ResourceNotFoundError:
-                    return None, name
-        except TdspError:
-            raise
+        with client.speaking(f"job {name}"):
+            try:
+                job = ml.jobs.get(name)
+            except ResourceNotFoundError:
+                return None, name
         if job.status not in _ENDED_BADLY:
             return job, name
         attempt += 1
         name = f"{sent.name}-{attempt}"
 
 
-def submit(root: Path, ml: MLClient, sent: Submission) -> Job:
+def submit(ml: MLClient, sent: Submission) -> Job:
     """Do what `plan` says and return the job. Repeating it does nothing that is done already."""
     from azure.ai.ml import load_job
     from azure.ai.ml.entities import Data
@@ -159,7 +191,9 @@ def submit(root: Path, ml: MLClient, sent: Submission) -> Job:
     for asset, version, folder in sent.data.values():
         if not _data_exists(ml, asset, version):
             with client.speaking(f"data {asset}"):
-                ml.data.create_or_update(Data(name=asset, version=version, type="uri_folder", path=str(folder)))
+                ml.data.create_or_update(
+                    Data(name=asset, version=version, type="uri_folder", path=str(folder))
+                )
 
     job = load_job(sent.pipeline, params_override=_overrides(sent, name))
     for step in job.jobs.values():
@@ -174,7 +208,10 @@ def _overrides(sent: Submission, name: str) -> list[dict[str, Any]]:
         "name": name,
         "experiment_name": f"{sent.where.slug}-{sent.pipeline.stem}",
         "tags": _tags(sent),
-        **{f"inputs.{key}.path": f"azureml:{asset}:{version}" for key, (asset, version, _) in sent.data.items()},
+        **{
+            f"inputs.{key}.path": f"azureml:{asset}:{version}"
+            for key, (asset, version, _) in sent.data.items()
+        },
         **{f"inputs.{key}": value for key, value in sent.settings.items()},
     }
     if sent.champion is not None:
@@ -182,7 +219,10 @@ def _overrides(sent: Submission, name: str) -> list[dict[str, Any]]:
     if sent.compute:
         changes["settings.default_compute"] = f"azureml:{sent.compute}"
     if sent.registers:
-        changes[f"jobs.{_REGISTERING}.environment_variables"] = {**sent.origin.environment(), "TDSP_JOB": name}
+        changes[f"jobs.{_REGISTERING}.environment_variables"] = {
+            **sent.origin.environment(),
+            "TDSP_JOB": name,
+        }
     return [{key: value} for key, value in changes.items()]
 
 

@@ -1,7 +1,7 @@
 """What a project needs around its workspace, one `Thing` each: how to see whether it is right, and how to make it so.
 
-`tdsp connect` makes what is missing; `tdsp doctor` only looks. Each look asks the service, so both can be repeated at
-any time and a killed `connect` goes on where it stopped.
+`tdsp connect` makes what is missing; `tdsp doctor` only looks. Each look asks the service, so both can be
+repeated at any time and a killed `connect` goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -43,39 +43,88 @@ def things(ml: MLClient, where: client.Target, repository: github.Repository) ->
     """Return all that one environment needs, in the order in which it has to be made."""
     own = identity.Identity(where, repository)
     return [
-        Thing("workspace", "jobs, models and endpoints live there", lambda: preflight.workspace(ml, where), None,
-              "create it (infra/), or correct environments in project.yml; then ask for Reader on its resource group"),
+        Thing(
+            "workspace",
+            "jobs, models and endpoints live there",
+            lambda: preflight.workspace(ml, where),
+            None,
+            "create it (infra/), or correct environments in project.yml; then ask for Reader on its resource group",
+        ),
         *(
-            Thing(f"provider {name}", why, lambda name=name: preflight.provider(where, name),
-                  lambda name=name: preflight.register(where, name), f"az provider register --namespace {name}")
+            Thing(
+                f"provider {name}",
+                why,
+                lambda name=name: preflight.provider(where, name),
+                lambda name=name: preflight.register(where, name),
+                f"az provider register --namespace {name}",
+            )
             for name, why in preflight.PROVIDERS.items()
         ),
-        Thing("quota", "the size in scoring/deployment.yml, and a second slot while a version changes",
-              lambda: preflight.quota(ml, where), None,
-              "ask for more cores of that family in the portal (Quotas), or choose a smaller instance_type", vital=False),
-        Thing("repository", "the workflows run there", repository.look, repository.make,
-              f"create {repository.path} on GitHub, or run `tdsp connect --create-repository`"),
-        Thing(f"identity {own.name}", "the workflows act as it; it has no password", own.look, own.make,
-              "run `tdsp connect`; it takes Contributor on the resource group"),
-        Thing(f"trust in GitHub ({where.env})", "a workflow in this environment, and no other, may become it",
-              own.look_at_trust, own.make_trust, "run `tdsp connect` again: the repository may have been renamed"),
+        Thing(
+            "quota",
+            "the size in scoring/deployment.yml, and a second slot while a version changes",
+            lambda: preflight.quota(ml, where),
+            None,
+            "ask for more cores of that family in the portal (Quotas), or choose a smaller instance_type",
+            vital=False,
+        ),
+        Thing(
+            "repository",
+            "the workflows run there",
+            repository.look,
+            repository.make,
+            f"create {repository.path} on GitHub, or run `tdsp connect --create-repository`",
+        ),
+        Thing(
+            f"identity {own.name}",
+            "the workflows act as it; it has no password",
+            own.look,
+            own.make,
+            "run `tdsp connect`; it takes Contributor on the resource group",
+        ),
+        Thing(
+            f"trust in GitHub ({where.env})",
+            "a workflow in this environment, and no other, may become it",
+            own.look_at_trust,
+            own.make_trust,
+            "run `tdsp connect` again: the repository may have been renamed",
+        ),
         *(
-            Thing(f"role {role}", why, lambda role=role: own.look_at_role(role), lambda role=role: own.make_role(role),
-                  "have an Owner of the resource group run `tdsp connect`")
+            Thing(
+                f"role {role}",
+                why,
+                lambda role=role: own.look_at_role(role),
+                lambda role=role: own.make_role(role),
+                "have an Owner of the resource group run `tdsp connect`",
+            )
             for role, why in identity.ROLES.items()
         ),
-        Thing(f"GitHub environment {where.env}", repository.why(where.env), lambda: repository.look_at_environment(where.env),
-              lambda: repository.make_environment(where.env), "run `tdsp connect` as an admin of the repository"),
+        Thing(
+            f"GitHub environment {where.env}",
+            repository.why(where.env),
+            lambda: repository.look_at_environment(where.env),
+            lambda: repository.make_environment(where.env),
+            "run `tdsp connect` as an admin of the repository",
+        ),
         *(
-            Thing(f"variable {name}", "an id, not a secret: which identity to become",
-                  lambda name=name: repository.look_at_variable(where.env, name, own.variables()[name]),
-                  lambda name=name: repository.make_variable(where.env, name, own.variables()[name]),
-                  "run `tdsp connect`")
+            Thing(
+                f"variable {name}",
+                "an id, not a secret: which identity to become",
+                lambda name=name: repository.look_at_variable(where.env, name, own.variables()[name]),
+                lambda name=name: repository.make_variable(where.env, name, own.variables()[name]),
+                "run `tdsp connect`",
+            )
             for name in identity.VARIABLES
         ),
-        Thing("ruleset for main", "main changes by pull request only", repository.look_at_ruleset, repository.make_ruleset,
-              "needs a public repository or a paid plan; protect main by hand otherwise", vital=False),
-    ]  # fmt: skip
+        Thing(
+            "ruleset for main",
+            "main changes by pull request only",
+            repository.look_at_ruleset,
+            repository.make_ruleset,
+            "needs a public repository or a paid plan; protect main by hand otherwise",
+            vital=False,
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -111,7 +160,9 @@ class Finding:
             return Line(self.thing.what, "right", "", self.thing.why)
         if self.changeable:
             return Line(self.thing.what, self.wrong, "make it right", self.thing.why)
-        return Line(self.thing.what, self.wrong if self.seen else "cannot be seen", "yours to mend", self.thing.mend)
+        return Line(
+            self.thing.what, self.wrong if self.seen else "cannot be seen", "yours to mend", self.thing.mend
+        )
 
 
 def look(everything: list[Thing]) -> list[Finding]:

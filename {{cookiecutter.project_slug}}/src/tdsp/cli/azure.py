@@ -13,7 +13,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Agree in advance.")]
 
 def connect(
     env: Env = "dev",
-    create_repository: Annotated[bool, typer.Option("--create-repository", help="Create it on GitHub, private.")] = False,
+    create_repository: Annotated[
+        bool, typer.Option("--create-repository", help="Create it on GitHub, private.")
+    ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -40,7 +42,9 @@ def connect(
         try:
             thing.make()
         except TdspError as error:
-            raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
+            raise TdspError(
+                f"{thing.what}: {error}; what is done stays: run the same command again"
+            ) from None
         print(f"{thing.what}: done")
     left = [item.thing.what for item in wiring.look(everything) if item.wrong and item.thing.vital]
     if left:
@@ -48,9 +52,15 @@ def connect(
     print(f"verified\nnext: tdsp submit --env {env} --wait")
 
 
-def doctor(env: Env = "dev") -> None:
+def doctor(
+    env: Env = "dev",
+    live: Annotated[
+        bool, typer.Option("--live", help="Prove it in your subscription: train, register, deploy.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
     """Look at everything `tdsp connect` made and at what it rests on, and say how to mend what is wrong."""
-    from tdsp.azure import wiring
+    from tdsp.azure import plan, wiring
     from tdsp.errors import TdspError
 
     where, everything = _wiring(env, create=False)
@@ -65,6 +75,26 @@ def doctor(env: Env = "dev") -> None:
     if bad:
         raise TdspError(f"{len(bad)} of {len(found)} things are not right: {', '.join(bad)}")
     print(f"all {len(found)} things were looked at")
+    if live and plan.agreed(
+        "Train, register and deploy there now? The endpoint costs money until `tdsp destroy`.", yes
+    ):
+        _prove(env)
+
+
+def _prove(env: str) -> None:
+    """Do in the subscription what no emulator can show, each step twice where repeating it must be harmless."""
+    from tdsp.cli import live
+
+    submit(env=env, wait=True)
+    submit(env=env, wait=True)
+    live.deploy(env=env)
+    live.deploy(env=env)
+    live.status(env=env)
+    print(
+        "proved here: the image builds, the roles suffice, a job registers its model, the endpoint gives the model's own\n"
+        "answers, and repeating changes nothing. Not yet: a second version's mirror, 10 / 50 / 100 and `tdsp rollback`;\n"
+        "they come with your next model."
+    )
 
 
 def _wiring(env: str, create: bool):
@@ -84,7 +114,9 @@ def submit(
     env: Env = "dev",
     settings: Annotated[list[str] | None, typer.Option("--set", help="INPUT=VALUE; may be repeated.")] = None,
     compute: Annotated[str | None, typer.Option(help="A cluster's name; serverless when not given.")] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow to the end and bring the results home.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow to the end and bring the results home.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Send a pipeline to Azure ML. The same code, data and settings are the same job: it is never started twice."""
@@ -106,10 +138,12 @@ def submit(
     plan.show(f"Submit pipelines/{pipeline}.yml to {where}", submission.plan(ml, sent))
     if dry_run:
         return
-    job = submission.submit(root, ml, sent)
+    job = submission.submit(ml, sent)
     print(f"job {job.name}: {submission.link(job)}")
     if not wait:
-        print(f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)")
+        print(
+            f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)"
+        )
         return
     job = follow.wait(ml, job.name, say=print)
     if job.status != "Completed":
@@ -118,7 +152,9 @@ def submit(
     outcome = follow.bring(ml, job, home)
     print(f"results: {home.relative_to(root)}")
     if outcome:
-        version = f" as {outcome['model']} v{outcome['version']}" if outcome["outcome"] == "registered" else ""
+        version = (
+            f" as {outcome['model']} v{outcome['version']}" if outcome["outcome"] == "registered" else ""
+        )
         print(f"{outcome['outcome']}{version}: {outcome['reason']}")
     print(f"next: tdsp deploy --env {env}")
 

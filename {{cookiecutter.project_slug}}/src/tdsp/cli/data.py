@@ -51,7 +51,6 @@ def add(
     that were chosen for other data are forgotten. A large file need not be copied: move it to data/raw first.
 
     Examples:
-
         tdsp data add ~/sales.csv --target revenue
 
         tdsp data add rentals.csv --target count --time day --exclude casual --exclude registered

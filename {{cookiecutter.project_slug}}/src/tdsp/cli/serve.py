@@ -33,7 +33,6 @@ def serve(
     should be.
 
     Examples:
-
         tdsp serve
 
         tdsp serve --check
@@ -69,7 +68,6 @@ def score(
     written but standard output.
 
     Examples:
-
         tdsp score scoring/sample-request.json
 
         tdsp score data/raw/new-patients.csv > predictions.csv

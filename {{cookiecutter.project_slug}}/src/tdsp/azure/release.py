@@ -1,0 +1,120 @@
+"""What is to be deployed, and what deploying it would do."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tdsp import files, registry_azure
+from tdsp.azure import client, images, slots
+from tdsp.azure.plan import Line
+from tdsp.errors import TdspError, WrongInput
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+MIRROR = 10  # percent of the requests that a new version gets copies of
+STEPS = (10, 50, 100)  # percent of the requests that it then answers
+
+
+@dataclass(frozen=True)
+class Release:
+    """A model version with the code and the environment that serve it.
+
+    Attributes:
+        where: the workspace.
+        model: the registered version.
+        scoring: the project's `scoring/`.
+        image: environment of the deployment.
+        content: digest of all this; two slots with the same content answer alike.
+    """
+
+    where: client.Target
+    model: Any
+    scoring: Path
+    image: images.Image
+    content: str
+
+    @property
+    def label(self) -> str:
+        """How it is called in messages."""
+        return f"{self.model.name} v{self.model.version}"
+
+
+def release(root: Path, ml: MLClient, where: client.Target, version: str | None) -> Release:
+    """Return what is to be deployed: a version, the champion when none is given.
+
+    Raises:
+        WrongInput: there is no such version, or no champion yet.
+    """
+    with client.speaking("models"):
+        known = registry_azure.versions(ml, where.slug)
+        champion = registry_azure.champion(ml, where.slug)
+    model = next((item for item in known if str(item.version) == version), None) if version else champion
+    if model is None:
+        what = f"no version {version} of" if version else "no champion among the versions of"
+        raise WrongInput(
+            f"{where} has {what} model {where.slug}: run `tdsp submit --env {where.env} --wait` first"
+        )
+    scoring = root / "scoring"
+    image = images.serving(root, where.slug)
+    sources = sorted([*scoring.glob("*.py"), scoring / "deployment.yml"])
+    parts = [str(model.version), image.version, *(files.sha256_of(source) for source in sources)]
+    content = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return Release(where, model, scoring, image, content)
+
+
+def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
+    """Return what deploying would do.
+
+    Raises:
+        TdspError: the version was rolled back here, and nobody asked for it by number.
+    """
+    if not again and new.content == now.tag(slots.ROLLED_BACK) and now.live:
+        raise TdspError(
+            f"{new.label} was rolled back on {now.name}, which still serves v{now.version(now.live)}; "
+            f"`--version {new.model.version}` deploys it all the same"
+        )
+    endpoint = "exists" if now.endpoint else "missing"
+    lines = [
+        Line(
+            f"endpoint {now.name}",
+            endpoint,
+            "" if now.endpoint else "create",
+            "callers sign in; it has no key",
+        )
+    ]
+    if now.live and sum(now.traffic.values()) == 100 and now.traffic.get(now.live) != 100:
+        lines.append(
+            Line(f"traffic {now.traffic}", "an interrupted rollout", f"all to {now.live}, then go on")
+        )
+    if now.content(now.live) == new.content:
+        lines.append(Line(f"slot {now.live}", f"{new.label}, live", "", "it is what would be deployed"))
+    else:
+        built = now.content(now.candidate) == new.content
+        old = f"v{now.version(now.live)} in {now.live} stays for rollback" if now.live else "first version"
+        lines.append(
+            Line(
+                f"slot {now.candidate}",
+                f"{new.label}, built" if built else "free",
+                "" if built else f"build {new.label}",
+                old,
+            )
+        )
+        steps = (
+            f"smoke test, mirror {MIRROR} %, then {' / '.join(map(str, STEPS))} %"
+            if now.live
+            else "smoke test, then 100 %"
+        )
+        lines.append(Line("traffic", _shares(now), steps, "goes back by itself if a guard fails"))
+    if now.expired:
+        lines.append(
+            Line(f"slot {now.previous}", f"v{now.version(now.previous)}, kept long enough", "delete")
+        )
+    return lines
+
+
+def _shares(now: slots.Slots) -> str:
+    return ", ".join(f"{slot} {share} %" for slot, share in now.traffic.items()) or "none"
