@@ -20,7 +20,7 @@ SOURCES = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def serving_python(tmp_path_factory):
+def serving_python():
     """The Python of the project's own serving environment; `SERVING_PYTHON` names one that is there already."""
     if given := os.environ.get("SERVING_PYTHON"):
         return given
