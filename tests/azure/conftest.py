@@ -40,14 +40,11 @@ class Azure:
         tools.mkdir()
         for name in ("az", "gh"):
             tool = tools / name
-            code = (HERE / "emulator" / f"{name}.py").read_text(encoding="utf-8")
+            code = (Path(workspaces.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
             tool.write_text(f"#!{sys.executable} -ES\n{code}")
             tool.chmod(0o755)
-        proxy, authority = cloud.proxy, str(cloud.authority)
         self.env = {
-            **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), proxy),
-            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
-            **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), authority),
+            **cloud.environment,
             "AZURE_CONFIG_DIR": str(folder),
             "AZURE_CORE_COLLECT_TELEMETRY": "0",
             "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",

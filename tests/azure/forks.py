@@ -1,7 +1,8 @@
 """Runs commands of the project in fresh processes that have the heavy imports behind them.
 
-A parent process imports the SDK once and forks for each command: 20 ms instead of seconds. Run as a program, this
-file is that parent: it reads one JSON line for each command, and answers with the child's id and its exit code.
+A parent process imports the SDK once and forks for each command: 20 ms instead of seconds. Run as a
+program, this file is that parent: it reads one JSON line a command, and answers with the id of the child
+and its exit code.
 """
 
 from __future__ import annotations

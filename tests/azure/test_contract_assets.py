@@ -15,9 +15,7 @@ def uploads(azure):
 @pytest.mark.parametrize("credentials", ["sas", "key", "identity"])
 def test_a_data_file_is_uploaded_however_the_store_signs_in(azure, client, sample, credentials):
     workspace = azure.workspace(credentials=credentials)
-    azure.cloud.access.grant(
-        azure.cloud.user, "Storage Blob Data Contributor", workspace.split("/providers/")[0]
-    )
+    azure.cloud.access.grant(azure.cloud.user, "Storage Blob Data Contributor", workspace.split("/providers/")[0])
     data = client.data.create_or_update(
         Data(name="numbers", version="1", type="uri_file", path=str(sample / "numbers.csv"))
     )
@@ -33,22 +31,16 @@ def test_an_owner_without_a_data_role_cannot_upload_by_identity(azure, client, s
 
 def test_the_same_file_is_uploaded_once(azure, client, sample):
     for name in ("one", "two"):
-        client.data.create_or_update(
-            Data(name=name, version="1", type="uri_file", path=str(sample / "numbers.csv"))
-        )
+        client.data.create_or_update(Data(name=name, version="1", type="uri_file", path=str(sample / "numbers.csv")))
         uploaded = len(uploads(azure))
     assert uploaded == len(uploads(azure)) > 0
     assert client.data.get("one", version="1").path == client.data.get("two", version="1").path
 
 
 def test_a_version_of_data_does_not_change(client, sample):
-    client.data.create_or_update(
-        Data(name="numbers", version="1", type="uri_file", path=str(sample / "numbers.csv"))
-    )
+    client.data.create_or_update(Data(name="numbers", version="1", type="uri_file", path=str(sample / "numbers.csv")))
     with pytest.raises(Exception, match=r"already exists|immutable|exists with other content"):
-        client.data.create_or_update(
-            Data(name="numbers", version="1", type="uri_file", path=str(sample / "conda.yml"))
-        )
+        client.data.create_or_update(Data(name="numbers", version="1", type="uri_file", path=str(sample / "conda.yml")))
 
 
 def test_registering_the_same_again_changes_nothing(client, sample):
@@ -86,9 +78,7 @@ def test_tags_and_properties_of_a_model_come_back(client, sample):
 
 
 def test_an_archived_model_is_hidden(client, sample):
-    client.models.create_or_update(
-        Model(name="numbers", version="1", type="custom_model", path=str(sample / "model"))
-    )
+    client.models.create_or_update(Model(name="numbers", version="1", type="custom_model", path=str(sample / "model")))
     client.models.archive("numbers", version="1")
     assert list(client.models.list(name="numbers")) == []
 
@@ -116,9 +106,7 @@ def test_a_component_comes_back_as_it_was_sent(client, sample):
 def test_a_command_that_names_an_undeclared_input_is_refused(azure, client, sample, resend):
     component = load_component(sample / "components" / "sum.yml")
     client.components.create_or_update(component)
-    last = next(
-        call for call in reversed(azure.calls) if "/components/" in call.path and call.method == "PUT"
-    )
+    last = next(call for call in reversed(azure.calls) if "/components/" in call.path and call.method == "PUT")
     spec = last.body["properties"]["componentSpec"]
     spec["command"] += " ${{inputs.wrong}}"
     spec["name"] = "wrong"

@@ -12,9 +12,7 @@ NAME = "numbers-batch"
 def deployment(client, sample):
     """A workspace with an endpoint, and the deployment for it."""
     client.environments.create_or_update(load_environment(sample / "environment.yml"))
-    client.models.create_or_update(
-        Model(name="numbers", version="1", type="custom_model", path=str(sample / "model"))
-    )
+    client.models.create_or_update(Model(name="numbers", version="1", type="custom_model", path=str(sample / "model")))
     client.batch_endpoints.begin_create_or_update(BatchEndpoint(name=NAME)).result()
     return ModelBatchDeployment(
         name="first",

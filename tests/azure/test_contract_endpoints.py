@@ -17,9 +17,7 @@ NAME = "numbers-ep"
 def ready(client, sample):
     """A workspace with what a deployment needs, and an endpoint."""
     client.environments.create_or_update(load_environment(sample / "environment.yml"))
-    client.models.create_or_update(
-        Model(name="numbers", version="1", type="custom_model", path=str(sample / "model"))
-    )
+    client.models.create_or_update(Model(name="numbers", version="1", type="custom_model", path=str(sample / "model")))
     client.online_endpoints.begin_create_or_update(load_online_endpoint(sample / "endpoint.yml")).result()
     return client
 
@@ -29,9 +27,7 @@ def deploy(ready, sample):
     """Deploy under a name."""
 
     def deploy(name="blue", **changes):
-        deployment = load_online_deployment(
-            sample / "deployment.yml", params_override=[{"name": name, **changes}]
-        )
+        deployment = load_online_deployment(sample / "deployment.yml", params_override=[{"name": name, **changes}])
         return ready.online_deployments.begin_create_or_update(deployment).result()
 
     return deploy
@@ -57,10 +53,7 @@ def mirror(client, **traffic):
 def test_a_deployment_is_made_and_gets_traffic(ready, deploy):
     assert deploy().provisioning_state == "Succeeded"
     assert share(ready, blue=100) == {"blue": 100}
-    assert (
-        ready.online_endpoints.get(NAME).scoring_uri
-        == f"https://{NAME}.westeurope.inference.ml.azure.com/score"
-    )
+    assert ready.online_endpoints.get(NAME).scoring_uri == f"https://{NAME}.westeurope.inference.ml.azure.com/score"
 
 
 @pytest.mark.parametrize(
@@ -104,9 +97,7 @@ def test_requests_follow_header_key_and_traffic(ready, deploy, tmp_path):
         only = {"azureml-model-deployment": "green"}
         assert session.post(url, json={}, headers=only, timeout=5).json()["deployment"] == "green"
     assert set(seen) == {"blue", "green"}
-    assert (
-        requests.post(url, json={}, headers={"Authorization": "Bearer wrong"}, timeout=5).status_code == 401
-    )
+    assert requests.post(url, json={}, headers={"Authorization": "Bearer wrong"}, timeout=5).status_code == 401
     body = tmp_path / "request.json"
     body.write_text(json.dumps({"number": 2}))
     answer = ready.online_endpoints.invoke(NAME, request_file=str(body), deployment_name="blue")
@@ -122,10 +113,7 @@ def test_identity_authentication_wants_a_role_and_has_no_keys(azure, client, sam
     ).result()
     url = client.online_endpoints.get(NAME).scoring_uri
     token = DefaultAzureCredential().get_token("https://ml.azure.com/.default").token
-    assert (
-        requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code
-        == 404
-    )
+    assert requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=5).status_code == 404
     guest = azure.cloud.directory.add(Principal("eve@example.com"))
     token = azure.cloud.directory.token(guest, "https://ml.azure.com")
     answer = requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"}, timeout=5)
@@ -200,15 +188,10 @@ def test_an_endpoint_is_deleted_with_its_slots(azure, ready, deploy):
     deploy()
     ready.online_endpoints.begin_delete(NAME).result()
     assert list(ready.online_endpoints.list()) == []
-    assert not azure.cloud.resources.of_type(
-        "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
-    )
+    assert not azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments")
 
 
 def test_data_collection_and_autoscale_settings_are_taken(azure, deploy):
     collector = {"collections": {"model_inputs": {"enabled": "True"}, "model_outputs": {"enabled": "True"}}}
     deploy(data_collector=collector)
-    assert {
-        item["name"]
-        for item in azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/data")
-    }
+    assert {item["name"] for item in azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/data")}

@@ -103,9 +103,7 @@ def test_two_credentials_with_one_subject_are_refused(arm):
 
 @pytest.mark.usefixtures("identity")
 def test_there_are_at_most_twenty_credentials(arm):
-    answers = [
-        trust(arm, f"number{count}", f"repo:a/b:environment:{count}").status_code for count in range(21)
-    ]
+    answers = [trust(arm, f"number{count}", f"repo:a/b:environment:{count}").status_code for count in range(21)]
     assert answers == [201] * 20 + [400]
 
 
@@ -132,13 +130,8 @@ def test_a_new_principal_is_not_known_everywhere_at_once(arm, identity):
 
 def test_unknown_principals_and_roles_are_refused(arm, identity):
     nobody = "00000000-0000-4000-8000-00000000dead"
-    assert (
-        assign(arm, 1, nobody, principalType="ServicePrincipal").json()["error"]["code"]
-        == "PrincipalNotFound"
-    )
-    answer = assign(
-        arm, 1, identity["principalId"], role=SCIENTIST[:-1] + "0", principalType="ServicePrincipal"
-    )
+    assert assign(arm, 1, nobody, principalType="ServicePrincipal").json()["error"]["code"] == "PrincipalNotFound"
+    answer = assign(arm, 1, identity["principalId"], role=SCIENTIST[:-1] + "0", principalType="ServicePrincipal")
     assert answer.json()["error"]["code"] == "RoleDefinitionDoesNotExist"
     answer = assign(arm, 1, identity["principalId"], principalType="User")
     assert answer.json()["error"]["code"] == "UnmatchedPrincipalType"
@@ -150,9 +143,7 @@ def test_a_role_gives_what_it_says_and_no_more(azure, arm, identity):
     workspace = f"{GROUP}/Microsoft.MachineLearningServices/workspaces/ws"
     assert arm("GET", workspace, "2024-10-01-preview", who=robot).status_code == 200
     made = {"location": "westeurope"}
-    refused = arm(
-        "PUT", f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/two", "2024-11-30", made, robot
-    )
+    refused = arm("PUT", f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/two", "2024-11-30", made, robot)
     assert refused.status_code == 403
     assert "Managed Identity Contributor" in refused.json()["error"]["details"][0]["message"]
 
@@ -174,9 +165,7 @@ def test_assignments_are_listed_by_principal_and_scope(arm, identity):
     assert len(arm("GET", ROLES, "2022-04-01", **{"$filter": "atScope()"}).json()["value"]) == 2
     assert arm("GET", ROLES, "2022-04-01", **{"$filter": "name eq 'x'"}).status_code == 400
     named = {"$filter": "roleName eq 'AcrPull'"}
-    roles = arm("GET", f"{GROUP}/Microsoft.Authorization/roleDefinitions", "2022-04-01", **named).json()[
-        "value"
-    ]
+    roles = arm("GET", f"{GROUP}/Microsoft.Authorization/roleDefinitions", "2022-04-01", **named).json()["value"]
     assert [item["properties"]["roleName"] for item in roles] == ["AcrPull"]
 
 

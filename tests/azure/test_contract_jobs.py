@@ -36,9 +36,7 @@ def test_a_pipeline_runs_and_its_output_comes_back(client, sample, tmp_path):
 @pytest.mark.parametrize("credentials", ["sas", "key", "identity"])
 def test_a_running_pipeline_is_followed(azure, client, sample, capsys, credentials):
     workspace = azure.workspace(credentials=credentials)
-    azure.cloud.access.grant(
-        azure.cloud.user, "Storage Blob Data Contributor", workspace.split("/providers/")[0]
-    )
+    azure.cloud.access.grant(azure.cloud.user, "Storage Blob Data Contributor", workspace.split("/providers/")[0])
     job = client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
     client.jobs.stream(job.name)
     assert client.jobs.get(job.name).status == "Completed"
@@ -58,9 +56,7 @@ def test_steps_are_listed_under_their_pipeline(client, sample, tmp_path):
 
 @pytest.mark.usefixtures("running")
 def test_a_failing_step_fails_its_pipeline_and_says_why(client, sample):
-    pipeline = load_job(
-        sample / "pipeline.yml", params_override=[{"inputs.raw.path": str(sample / "conda.yml")}]
-    )
+    pipeline = load_job(sample / "pipeline.yml", params_override=[{"inputs.raw.path": str(sample / "conda.yml")}])
     job = client.jobs.create_or_update(pipeline)
     with pytest.raises(Exception, match=r"step 'sum' failed: .*could not convert string to float"):
         client.jobs.stream(job.name)
@@ -140,9 +136,7 @@ def test_the_service_refuses(client, sample, fault):
 
 def test_the_service_refuses_a_component_that_is_not_registered(azure, client, sample, resend):
     client.jobs.create_or_update(load_job(sample / "pipeline.yml"))
-    for component in azure.cloud.resources.of_type(
-        "Microsoft.MachineLearningServices/workspaces/components/versions"
-    ):
+    for component in azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/components/versions"):
         azure.cloud.resources.delete(component["id"])
     last = next(call for call in reversed(azure.calls) if call.method == "PUT" and "/jobs/" in call.path)
     answer = resend(last, f"{last.path}-again")

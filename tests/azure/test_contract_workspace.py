@@ -56,9 +56,7 @@ def test_a_role_at_the_group_is_enough_for_what_is_in_it(azure, client):
 
 
 def test_a_cluster_is_made_and_deleted(client):
-    made = client.compute.begin_create_or_update(
-        AmlCompute(name="cpu", size="Standard_DS2_v2", max_instances=2)
-    )
+    made = client.compute.begin_create_or_update(AmlCompute(name="cpu", size="Standard_DS2_v2", max_instances=2))
     assert made.result().provisioning_state == "Succeeded"
     client.compute.begin_delete("cpu").result()
     assert list(client.compute.list()) == []

@@ -212,9 +212,7 @@ def test_names_obey_the_service(send, path, version, name_rule):
         "jobs": {"properties": {"jobType": "Pipeline", "jobs": {}}},
         "environments": {"properties": {"image": "x"}},
         "userAssignedIdentities": {"location": "westeurope"},
-        "roleAssignments": {
-            "properties": {"roleDefinitionId": "x", "principalId": SUBSCRIPTION.rsplit("/", 1)[1]}
-        },
+        "roleAssignments": {"properties": {"roleDefinitionId": "x", "principalId": SUBSCRIPTION.rsplit("/", 1)[1]}},
     }
     kind = next(kind for kind in bodies if f"/{kind}/" in path)
     answer = send("PUT", path, version, bodies[kind])

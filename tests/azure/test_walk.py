@@ -74,9 +74,7 @@ def walk(azure, tmp_path):
     environment = {**azure.env, "IDENTITY": IDENTITY, "HOME": str(tmp_path)}
 
     def reached(cloud, folder):
-        assert [item["name"] for item in cloud.resources.of_type(IDENTITY.split("/providers/")[1])] == [
-            "demo"
-        ]
+        assert [item["name"] for item in cloud.resources.of_type(IDENTITY.split("/providers/")[1])] == ["demo"]
         assert (folder / "done.txt").read_text() == "done"
 
     yield Walk(azure.cloud, project, environment, forks, reached, thorough=True)

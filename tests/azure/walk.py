@@ -79,9 +79,7 @@ class Walk:
         for kind in KINDS:
             got = {key[2]: count for key, count in self.counts.items() if key[:2] == ("trial", kind)}
             if got:
-                lines.append(
-                    f"  {kind:8}" + ", ".join(f"{text} {count}" for text, count in sorted(got.items()))
-                )
+                lines.append(f"  {kind:8}" + ", ".join(f"{text} {count}" for text, count in sorted(got.items())))
         return "\n".join(lines)
 
     def _smooth(self, start: dict, arguments: tuple[str, ...]) -> list[Record]:

@@ -53,9 +53,7 @@ BUILT_IN = (
         "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
         ("*/read", "Microsoft.Authorization/*"),
     ),
-    Role(
-        "Role Based Access Control Administrator", "f58310d9-a9f6-439a-9e8d-f62e7b41a168", ("*/read", *ASSIGN)
-    ),
+    Role("Role Based Access Control Administrator", "f58310d9-a9f6-439a-9e8d-f62e7b41a168", ("*/read", *ASSIGN)),
     Role(
         "AzureML Data Scientist",
         "f6c7c914-8db3-469d-8ca1-694a8f32e121",
@@ -76,9 +74,7 @@ BUILT_IN = (
             f"{ML}/workspaces/hubs/delete",
         ),
     ),
-    Role(
-        "AzureML Compute Operator", "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815", (f"{ML}/workspaces/computes/*",)
-    ),
+    Role("AzureML Compute Operator", "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815", (f"{ML}/workspaces/computes/*",)),
     Role(
         "AzureML Registry User",
         "1823dd4f-9b8c-4ab6-ab4e-7397a3684615",
@@ -119,9 +115,7 @@ BUILT_IN = (
         "7f951dda-4ed3-4680-a7ca-43fe172d538d",
         ("Microsoft.ContainerRegistry/registries/pull/read",),
     ),
-    Role(
-        "AcrPush", "8311e382-0749-4cb8-b61a-304f252e45ec", ("Microsoft.ContainerRegistry/registries/*/read",)
-    ),
+    Role("AcrPush", "8311e382-0749-4cb8-b61a-304f252e45ec", ("Microsoft.ContainerRegistry/registries/*/read",)),
     Role("Key Vault Secrets User", "4633458b-17de-408a-b874-0445c86b69e6"),
 )
 BY_ID = {role.id: role for role in BUILT_IN}
@@ -149,11 +143,7 @@ class Access:
             item["properties"] for item in self._resources.of_type("Microsoft.Authorization/roleAssignments")
         ]
         mine = [item for item in assignments if item["principalId"] == principal.object_id]
-        return [
-            BY_ID[item["roleDefinitionId"].rsplit("/", 1)[-1]]
-            for item in mine
-            if item["scope"].lower() in above
-        ]
+        return [BY_ID[item["roleDefinitionId"].rsplit("/", 1)[-1]] for item in mine if item["scope"].lower() in above]
 
     def allows(self, principal: Principal, action: str, scope: str, *, data: bool = False) -> bool:
         """Say whether one of the principal's roles gives an action at a scope."""
@@ -170,9 +160,7 @@ class Access:
             f"The client '{principal.name}' with object id '{principal.object_id}' does not have "
             f"authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. "
             "If access was recently granted, please refresh your credentials.",
-            details=[
-                {"code": "RoleMissing", "message": f"One of these roles gives it: {', '.join(helping)}."}
-            ],
+            details=[{"code": "RoleMissing", "message": f"One of these roles gives it: {', '.join(helping)}."}],
         )
 
 

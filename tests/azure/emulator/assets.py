@@ -45,17 +45,13 @@ KINDS = {
         ("v2023_04_01_preview", "EnvironmentVersion"),
         ("image", "condaFile", "build"),
     ),
-    "data": Kind(
-        ("2023-04-01-preview",), ("v2023_04_01_preview", "DataVersionBase"), ("dataUri", "dataType")
-    ),
+    "data": Kind(("2023-04-01-preview",), ("v2023_04_01_preview", "DataVersionBase"), ("dataUri", "dataType")),
     "models": Kind(
         ("2023-08-01-preview", "2023-04-01-preview"),
         ("v2023_08_01_preview", "ModelVersion"),
         ("modelUri", "modelType"),
     ),
-    "components": Kind(
-        ("2024-01-01-preview",), ("v2024_01_01_preview", "ComponentVersion"), ("componentSpec",)
-    ),
+    "components": Kind(("2024-01-01-preview",), ("v2024_01_01_preview", "ComponentVersion"), ("componentSpec",)),
     "codes": Kind(("2023-04-01",), ("v2023_04_01_preview", "CodeVersion"), ("codeUri",)),
 }
 LISTING = (
@@ -88,9 +84,7 @@ def _add(kind: str) -> None:
     @routes("GET", f"{{workspace}}/{kind}", *versions, query=LISTING)
     def names(cloud: Cloud, call: Call) -> Response:
         of(cloud, call)
-        return page(
-            cloud, call, [_container(cloud, item["id"]) for item in cloud.resources.children(call.id)]
-        )
+        return page(cloud, call, [_container(cloud, item["id"]) for item in cloud.resources.children(call.id)])
 
     @routes("GET", f"{{workspace}}/{kind}/{{name}}", *versions)
     def container(cloud: Cloud, call: Call) -> dict[str, Any]:
@@ -104,9 +98,7 @@ def _add(kind: str) -> None:
         workspace = of(cloud, call)
         if "hash" in call.request.query:
             return page(cloud, call, _by_hash(cloud, workspace["id"], call.request.query["hash"]))
-        found = _visible(
-            cloud.resources.children(call.id), call.request.query.get("listViewType", "ActiveOnly")
-        )
+        found = _visible(cloud.resources.children(call.id), call.request.query.get("listViewType", "ActiveOnly"))
         if not found and call.id.rpartition("/")[0] not in cloud.resources:
             raise not_found(call["name"])
         return page(cloud, call, found[::-1])
@@ -119,9 +111,7 @@ def _add(kind: str) -> None:
             raise not_found(f"{call['name']}:{call['version']}")
         return found
 
-    @routes(
-        "PUT", f"{{workspace}}/{kind}/{{name}}/versions/{{version}}", *versions, shape=sdk(*KINDS[kind].shape)
-    )
+    @routes("PUT", f"{{workspace}}/{kind}/{{name}}/versions/{{version}}", *versions, shape=sdk(*KINDS[kind].shape))
     def create(cloud: Cloud, call: Call) -> Response:
         return _put(cloud, call, kind)
 
@@ -152,9 +142,7 @@ def _by_hash(cloud: Cloud, workspace_id: str, digest: str) -> list[dict[str, Any
         for item in cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/codes/versions")
         if item["id"].lower().startswith(workspace_id.lower())
     ]
-    return [
-        item for item in codes if (item["properties"].get("properties") or {}).get("hash_sha256") == digest
-    ]
+    return [item for item in codes if (item["properties"].get("properties") or {}).get("hash_sha256") == digest]
 
 
 def _put(cloud: Cloud, call: Call, kind: str) -> Response:
@@ -203,9 +191,7 @@ def _check_component(spec: dict[str, Any]) -> None:
     known = {f"{side}.{name}" for side in ("inputs", "outputs") for name in spec.get(side) or {}}
     for name in BINDING.findall(str(spec.get("command", ""))):
         if name not in known:
-            raise bad_request(
-                f"Invalid data binding expression: {name} is not declared by the component.", "UserError"
-            )
+            raise bad_request(f"Invalid data binding expression: {name} is not declared by the component.", "UserError")
 
 
 @routes(

@@ -89,9 +89,7 @@ def assignments(cloud: Cloud, call: Call) -> Response:
     text = call.request.query.get("$filter", "")
     chosen = FILTER.fullmatch(text)
     if text and chosen is None:
-        raise bad_request(
-            f"The filter '{text}' is not supported. Supported filters are 'atScope()', 'principalId eq'."
-        )
+        raise bad_request(f"The filter '{text}' is not supported. Supported filters are 'atScope()', 'principalId eq'.")
     scope, above = call["scope"].lower(), {item.lower() for item in scopes(call["scope"])}
     found = [item for item in cloud.resources.of_type(TYPE) if _reaches(item, scope, above)]
     if chosen and chosen[2]:
@@ -111,9 +109,7 @@ def show(cloud: Cloud, call: Call) -> dict[str, Any]:
     """Show an assignment."""
     found = cloud.resources.get(call.id)
     if found is None:
-        raise ServiceError(
-            404, "RoleAssignmentNotFound", f"The role assignment '{call['name']}' is not found."
-        )
+        raise ServiceError(404, "RoleAssignmentNotFound", f"The role assignment '{call['name']}' is not found.")
     return found
 
 
@@ -130,9 +126,7 @@ def create(cloud: Cloud, call: Call) -> Response:
         raise bad_request(f"The role assignment ID '{call['name']}' is not valid. It must be a GUID.")
     role = wanted["roleDefinitionId"].rsplit("/", 1)[-1]
     if role not in BY_ID:
-        raise ServiceError(
-            404, "RoleDefinitionDoesNotExist", f"The specified role definition '{role}' does not exist."
-        )
+        raise ServiceError(404, "RoleDefinitionDoesNotExist", f"The specified role definition '{role}' does not exist.")
     if scope.count("/") > 2 and scope not in cloud.resources:
         raise not_found(scope)
     _check_principal(cloud, wanted)

@@ -39,9 +39,7 @@ def main(arguments):
     match arguments[:2]:
         case ["account", "get-access-token"]:
             options = dict(zip(arguments[2::2], arguments[3::2], strict=False))
-            audience = (
-                options.get("--resource") or options.get("--scope") or "https://management.core.windows.net/"
-            )
+            audience = options.get("--resource") or options.get("--scope") or "https://management.core.windows.net/"
             who = {"oid": state["oid"], "appid": state["appid"], "tid": state["tid"], "upn": state["name"]}
             end = int(time.time()) + 3600
             local = datetime.datetime.fromtimestamp(end).strftime("%Y-%m-%d %H:%M:%S.%f")

@@ -111,9 +111,7 @@ def delete(cloud: Cloud, call: Call) -> Response:
     """Delete an endpoint or a deployment."""
     if call.id not in cloud.resources:
         return Response(204)
-    return operations.begin(
-        cloud, call, None, lambda: cloud.resources.delete(call.id) and None, created=False
-    )
+    return operations.begin(cloud, call, None, lambda: cloud.resources.delete(call.id) and None, created=False)
 
 
 @scoring("POST", "/jobs", shape=sdk("v2020_09_01_dataplanepreview", "BatchJobResource"))

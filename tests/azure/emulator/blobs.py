@@ -86,9 +86,7 @@ def sas(account: str, container: str) -> str:
 
 
 def _failure(status: int, code: str) -> ServiceError:
-    return ServiceError(
-        status, code, code, headers={"x-ms-error-code": code, "x-ms-version": SERVICE_VERSION}
-    )
+    return ServiceError(status, code, code, headers={"x-ms-error-code": code, "x-ms-version": SERVICE_VERSION})
 
 
 def _account(cloud: Cloud, request: Request, verb: str) -> str:
@@ -162,11 +160,7 @@ def write(cloud: Cloud, call: Call) -> Response:
     if (account, container) not in cloud.blobs.containers:
         raise _failure(404, "ContainerNotFound")
     blobs = cloud.blobs.container(account, container)
-    metadata = {
-        key[10:].lower(): text
-        for key, text in request.headers.items()
-        if key.lower().startswith("x-ms-meta-")
-    }
+    metadata = {key[10:].lower(): text for key, text in request.headers.items() if key.lower().startswith("x-ms-meta-")}
     if step == "block":
         cloud.blobs.keep_block(account, container, name, request.query["blockid"], request.body)
         return Response(201, b"", {"x-ms-request-server-encrypted": "true"})

@@ -24,30 +24,34 @@ from emulator import (
     github_rules,
     history,
     identities,
+    job_identity,
     jobs,
     operations,
     preflight,
     registry,
     signin,
     subscriptions,
+    tracking,
     workspaces,
 )
 from emulator.access import Access, action_of
 from emulator.certificates import Authority
-from emulator.directory import MACHINE_LEARNING, RESOURCE_MANAGER, Directory, Principal
+from emulator.directory import MACHINE_LEARNING, RESOURCE_MANAGER, Directory, Principal, claims
 from emulator.faults import Fault, Faults
 from emulator.proxy import Proxy
 from emulator.quota import Quota
 from emulator.resources import Resources
-from emulator.routing import Call, find
+from emulator.routing import MACROS, Call, find
 from emulator.wire import ContractError, Request, Response, ServiceError
 
 ABOVE = (signin, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
-SERVICES = [
-    module.routes for module in (*ABOVE, *WITHIN, github, github_environments, github_rules, registry)
-]
+INSIDE = (tracking, job_identity)
+SERVICES = [module.routes for module in (*ABOVE, *WITHIN, *INSIDE, github, github_environments, github_rules, registry)]
 SERVICES += [deployments.scoring, batch.scoring]
+
+
+RUNS = "Microsoft.MachineLearningServices/workspaces/experiments/runs"
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Cloud:
         self.access = Access(self.resources)
         self.blobs = blobs.Blobs()
         self.runs = history.Runs()
+        self.tracking = tracking.Tracking(folder)
         self.faults = Faults()
         self.calls: list[Record] = []
         self.refusals: list[str] = []
@@ -135,6 +140,15 @@ class Cloud:
             raise RuntimeError("the emulator has not been started")
         return self._proxy.url
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead a process to this tenant, and to nothing else."""
+        return {
+            **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), self.proxy),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+            **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), str(self.authority)),
+        }
+
     def storage_id(self, account: str) -> str:
         """Return the resource id of a storage account."""
         return next(
@@ -149,9 +163,7 @@ class Cloud:
     def polls_for(self, resource_id: str) -> int:
         """Return how often an operation on a resource answers "in progress"."""
         fitting = [
-            polls
-            for pattern, polls in self.slow.items()
-            if fnmatch.fnmatch(resource_id.lower(), pattern.lower())
+            polls for pattern, polls in self.slow.items() if fnmatch.fnmatch(resource_id.lower(), pattern.lower())
         ]
         return fitting[-1] if fitting else self.polls
 
@@ -196,20 +208,17 @@ class Cloud:
         """Check who asks, and whether a role of theirs allows it."""
         manager = call.request.host == "management.azure.com"
         principal = self.directory.principal(call.request, RESOURCE_MANAGER if manager else MACHINE_LEARNING)
-        if (
-            manager and call["subscription"].lower() != self.subscription
-            if "subscription" in call.parameters
-            else False
-        ):
-            text = f"The subscription '{call['subscription']}' could not be found."
-            raise ServiceError(404, "SubscriptionNotFound", text)
-        # Who was allowed to begin an operation may follow it: its address is above the group that roles are given on.
-        if "OperationsStatus/" in call.request.path or "OperationResults/" in call.request.path:
+        subscription = call.parameters.get("subscription", self.subscription)
+        if subscription.lower() != self.subscription:
+            raise ServiceError(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+        if not call.route.role or ("subscription" not in call.parameters and "scope" not in call.parameters):
             return
-        if manager and call.request.path.startswith("/subscriptions/"):
-            self.access.demand(
-                principal, action_of(call.request.method, call.request.path), call.request.path
-            )
+        if manager:
+            action, scope = action_of(call.request.method, call.id), call.id
+        else:
+            verb = "read" if call.request.method in ("GET", "HEAD") else "write"
+            action, scope = f"{RUNS}/{verb}", MACROS["{workspace}"].format(**call.parameters)
+        self.access.demand(principal, action, scope)
 
     def _record(self, request: Request, status: int, start: float) -> None:
         try:
@@ -221,12 +230,8 @@ class Cloud:
         took = round((time.perf_counter() - start) * 1000, 1)
         version = request.query.get("api-version", "")
         name = who.name if who else ""
-        self.calls.append(
-            Record(request.method, request.host, request.path, version, body, status, name, took)
-        )
+        self.calls.append(Record(request.method, request.host, request.path, version, body, status, name, took))
 
 
 def _object_id(authorization: str) -> str:
-    from emulator.directory import claims
-
     return claims(authorization.removeprefix("Bearer ")).get("oid", "")

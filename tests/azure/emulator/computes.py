@@ -67,6 +67,4 @@ def delete(cloud: Cloud, call: Call) -> Response:
     """Delete a compute."""
     if call.id not in cloud.resources:
         return Response(204)
-    return operations.begin(
-        cloud, call, None, lambda: cloud.resources.delete(call.id) and None, created=False
-    )
+    return operations.begin(cloud, call, None, lambda: cloud.resources.delete(call.id) and None, created=False)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator import files
-from emulator.runner import PRIVATE
+from emulator.execution import PRIVATE
 from emulator.wire import Request, Response
 
 if TYPE_CHECKING:
@@ -144,11 +144,7 @@ def _send(port: int, method: str, target: str, body: bytes, headers: dict[str, s
     try:
         connection.request(method, target, body, headers)
         answer = connection.getresponse()
-        kept = {
-            key: text
-            for key, text in answer.getheaders()
-            if key.lower() in ("content-type", "x-ms-request-id")
-        }
+        kept = {key: text for key, text in answer.getheaders() if key.lower() in ("content-type", "x-ms-request-id")}
         return Response(answer.status, answer.read(), {key.title(): text for key, text in kept.items()})
     finally:
         connection.close()

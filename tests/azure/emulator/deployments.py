@@ -170,15 +170,11 @@ def delete(cloud: Cloud, call: Call) -> Response:
     return operations.begin(cloud, call, None, finish, created=False)
 
 
-@routes(
-    "POST", BASE + "/{name}/getLogs", *VERSIONS, shape=sdk("v2023_04_01_preview", "DeploymentLogsRequest")
-)
+@routes("POST", BASE + "/{name}/getLogs", *VERSIONS, shape=sdk("v2023_04_01_preview", "DeploymentLogsRequest"))
 def logs(cloud: Cloud, call: Call) -> dict[str, str]:
     """Give the last lines that a container printed."""
     deployment = _find(cloud, call.id.rpartition("/")[0])
-    text = (
-        cloud.server.logs(deployment["id"]) if cloud.server else "Instance status:\nSystemSetup: Succeeded\n"
-    )
+    text = cloud.server.logs(deployment["id"]) if cloud.server else "Instance status:\nSystemSetup: Succeeded\n"
     return {"content": "\n".join(text.splitlines()[-int(call.body.get("tail") or 5000) :])}
 
 

@@ -108,7 +108,5 @@ class Directory:
         if reason or principal is None:
             where = f"https://login.microsoftonline.com/{TENANT}"
             challenge = f'Bearer authorization_uri="{where}", error="invalid_token"'
-            raise ServiceError(
-                401, "InvalidAuthenticationToken", str(reason), headers={"WWW-Authenticate": challenge}
-            )
+            raise ServiceError(401, "InvalidAuthenticationToken", str(reason), headers={"WWW-Authenticate": challenge})
         return principal

@@ -69,9 +69,7 @@ def put(cloud: Cloud, call: Call) -> Response:
     workspace = of(cloud, call)
     name, old = call["endpoint"], cloud.resources.get(call.id)
     if not NAME.fullmatch(name):
-        raise bad_request(
-            f"Endpoint name '{name}' must have 3 to 32 letters, digits and '-', and begin with a letter."
-        )
+        raise bad_request(f"Endpoint name '{name}' must have 3 to 32 letters, digits and '-', and begin with a letter.")
     if old is None and name.lower() in _taken(cloud):
         raise bad_request(f"There already exists an endpoint with name {name} in region {cloud.region}.")
     operations.refuse_while_running(cloud, call.id)

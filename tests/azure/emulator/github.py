@@ -175,9 +175,7 @@ def create(cloud: Cloud, call: Call) -> Response:
     if f"{owner}/{name}".lower() in cloud.github.repositories:
         raise GitHubError(422, "Repository creation failed: name already exists on this account")
     private = bool(call.body.get("private")) or call.body.get("visibility") == "private"
-    made = cloud.github.add(
-        name, owner, private=private, branches={"main"} if call.body.get("auto_init") else set()
-    )
+    made = cloud.github.add(name, owner, private=private, branches={"main"} if call.body.get("auto_init") else set())
     return Response(201, made.document("admin"))
 
 

@@ -31,9 +31,7 @@ def _document(environment: dict[str, Any]) -> dict[str, Any]:
     """Return an environment as the API shows it; reviewers are a protection rule there."""
     rules: list[dict[str, Any]] = []
     if environment["reviewers"]:
-        reviewers = [
-            {"type": item["type"], "reviewer": {"id": item["id"]}} for item in environment["reviewers"]
-        ]
+        reviewers = [{"type": item["type"], "reviewer": {"id": item["id"]}} for item in environment["reviewers"]]
         own = {"prevent_self_review": environment["prevent_self_review"]}
         rules.append({"id": 1, "type": "required_reviewers", "reviewers": reviewers, **own})
     if environment["wait_timer"]:
@@ -80,9 +78,7 @@ def put(cloud: Cloud, call: Call) -> dict[str, Any]:
     if (reviewers or wanted.get("wait_timer")) and repository.private and repository.free:
         text = "Failed to create the environment protection rule. Please ensure the billing plan supports it."
         raise GitHubError(422, text)
-    if len(reviewers) > MOST_REVIEWERS or any(
-        item["id"] not in cloud.github.users.values() for item in reviewers
-    ):
+    if len(reviewers) > MOST_REVIEWERS or any(item["id"] not in cloud.github.users.values() for item in reviewers):
         raise GitHubError(422, "Validation Failed: reviewers")
     if policy and policy["protected_branches"] == policy["custom_branch_policies"]:
         raise GitHubError(422, "protected_branches and custom_branch_policies cannot have the same value")
@@ -173,9 +169,7 @@ for _base in (REPO + "/actions", ENVIRONMENT):
             raise GitHubError(404, "Not Found")
         return {"name": call["name"].upper(), "value": found[call["name"].upper()]}
 
-    @routes(
-        "PATCH", _base + "/variables/{name}", shape=form({f"{key}?": kind for key, kind in ENTRY.items()})
-    )
+    @routes("PATCH", _base + "/variables/{name}", shape=form({f"{key}?": kind for key, kind in ENTRY.items()}))
     def change_variable(cloud: Cloud, call: Call) -> Response:
         """Change a variable's value."""
         found = _variables(cloud, call, "write")

@@ -11,9 +11,7 @@ from emulator.resources import as_id
 if TYPE_CHECKING:
     from emulator.cloud import Cloud
 
-REFERENCE = re.compile(
-    r"\$\{\{\s*parent\.(?:inputs\.(\w+)|jobs\.(\w+)\.outputs\.(\w+)|outputs\.(\w+))\s*\}\}"
-)
+REFERENCE = re.compile(r"\$\{\{\s*parent\.(?:inputs\.(\w+)|jobs\.(\w+)\.outputs\.(\w+)|outputs\.(\w+))\s*\}\}")
 # Fields of a node in the request that azure-ai-ml makes of a command, sweep, parallel or Spark step.
 _NODE_FIELDS = """
 _source archives args code command comment componentId computeId conf display_name distribution
@@ -117,9 +115,7 @@ def _fits(where: str, value: Any, kind: dict[str, Any]) -> Iterator[str]:
 
 def order(nodes: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return the steps so that each follows what it reads, and those that wait for each other."""
-    waits = {
-        name: {match[2] for _, match in references(node) if match[2] in nodes} for name, node in nodes.items()
-    }
+    waits = {name: {match[2] for _, match in references(node) if match[2] in nodes} for name, node in nodes.items()}
     done: list[str] = []
     while ready := [name for name in nodes if name not in done and waits[name] <= set(done)]:
         done += ready

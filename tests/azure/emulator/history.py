@@ -26,6 +26,7 @@ class Run:
     Attributes:
         logs: name of a log -> its blob in the artifact store.
         outputs: name of an output -> its address.
+        submitter: object id of who submitted it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Run:
     children: list[str] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    submitter: str = ""
     canceled: bool = False
 
 
@@ -76,9 +78,7 @@ def _find(cloud: Cloud, name: str) -> Run:
 
 
 def _document(run: Run) -> dict[str, Any]:
-    outputs = {
-        key: {"assetId": f"{key}|{address}", "type": "UriFolder"} for key, address in run.outputs.items()
-    }
+    outputs = {key: {"assetId": f"{key}|{address}", "type": "UriFolder"} for key, address in run.outputs.items()}
     return {
         "runId": run.name,
         "runUuid": str(uuid.uuid5(uuid.NAMESPACE_URL, run.name)),
@@ -99,9 +99,7 @@ def _document(run: Run) -> dict[str, Any]:
 def discovery(cloud: Cloud, call: Call) -> dict[str, str]:  # noqa: ARG001
     """Name the addresses of the region's services; all are this one."""
     address = f"https://{cloud.region}.api.azureml.ms"
-    return dict.fromkeys(
-        ("api", "history", "modelmanagement", "experimentation", "artifact", "mlflow"), address
-    )
+    return dict.fromkeys(("api", "history", "modelmanagement", "experimentation", "artifact", "mlflow"), address)
 
 
 @routes("GET", HISTORY + "/experiments/{experiment}/runs/{run}/details")
@@ -123,9 +121,7 @@ def details(cloud: Cloud, call: Call) -> dict[str, Any]:
     }
 
 
-@routes(
-    "GET", HISTORY + "/experiments/{experiment}/runs/{run}/children", query=("$skip", "$skiptoken", "$top")
-)
+@routes("GET", HISTORY + "/experiments/{experiment}/runs/{run}/children", query=("$skip", "$skiptoken", "$top"))
 @routes("GET", HISTORY + "/runs/{run}/children", query=("$skip", "$skiptoken", "$top"))
 def children(cloud: Cloud, call: Call) -> dict[str, Any]:
     """List the steps of a run."""
@@ -142,12 +138,11 @@ def show(cloud: Cloud, call: Call) -> dict[str, Any]:
 def _rundata_shape(body: Any, version: str) -> list[str]:  # noqa: ARG001
     return [
         f"{key}: unknown field"
-        for key in body.keys()
-        - {"runId", "selectRunMetadata", "selectRunDefinition", "selectJobSpecification"}
+        for key in body.keys() - {"runId", "selectRunMetadata", "selectRunDefinition", "selectJobSpecification"}
     ]
 
 
-@routes("POST", HISTORY + "/rundata", shape=_rundata_shape)
+@routes("POST", HISTORY + "/rundata", shape=_rundata_shape, role=False)
 def rundata(cloud: Cloud, call: Call) -> dict[str, Any]:
     """Show a run with its outputs, for whoever wants to download them."""
     return {"runMetadata": _document(_find(cloud, call.body["runId"]))}
@@ -157,9 +152,7 @@ def _values_shape(body: Any, version: str) -> list[str]:  # noqa: ARG001
     return [f"{key}: unknown field" for key in body.keys() - {"values"}]
 
 
-@routes("POST", f"/data/v1.0{MACROS['{workspace}']}/dataversion/batchGetResolvedUris", shape=_values_shape)
+@routes("POST", f"/data/v1.0{MACROS['{workspace}']}/dataversion/batchGetResolvedUris", shape=_values_shape, role=False)
 def resolve(cloud: Cloud, call: Call) -> dict[str, Any]:  # noqa: ARG001
     """Turn asset ids of outputs, which `_document` made, into addresses."""
-    return {
-        "values": {item: {"uri": item.split("|", 1)[1], "type": "uri_folder"} for item in call.body["values"]}
-    }
+    return {"values": {item: {"uri": item.split("|", 1)[1], "type": "uri_folder"} for item in call.body["values"]}}

@@ -29,9 +29,7 @@ def listing(cloud: Cloud, call: Call) -> Response:
     """List the identities of the subscription or of a resource group."""
     group = call.parameters.get("resource_group", "")
     found = cloud.resources.of_type(TYPE)
-    return page(
-        cloud, call, [item for item in found if f"/resourcegroups/{group}".lower() in item["id"].lower()]
-    )
+    return page(cloud, call, [item for item in found if f"/resourcegroups/{group}".lower() in item["id"].lower()])
 
 
 @routes("GET", BASE + "/{identity}", *VERSIONS)
@@ -47,13 +45,8 @@ def show(cloud: Cloud, call: Call) -> dict[str, Any]:
 @routes("PUT", BASE + "/{identity}", *VERSIONS, shape=form({"location": str, "tags?": {"*?": str}}))
 def create(cloud: Cloud, call: Call) -> Response:
     """Create an identity; one that is there keeps its ids."""
-    if (
-        f"/subscriptions/{call['subscription']}/resourceGroups/{call['resource_group']}"
-        not in cloud.resources
-    ):
-        raise ServiceError(
-            404, "ResourceGroupNotFound", f"Resource group '{call['resource_group']}' was not found."
-        )
+    if f"/subscriptions/{call['subscription']}/resourceGroups/{call['resource_group']}" not in cloud.resources:
+        raise ServiceError(404, "ResourceGroupNotFound", f"Resource group '{call['resource_group']}' was not found.")
     if not IDENTITY_NAME.fullmatch(call["identity"]):
         raise bad_request(f"The identity name '{call['identity']}' is not valid.", "InvalidResourceName")
     old = cloud.resources.get(call.id)
@@ -111,14 +104,10 @@ def add_credential(cloud: Cloud, call: Call) -> Response:
     others = cloud.resources.children(f"{identity['id']}/federatedIdentityCredentials")
     others = [item for item in others if item["name"].lower() != call["name"].lower()]
     if len(others) >= MOST_CREDENTIALS:
-        raise bad_request(
-            f"An identity has at most {MOST_CREDENTIALS} federated credentials.", "TooManyRequests"
-        )
+        raise bad_request(f"An identity has at most {MOST_CREDENTIALS} federated credentials.", "TooManyRequests")
     pair = (wanted["issuer"], wanted["subject"])
     if any((item["properties"]["issuer"], item["properties"]["subject"]) == pair for item in others):
-        raise ServiceError(
-            409, "Conflict", "Issuer and subject combination already exists for this Managed Identity."
-        )
+        raise ServiceError(409, "Conflict", "Issuer and subject combination already exists for this Managed Identity.")
     known = call.id in cloud.resources
     return Response(200 if known else 201, cloud.resources.put(call.id, {"properties": wanted}))
 

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator import graph
+from emulator.directory import RESOURCE_MANAGER
 from emulator.history import ENDED, Run
 from emulator.paging import page
 from emulator.routing import Call, Routes
@@ -77,9 +78,7 @@ def submit(cloud: Cloud, call: Call) -> Response:
     """
     workspace = of(cloud, call)
     if not NAME.fullmatch(call["name"]):
-        raise bad_request(
-            f"Job name '{call['name']}' may hold letters, digits, '-' and '_' only.", "UserError"
-        )
+        raise bad_request(f"Job name '{call['name']}' may hold letters, digits, '-' and '_' only.", "UserError")
     properties = dict(call.body["properties"])
     if (old := cloud.resources.get(call.id)) is not None:
         free = ("tags", "properties", "displayName", "description", "isArchived")
@@ -93,6 +92,7 @@ def submit(cloud: Cloud, call: Call) -> Response:
     job = cloud.resources.put(call.id, {"properties": _completed(workspace, call["name"], properties)})
     experiment = job["properties"]["experimentName"]
     run = cloud.runs.add(Run(call["name"], workspace["id"], experiment, job["properties"]["displayName"]))
+    run.submitter = cloud.directory.principal(call.request, RESOURCE_MANAGER).object_id
     if cloud.runner:
         threading.Thread(target=cloud.runner.run, args=(cloud, job), daemon=True).start()
     else:

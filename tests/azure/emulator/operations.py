@@ -14,7 +14,8 @@ from emulator.wire import Response, ServiceError, not_found
 if TYPE_CHECKING:
     from emulator.cloud import Cloud
 
-routes = Routes(r"management\.azure\.com")
+# Who may begin an operation may follow it, though its address lies above the group that the role is given on.
+routes = Routes(r"management\.azure\.com", role=False)
 OPERATION = "/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices/locations/{region}"
 VERSIONS = (
     "2022-02-01-preview",
@@ -108,18 +109,14 @@ def begin(
     status = f"https://management.azure.com{region}/mfeOperationsStatus/{name}?api-version=2024-01-01-preview"
     headers = {"Azure-AsyncOperation": status, "x-ms-async-operation-timeout": "PT1H", **SOON}
     if resource is None:
-        return Response(
-            202, b"", {**headers, "Location": status.replace("OperationsStatus", "OperationResults")}
-        )
+        return Response(202, b"", {**headers, "Location": status.replace("OperationsStatus", "OperationResults")})
     return Response(201 if created else 200, resource, headers)
 
 
 def refuse_while_running(cloud: Cloud, resource_id: str) -> None:
     """Raise the service's 409 when an operation on the resource has not ended."""
     if cloud.operations.running(resource_id):
-        message = (
-            f"Already running method on {resource_id.rsplit('/', 1)[-1]}: wait for the operation to end."
-        )
+        message = f"Already running method on {resource_id.rsplit('/', 1)[-1]}: wait for the operation to end."
         raise ServiceError(409, "ResourceOperationInProgress", message)
 
 

@@ -154,9 +154,7 @@ def _add(namespace: str) -> None:
                 "message": f"{name} is not a valid name.",
             }
         mine = {item["name"].lower() for item in cloud.resources.of_type(kind)}
-        if name.lower() in mine | cloud.taken_names | set(
-            cloud.deleted_vaults if "KeyVault" in namespace else ()
-        ):
+        if name.lower() in mine | cloud.taken_names | set(cloud.deleted_vaults if "KeyVault" in namespace else ()):
             return {
                 "nameAvailable": False,
                 "reason": "AlreadyExists",

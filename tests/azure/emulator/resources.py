@@ -62,11 +62,7 @@ class Resources:
         """Return the resources that lie directly in a collection, oldest first."""
         start = collection_id.lower() + "/"
         with self.lock:
-            return [
-                item
-                for key, item in self.table.items()
-                if key.startswith(start) and "/" not in key[len(start) :]
-            ]
+            return [item for key, item in self.table.items() if key.startswith(start) and "/" not in key[len(start) :]]
 
     def of_type(self, kind: str) -> list[Resource]:
         """Return all resources of a type, such as `Microsoft.ManagedIdentity/userAssignedIdentities`."""
@@ -99,9 +95,7 @@ def as_id(reference: str | None) -> str | None:
 
 def scopes(resource_id: str) -> list[str]:
     """Return a resource id and the scopes above it, from the nearest to the subscription, then the root."""
-    match = re.match(
-        r"(/subscriptions/[^/]+)(/resourceGroups/[^/]+)?(/providers/.+)?", resource_id, re.IGNORECASE
-    )
+    match = re.match(r"(/subscriptions/[^/]+)(/resourceGroups/[^/]+)?(/providers/.+)?", resource_id, re.IGNORECASE)
     if not match:
         return [resource_id, "/"]
     subscription, group, provider = match.groups()

@@ -53,6 +53,7 @@ class Route:
         shape: checks the JSON body; None where a body must be absent or is not JSON.
         query: the query parameters that may be there, besides `api-version`.
         open: True where no token is needed.
+        role: False where whoever is signed in may ask.
     """
 
     method: str
@@ -62,6 +63,7 @@ class Route:
     shape: Callable[[Any, str], list[str]] | None = None
     query: tuple[str, ...] = ()
     open: bool = False
+    role: bool = True
     pattern: re.Pattern[str] = field(init=False)
 
     def __post_init__(self):
@@ -87,9 +89,7 @@ class Routes:
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
 
-    def __call__(
-        self, method: str, path: str, *versions: str, **options: Any
-    ) -> Callable[[Handler], Handler]:
+    def __call__(self, method: str, path: str, *versions: str, **options: Any) -> Callable[[Handler], Handler]:
         """Add the decorated function as the answer to `method` and `path`."""
 
         def add(handler: Handler) -> Handler:
@@ -109,10 +109,7 @@ def find(services: list[Routes], request: Request) -> Call:
     if not hosts:
         raise ContractError(f"unknown host {request.host}")
     matches = [
-        (route, match)
-        for routes in hosts
-        for route in routes
-        if (match := route.pattern.fullmatch(request.path))
+        (route, match) for routes in hosts for route in routes if (match := route.pattern.fullmatch(request.path))
     ]
     if not matches:
         raise ContractError(f"unknown route {request.path}")

@@ -50,9 +50,7 @@ def _object(body: Any, models: Any, name: str, path: str):
         yield f"{path or 'body'}: must be an object, not {body!r}"
         return
     model = _subtype(body, models, name)
-    fields = {
-        _key(entry["key"]): (attribute, entry["type"]) for attribute, entry in model._attribute_map.items()
-    }
+    fields = {_key(entry["key"]): (attribute, entry["type"]) for attribute, entry in model._attribute_map.items()}
     for key in body.keys() - fields.keys():
         yield f"{path}{key}: unknown field of {model.__name__}"
     rules, words = getattr(model, "_validation", {}), _words(models, model)

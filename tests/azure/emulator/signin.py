@@ -79,11 +79,7 @@ def token(cloud: Cloud, call: Call) -> Response:
 def _federation(cloud: Cloud, principal: Principal, says: dict[str, str]) -> tuple[int, str] | None:
     """Return the AADSTS code and text of a refusal; None when a credential trusts the assertion."""
     identity = next(
-        (
-            item
-            for item in cloud.resources.of_type(IDENTITIES)
-            if item["properties"]["clientId"] == principal.client_id
-        ),
+        (item for item in cloud.resources.of_type(IDENTITIES) if item["properties"]["clientId"] == principal.client_id),
         None,
     )
     collection = f"{identity['id']}/federatedIdentityCredentials" if identity else ""

@@ -55,9 +55,7 @@ def subscription(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
     return Response(200, _subscription(cloud))
 
 
-@routes(
-    "GET", "/subscriptions/{subscription}/resourceGroups", *GROUPS, query=("$top", "$filter", "$skiptoken")
-)
+@routes("GET", "/subscriptions/{subscription}/resourceGroups", *GROUPS, query=("$top", "$filter", "$skiptoken"))
 def groups(cloud: Cloud, call: Call) -> Response:
     """List the resource groups."""
     return page(cloud, call, cloud.resources.of_type("Microsoft.Resources/resourceGroups"))

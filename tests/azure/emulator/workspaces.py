@@ -41,9 +41,7 @@ def create(
     """
     group_id = f"/subscriptions/{cloud.subscription}/resourceGroups/{group}"
     if group_id not in cloud.resources:
-        cloud.resources.put(
-            group_id, {"location": cloud.region, "properties": {"provisioningState": "Succeeded"}}
-        )
+        cloud.resources.put(group_id, {"location": cloud.region, "properties": {"provisioningState": "Succeeded"}})
     storage = f"{group_id}/providers/Microsoft.Storage/storageAccounts/{account}"
     cloud.resources.put(storage, {"location": cloud.region, "kind": "StorageV2", "properties": {}})
     workspace_id = f"{group_id}/providers/{ML}/workspaces/{name}"
@@ -93,9 +91,7 @@ def of(cloud: Cloud, call: Call) -> dict[str, Any]:
     workspace_id = call.id[:start] + call["workspace_name"]
     found = cloud.resources.get(workspace_id)
     if found is None:
-        raise not_found(
-            f"'{ML}/workspaces/{call['workspace_name']}' under resource group '{call['resource_group']}'"
-        )
+        raise not_found(f"'{ML}/workspaces/{call['workspace_name']}' under resource group '{call['resource_group']}'")
     return found
 
 
