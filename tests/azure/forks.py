@@ -97,6 +97,10 @@ def _be_impatient() -> None:
 
     RetryPolicy.__init__ = hurried
 
+    from azure.storage.blob._shared.policies import ExponentialRetry
+
+    ExponentialRetry.get_backoff_time = lambda self, settings: 0  # storage has a policy of its own, of 15 s and more
+
 
 def _become(order: dict[str, Any]) -> None:
     """Turn this fork into the command; never returns."""

@@ -113,6 +113,7 @@ def connect(where: Target) -> MLClient:
         from azure.ai.ml import MLClient
     except ImportError as error:
         raise WrongInput(f"{error.name} is not installed: run `uv sync --extra azure`") from None
+    _end_failed_uploads()
     place = where.place
     return MLClient(
         credential(),
@@ -122,6 +123,24 @@ def connect(where: Target) -> MLClient:
         show_progress=False,
         enable_telemetry=False,
     )
+
+
+def _end_failed_uploads() -> None:
+    """Make a failed upload an error.
+
+    `azure-ai-ml` 1.34.1 drops what goes wrong in its uploading threads, then sleeps until all files have arrived: for
+    ever. When it begins to sleep its threads have ended, so the first sleep means that a file is missing.
+    """
+    from types import SimpleNamespace
+
+    from azure.ai.ml._artifacts import _blob_storage_helper, _gen2_storage_helper
+    from azure.core.exceptions import AzureError
+
+    def give_up(_seconds: float) -> None:
+        raise AzureError("a file could not be uploaded to the workspace's storage")
+
+    for module in (_blob_storage_helper, _gen2_storage_helper):
+        module.time = SimpleNamespace(sleep=give_up)
 
 
 def redact(text: str) -> str:
