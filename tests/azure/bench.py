@@ -12,9 +12,8 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from typer.testing import CliRunner, Result
-
 from emulator.wire import Request, Response
+from typer.testing import CliRunner, Result
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
@@ -28,7 +27,12 @@ FACTS = {
     "metric": "mae",
     "gate": {},
     "environments": {
-        env: {"subscription_id": SUBSCRIPTION, "resource_group": group, "workspace": workspace, "region": "westeurope"}
+        env: {
+            "subscription_id": SUBSCRIPTION,
+            "resource_group": group,
+            "workspace": workspace,
+            "region": "westeurope",
+        }
         for env, group, workspace in (("dev", "rg", "ws"), ("prod", "rg-prod", "ws-prod"))
     },
     "people": {"owner": "octo"},
@@ -126,7 +130,9 @@ class ModelServer:
         if name in self.crashing:
             raise RuntimeError("ModuleNotFoundError: No module named 'nowhere'")
         folder = Path(cloud.folder) / f"served-{name}-{time.monotonic_ns()}"
-        place = files.locate(cloud, deployment["id"].split("/onlineEndpoints/")[0], deployment["properties"]["model"])
+        place = files.locate(
+            cloud, deployment["id"].split("/onlineEndpoints/")[0], deployment["properties"]["model"]
+        )
         files.pull(cloud, place, folder)
         with _scoring() as (load, _):
             self._models[deployment["id"].lower()] = load(folder)

@@ -34,7 +34,12 @@ def project(baked, tmp_path, azure, monkeypatch):
     monkeypatch.setenv("CI", "true")  # where others may read what is printed
     azure.workspace("rg-prod", "ws-prod")
     workspace = f"/subscriptions/{bench.SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
-    job = {**azure.env, "MLFLOW_TRACKING_URI": TRACKING + workspace, "PYTHONPATH": "", "PATH": f"{PYTHON}:{azure.env['PATH']}"}
+    job = {
+        **azure.env,
+        "MLFLOW_TRACKING_URI": TRACKING + workspace,
+        "PYTHONPATH": "",
+        "PATH": f"{PYTHON}:{azure.env['PATH']}",
+    }
     azure.cloud.runner = LocalRunner(job)
     return folder
 
@@ -73,7 +78,14 @@ def test_a_job_registers_what_passes_the_gate_and_promotion_keeps_its_lineage(az
     rows = int(re.search(r"smoke test passed \((\d+) rows", deployed.output)[1])
     assert rows > 50, "the held-out rows were not compared"
     printed = "".join(result.output + result.stderr for result in (first, again, deployed))
-    written = [path for path in (project / ".tdsp").rglob("*") if path.suffix in {".json", ".txt", ".md", ".html", ".log"}]
-    for where, text in [("printed", printed), *((path, path.read_text(errors="replace")) for path in written)]:
+    written = [
+        path
+        for path in (project / ".tdsp").rglob("*")
+        if path.suffix in {".json", ".txt", ".md", ".html", ".log"}
+    ]
+    for where, text in [
+        ("printed", printed),
+        *((path, path.read_text(errors="replace")) for path in written),
+    ]:
         assert not SECRET.search(text), where
         assert bench.SUBSCRIPTION not in text, where
