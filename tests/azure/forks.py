@@ -7,8 +7,10 @@ and its exit code.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 PRELOAD = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity", "mlflow", "pandas", "tdsp.cli")
+# Seconds after which a command counts as hanging.
+PATIENCE = 60
 NEVER_RETRY = {"retry_total": 1, "retry_backoff_factor": 0}
 
 
@@ -59,9 +63,17 @@ class Forks:
             self._parent.stdin.write(json.dumps(order) + "\n")
             self._parent.stdin.flush()
             self.pid = int(self._parent.stdout.readline())
+            patience = threading.Timer(PATIENCE, self._end)
+            patience.start()
             code = int(self._parent.stdout.readline())
+            patience.cancel()
             self.pid = 0
             return code
+
+    def _end(self) -> None:
+        """End a command that hangs; its exit code then says so."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
 
     def stop(self) -> None:
         """End the parent."""
@@ -96,6 +108,14 @@ def _be_impatient() -> None:
         original(self, **{**options, **NEVER_RETRY})
 
     RetryPolicy.__init__ = hurried
+    with contextlib.suppress(ImportError):  # storage has a policy of its own, which waits 15 seconds and more
+        from azure.storage.blob._shared.policies import StorageRetryPolicy
+
+        StorageRetryPolicy.sleep = _do_not_sleep
+
+
+def _do_not_sleep(*_: Any) -> None:
+    """Take the place of a wait."""
 
 
 def _become(order: dict[str, Any]) -> None:

@@ -22,7 +22,9 @@ from forks import Forks
 REFUSALS = ("401", "403", "409", "429", "500", "reset")
 LOSSES = ("timeout", "kill")
 KINDS = (*REFUSALS, *LOSSES)
-VOLATILE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}", re.IGNORECASE)
+# Names that differ from run to run, and files of an upload: requests that differ in these only are alike.
+VOLATILE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}(-[0-9a-f]{8})?", re.IGNORECASE)
+UPLOAD = re.compile(r"(?<=^/)[^/]+/.+")
 TRACEBACK = 70
 TRIES = 2
 LAST_CHARACTERS = 3000
@@ -103,6 +105,7 @@ class Walk:
             self._arm(number, kind)
             code, printed = self._command(arguments, folder)
             self.cloud.faults.clear()
+            assert code != -signal.SIGTERM, f"it hangs:\n{printed}"
             assert code != TRACEBACK, f"a traceback instead of a message:\n{printed}"
             self._hold(folder)
             again = 0
@@ -154,9 +157,10 @@ class Walk:
 
 
 def _distinct(calls: list[Record]) -> list[tuple[int, Record]]:
-    """Return the requests with their numbers: of those that come again and again, the first and the last."""
-    places: dict[tuple[str, str], list[int]] = {}
+    """Return the requests with their numbers: of those that are alike, the first and the last."""
+    places: dict[tuple[str, ...], list[int]] = {}
     for number, call in enumerate(calls):
-        places.setdefault((call.method, VOLATILE.sub("*", call.path)), []).append(number)
+        path = UPLOAD.sub("*", call.path) if ".blob." in call.host else VOLATILE.sub("*", call.path)
+        places.setdefault((call.method, call.host, path), []).append(number)
     chosen = sorted({number for numbers in places.values() for number in (numbers[0], numbers[-1])})
     return [(number, calls[number]) for number in chosen]
