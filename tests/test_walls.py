@@ -11,6 +11,7 @@ FACTS = {
     "errors",
     "files",
     "project",
+    "registry_azure",  # a workspace's models: both the registry and the deployments need them
     "shell",
     "tables",
     "tracking",

@@ -51,6 +51,8 @@ def listing(cloud: Cloud, call: Call) -> Response:
     """List an endpoint's deployments."""
     of(cloud, call)
     find(cloud, call.id.rpartition("/")[0])
+    for deployment in cloud.resources.children(call.id):
+        cloud.operations.watch(deployment["id"])
     return page(cloud, call, cloud.resources.children(call.id))
 
 

@@ -27,7 +27,7 @@ def roll_out(
     guards: probe.Guards,
     keep_hours: float,
     say: Callable[[str], None],
-    pause: float = 15,
+    pause: float = 5,
 ) -> slots.Slots:
     """Make `new` live, from whatever state the endpoint is in.
 

@@ -132,7 +132,7 @@ def look(ml: MLClient, where: client.Target, name: str) -> Slots:
 
 
 def settled(
-    ml: MLClient, where: client.Target, name: str, patience: float = 1800, pause: float = 15
+    ml: MLClient, where: client.Target, name: str, patience: float = 1800, pause: float = 5
 ) -> Slots:
     """Wait until nothing of the endpoint is being changed any more, by this command's killed forerunner for instance.
 
