@@ -63,23 +63,24 @@ class Forks:
             self._parent.stdin.write(json.dumps(order) + "\n")
             self._parent.stdin.flush()
             self.pid = int(self._parent.stdout.readline())
-            patience = threading.Timer(PATIENCE, self._end)
+            patience = threading.Timer(PATIENCE, _end, [self.pid])
             patience.start()
             code = int(self._parent.stdout.readline())
             patience.cancel()
             self.pid = 0
             return code
 
-    def _end(self) -> None:
-        """End a command that hangs; its exit code then says so."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
-
     def stop(self) -> None:
         """End the parent."""
         if self._parent:
             self._parent.stdin.close()
             self._parent.wait(10)
+
+
+def _end(pid: int) -> None:
+    """End a command that hangs; its exit code then says so."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 def _serve() -> None:
@@ -121,6 +122,7 @@ def _do_not_sleep(*_: Any) -> None:
 def _become(order: dict[str, Any]) -> None:
     """Turn this fork into the command; never returns."""
     code = 1
+    os.setsid()  # what the command does to its process group must not reach the tests
     try:
         with Path(order["log"]).open("ab") as log, Path(os.devnull).open("rb") as nothing:
             os.dup2(nothing.fileno(), 0)
