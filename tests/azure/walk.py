@@ -27,6 +27,8 @@ VOLATILE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}(-
 UPLOAD = re.compile(r"(?<=^/)[^/]+/.+")
 TRACEBACK = 70
 TRIES = 2
+# Requests that an outage spoils: more than clients try again at once, fewer than would keep a patient one for ever.
+OUTAGE = 6
 LAST_CHARACTERS = 3000
 
 
@@ -123,7 +125,7 @@ class Walk:
             self.always(self.cloud, folder)
 
     def _arm(self, number: int, kind: str) -> None:
-        """Let request `number`, and the same request as often as it is sent again, meet a fault."""
+        """Let request `number`, and the same request when it is sent again, meet a fault."""
         begin, chosen = len(self.cloud.calls), {}
 
         def fits(request: Request) -> bool:
@@ -137,7 +139,7 @@ class Walk:
                 os.kill(self.forks.pid, signal.SIGKILL)
 
         answer = Break(done=True, then=kill) if kind == "kill" else meaning(kind)
-        self.cloud.fail(fits, answer, count=1 if kind == "kill" else 10**6)
+        self.cloud.fail(fits, answer, count=1 if kind == "kill" else OUTAGE)
 
     def _command(self, arguments: tuple[str, ...], folder: Path) -> tuple[int, str]:
         log = folder.parent / "log.txt"
