@@ -7,8 +7,10 @@ and its exit code.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 PRELOAD = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity", "mlflow", "pandas", "tdsp.cli")
+# Seconds after which a command counts as hanging.
+PATIENCE = 60
 NEVER_RETRY = {"retry_total": 1, "retry_backoff_factor": 0}
 
 
@@ -59,7 +63,10 @@ class Forks:
             self._parent.stdin.write(json.dumps(order) + "\n")
             self._parent.stdin.flush()
             self.pid = int(self._parent.stdout.readline())
+            patience = threading.Timer(PATIENCE, _end, [self.pid])
+            patience.start()
             code = int(self._parent.stdout.readline())
+            patience.cancel()
             self.pid = 0
             return code
 
@@ -68,6 +75,12 @@ class Forks:
         if self._parent:
             self._parent.stdin.close()
             self._parent.wait(10)
+
+
+def _end(pid: int) -> None:
+    """End a command that hangs; its exit code then says so."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
 
 
 def _serve() -> None:
@@ -96,6 +109,14 @@ def _be_impatient() -> None:
         original(self, **{**options, **NEVER_RETRY})
 
     RetryPolicy.__init__ = hurried
+    with contextlib.suppress(ImportError):  # storage has a policy of its own, which waits 15 seconds and more
+        from azure.storage.blob._shared.policies import StorageRetryPolicy
+
+        StorageRetryPolicy.sleep = _do_not_sleep
+
+
+def _do_not_sleep(*_: Any) -> None:
+    """Take the place of a wait."""
 
     from azure.storage.blob._shared.policies import ExponentialRetry
 
@@ -105,6 +126,7 @@ def _be_impatient() -> None:
 def _become(order: dict[str, Any]) -> None:
     """Turn this fork into the command; never returns."""
     code = 1
+    os.setsid()  # what the command does to its process group must not reach the tests
     try:
         with Path(order["log"]).open("ab") as log, Path(os.devnull).open("rb") as nothing:
             os.dup2(nothing.fileno(), 0)

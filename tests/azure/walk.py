@@ -22,9 +22,13 @@ from forks import Forks
 REFUSALS = ("401", "403", "409", "429", "500", "reset")
 LOSSES = ("timeout", "kill")
 KINDS = (*REFUSALS, *LOSSES)
-VOLATILE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}", re.IGNORECASE)
+# Names that differ from run to run, and files of an upload: requests that differ in these only are alike.
+VOLATILE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}(-[0-9a-f]{8})?", re.IGNORECASE)
+UPLOAD = re.compile(r"(?<=^/)[^/]+/.+")
 TRACEBACK = 70
 TRIES = 2
+# Requests that an outage spoils: more than clients try again at once, fewer than would keep a patient one for ever.
+OUTAGE = 6
 LAST_CHARACTERS = 3000
 
 
@@ -103,6 +107,7 @@ class Walk:
             self._arm(number, kind)
             code, printed = self._command(arguments, folder)
             self.cloud.faults.clear()
+            assert code != -signal.SIGTERM, f"it hangs:\n{printed}"
             assert code != TRACEBACK, f"a traceback instead of a message:\n{printed}"
             self._hold(folder)
             again = 0
@@ -120,7 +125,7 @@ class Walk:
             self.always(self.cloud, folder)
 
     def _arm(self, number: int, kind: str) -> None:
-        """Let request `number`, and the same request as often as it is sent again, meet a fault."""
+        """Let request `number`, and the same request when it is sent again, meet a fault."""
         begin, chosen = len(self.cloud.calls), {}
 
         def fits(request: Request) -> bool:
@@ -134,7 +139,7 @@ class Walk:
                 os.kill(self.forks.pid, signal.SIGKILL)
 
         answer = Break(done=True, then=kill) if kind == "kill" else meaning(kind)
-        self.cloud.fail(fits, answer, count=1 if kind == "kill" else 10**6)
+        self.cloud.fail(fits, answer, count=1 if kind == "kill" else OUTAGE)
 
     def _command(self, arguments: tuple[str, ...], folder: Path) -> tuple[int, str]:
         log = folder.parent / "log.txt"
@@ -154,9 +159,10 @@ class Walk:
 
 
 def _distinct(calls: list[Record]) -> list[tuple[int, Record]]:
-    """Return the requests with their numbers: of those that come again and again, the first and the last."""
-    places: dict[tuple[str, str], list[int]] = {}
+    """Return the requests with their numbers: of those that are alike, the first and the last."""
+    places: dict[tuple[str, ...], list[int]] = {}
     for number, call in enumerate(calls):
-        places.setdefault((call.method, VOLATILE.sub("*", call.path)), []).append(number)
+        path = UPLOAD.sub("*", call.path) if ".blob." in call.host else VOLATILE.sub("*", call.path)
+        places.setdefault((call.method, call.host, path), []).append(number)
     chosen = sorted({number for numbers in places.values() for number in (numbers[0], numbers[-1])})
     return [(number, calls[number]) for number in chosen]

@@ -21,7 +21,7 @@ def token(who, audience):
 
 def main(arguments):
     """Answer one command line; anything but signing in is unknown."""
-    folder = Path(os.environ["AZURE_CONFIG_DIR"])
+    folder = Path(os.environ.get("AZURE_CONFIG_DIR") or sys.exit("ERROR: Please run 'az login' to setup account."))
     with (folder / "az.log").open("a", encoding="utf-8") as log:
         log.write(json.dumps(arguments) + "\n")
     file = folder / "signed-in.json"

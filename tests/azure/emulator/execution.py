@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator import files, job_identity
+from emulator.directory import MACHINE_LEARNING
 from emulator.history import Run, write_log
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ PRIVATE = (
     "SSL_CERT_FILE",
     "CURL_CA_BUNDLE",
     "MLFLOW_RUN_ID",
+    "AZURE_CONFIG_DIR",
+    "AZURE_TOKEN_CREDENTIALS",
 )
 
 
@@ -89,26 +94,30 @@ def _shell(cloud: Cloud, run: Run, command: str, folder: Path, python: str, vari
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
+    run.stop = functools.partial(os.killpg, process.pid, signal.SIGTERM)
     for line in process.stdout or ():
         printed += line
         write_log(cloud, run, "user_logs/std_log.txt", printed)
-        if run.canceled:
-            process.terminate()
-    if process.wait():
+    code, run.stop = process.wait(), None
+    if code:
         last = " | ".join(printed.strip().splitlines()[-LAST_LINES:])
-        raise JobError(f"the command ended with exit code {process.returncode}: {last}")
+        raise JobError(f"the command ended with exit code {code}: {last}")
 
 
 def _service(cloud: Cloud, run: Run) -> dict[str, str]:
     """Return the variables by which a command finds its run, its tracking server and its tokens."""
     cloud.tracking.begin(run)
     workspace = cloud.resources[run.workspace_id]
+    submitter = cloud.directory.get(run.submitter)
+    token = cloud.directory.token(submitter, MACHINE_LEARNING[0]) if submitter else ""
     return {
         "AZUREML_RUN_ID": run.name,
         "AZUREML_ROOT_RUN_ID": run.parent or run.name,
         "MLFLOW_RUN_ID": run.name,
         "MLFLOW_EXPERIMENT_NAME": run.experiment,
+        "MLFLOW_TRACKING_TOKEN": token,
         "MLFLOW_TRACKING_URI": workspace["properties"]["mlFlowTrackingUri"],
         "OBO_ENDPOINT": job_identity.address(run.name),
         **cloud.environment,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Run:
         logs: name of a log -> its blob in the artifact store.
         outputs: name of an output -> its address.
         submitter: object id of who submitted it.
+        stop: ends the command that runs now.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Run:
     outputs: dict[str, str] = field(default_factory=dict)
     submitter: str = ""
     canceled: bool = False
+    stop: Callable[[], None] | None = None
 
 
 class Runs:

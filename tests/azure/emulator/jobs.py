@@ -142,6 +142,9 @@ def cancel(cloud: Cloud, call: Call) -> Response:
         raise not_found(call["name"])
     run = cloud.runs[call["name"]]
     run.canceled = True
+    for name in (run.name, *run.children):
+        if stop := cloud.runs[name].stop:
+            stop()
     if run.status not in ENDED:
         run.status = "Canceled"
     return Response(200)
