@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
@@ -17,7 +20,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from science.contract import Contract
 from science.features import Features
@@ -123,9 +126,14 @@ def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np
     )
 
 
-def _threads(rows: int) -> threadpool_limits:
+def _threads(rows: int) -> AbstractContextManager:
     """Return a context that gives a small table one thread: more would mostly wait for each other."""
-    return threadpool_limits(1 if rows < MANY_ROWS else None)
+    return _controller().limit(limits=1) if rows < MANY_ROWS else nullcontext()
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # looks for libraries on disk, so once is enough
 
 
 def nominal(contract: Contract) -> list[str]:
