@@ -151,6 +151,7 @@ def test_a_leak_that_is_excluded_is_no_finding(tmp_path):
         (BASE, {"exclude": ["x"]}, ArgumentError, "--exclude: there is no column 'x'"),
         (BASE, {"group": "cost"}, ArgumentError, "'cost' is the target"),
         (BASE.assign(cost=3), {}, DataError, "the same in all rows"),
+        (BASE.head(19), {}, DataError, "19 rows are too few"),
         (
             BASE.assign(cost=np.where(BASE.index % 5, BASE["cost"], np.nan)),
             {},

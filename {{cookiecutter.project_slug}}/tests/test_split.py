@@ -63,6 +63,7 @@ def test_stratified_keeps_the_share_of_each_class():
         ),
         ("stratified", TABLE.assign(**{"class": ["odd"] + ["common"] * 499}), "class", "cannot be split"),
         ("random", TABLE.head(1), None, "cannot be split"),
+        ("random", TABLE.head(24), None, "19 rows are left to learn from"),
     ],
 )
 def test_rows_that_cannot_be_divided_are_told(strategy, frame, by, message):

@@ -16,6 +16,7 @@ import pandas as pd
 from science import data, step
 from science.guess import column_of, read, task_of
 from science.schema import Schema
+from science.split import FEWEST_ROWS
 from science.step import ArgumentError, DataError
 from science.suspect import suspicions
 
@@ -96,6 +97,8 @@ def _agree(frame: pd.DataFrame, facts: dict) -> None:
         missing = int(frame[facts[key]].isna().sum()) if facts[key] is not None else 0
         if missing:
             raise DataError(f"{facts[key]}: {missing} rows have no {key}; remove or complete them first")
+    if len(frame) < FEWEST_ROWS:
+        raise DataError(f"{len(frame)} rows are too few to learn from, at least {FEWEST_ROWS} are needed")
 
 
 def _dictionary(schema: Schema, facts: dict) -> str:

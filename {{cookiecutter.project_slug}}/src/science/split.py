@@ -8,6 +8,8 @@ from sklearn.model_selection import train_test_split
 
 from science.step import DataError
 
+FEWEST_ROWS = 20  # to learn from; with less, cross-validation means nothing
+
 
 def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: str | None) -> pd.Series:
     """Decide which rows are held out for the test.
@@ -36,6 +38,8 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
         chosen = _latest(frame[by], fraction)
     else:
         chosen = _at_random(frame, fraction, seed, frame[by] if strategy == "stratified" else None)
+    if (~chosen).sum() < FEWEST_ROWS:
+        raise DataError(f"{(~chosen).sum()} rows are left to learn from, at least {FEWEST_ROWS} are needed")
     return pd.Series(chosen, index=frame.index, name="held_out")
 
 
