@@ -137,11 +137,15 @@ def damage_truncated(entry: Path) -> None:
     next(entry.glob("outputs/*/x")).write_text("")
 
 
-@pytest.mark.parametrize("damage", [damage_content, damage_missing, damage_extra, damage_record, damage_truncated])
+@pytest.mark.parametrize(
+    "damage", [damage_content, damage_missing, damage_extra, damage_record, damage_truncated]
+)
 def test_a_damaged_result_is_made_again(bench, damage):
     one(bench)
     bench.run()
-    entry = next(path for path in (bench.home / "store" / "entries").iterdir() if list(path.glob("outputs/*/x")))
+    entry = next(
+        path for path in (bench.home / "store" / "entries").iterdir() if list(path.glob("outputs/*/x"))
+    )
     damage(entry)
     result = bench.run()
     assert bench.states(result) == {"a": "ok", "b": "cached"}
@@ -177,8 +181,16 @@ def test_a_store_in_use_is_not_pruned(bench):
 def graphs(draw):
     """(needs of each step, edits); an edit is (what, which): a step's constant or a raw file gets a new value."""
     count = draw(st.integers(1, 5))
-    needs = [sorted(draw(st.sets(st.integers(0, number - 1), max_size=2))) if number else [] for number in range(count)]
-    edits = draw(st.lists(st.tuples(st.sampled_from(["constant", "raw", "none"]), st.integers(0, 4), st.integers(0, 2)), max_size=4))
+    needs = [
+        sorted(draw(st.sets(st.integers(0, number - 1), max_size=2))) if number else []
+        for number in range(count)
+    ]
+    edits = draw(
+        st.lists(
+            st.tuples(st.sampled_from(["constant", "raw", "none"]), st.integers(0, 4), st.integers(0, 2)),
+            max_size=4,
+        )
+    )
     return needs, edits
 
 
@@ -200,12 +212,17 @@ def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
         bench.pipeline(
             {
                 f"s{number}": {
-                    "command": "cat " + " ".join(f"${{{{inputs.i{n}}}}}" for n in [*above, "raw"]) + " > ${{outputs.o}} &&"
+                    "command": "cat "
+                    + " ".join(f"${{{{inputs.i{n}}}}}" for n in [*above, "raw"])
+                    + " > ${{outputs.o}} &&"
                     " echo ${{inputs.c}} >> ${{outputs.o}}",
                     "inputs": {
                         "c": constants[number],
                         "iraw": {"type": "uri_file", "path": "./raw.txt"},
-                        **{f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"} for n in above},
+                        **{
+                            f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"}
+                            for n in above
+                        },
                     },
                     "outputs": {"o": {"type": "uri_file"}},
                 }

@@ -178,12 +178,19 @@ def test_a_file_for_a_folder_is_doubted_and_allowed(tmp_path: Path):
 WARNINGS = {
     "hidden failure": {"command": "a.py; b.py", "environment": ENVIRONMENT},
     "pip install": {"command": "pip install x && python a.py", "environment": ENVIRONMENT},
-    "unused output": {"command": "true", "environment": ENVIRONMENT, "outputs": {"o": {"type": "uri_folder"}}},
+    "unused output": {
+        "command": "true",
+        "environment": ENVIRONMENT,
+        "outputs": {"o": {"type": "uri_folder"}},
+    },
     "tracking call in a step": {"command": "python t.py", "environment": ENVIRONMENT, "code": "./src"},
     "no compute": {"command": "true", "environment": ENVIRONMENT},
     "other version": {
         "command": "true",
-        "environment": {"image": "x", "conda_file": {"dependencies": ["python=3.8", {"pip": ["pyyaml==1.2.3"]}]}},
+        "environment": {
+            "image": "x",
+            "conda_file": {"dependencies": ["python=3.8", {"pip": ["pyyaml==1.2.3"]}]},
+        },
     },
 }
 

@@ -35,7 +35,9 @@ class Theirs:
 
     def __init__(self, document: dict[str, Any]):
         self.steps: dict[str, dict[str, Any]] = {}
-        inputs = {name: self.given(value, "", {}, {}) for name, value in (document.get("inputs") or {}).items()}
+        inputs = {
+            name: self.given(value, "", {}, {}) for name, value in (document.get("inputs") or {}).items()
+        }
         body = document
         if isinstance(document.get("component"), dict):
             body = document["component"]
@@ -65,9 +67,13 @@ class Theirs:
             self.steps[prefix + name] = {
                 "command": " ".join(str(task.get("command") or task.get("program_arguments")).split()),
                 "inputs": {port: value for port, value in values.items() if value is not None},
-                "outputs": {port: (given or {}).get("type", "uri_folder") for port, given in (outputs or {}).items()},
+                "outputs": {
+                    port: (given or {}).get("type", "uri_folder") for port, given in (outputs or {}).items()
+                },
                 "code": task.get("code"),
-                "variables": {key: str(value) for key, value in (job.get("environment_variables") or {}).items()},
+                "variables": {
+                    key: str(value) for key, value in (job.get("environment_variables") or {}).items()
+                },
             }
 
     def given(self, value: Any, prefix: str, inputs: dict, known: dict) -> Any:
@@ -90,7 +96,9 @@ def ours(file: Path) -> dict[str, dict[str, Any]]:
         for port, value in step.inputs.items():
             if not value.absent:
                 made = f"{value.step} -> {value.output}"
-                inputs[port] = made if value.step else value.literal if value.literal is not None else value.path
+                inputs[port] = (
+                    made if value.step else value.literal if value.literal is not None else value.path
+                )
         found[name] = {
             "command": " ".join(step.command.split()),
             "inputs": inputs,
@@ -156,9 +164,14 @@ def _schemas() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("kind", ["command", "parallel", "sweep", "pipeline", "settings", "output", "resources"])
+@pytest.mark.parametrize(
+    "kind", ["command", "parallel", "sweep", "pipeline", "settings", "output", "resources"]
+)
 def test_every_key_of_azures_schemas_is_known(kind: str):
     known, theirs = _schemas()[kind]
     for made in theirs:
         fields = made(context={"base_path": "."}).load_fields
-        assert {field.data_key or name for name, field in fields.items()} <= known | {"auto_delete_setting", "is_deterministic"}
+        assert {field.data_key or name for name, field in fields.items()} <= known | {
+            "auto_delete_setting",
+            "is_deterministic",
+        }

@@ -67,7 +67,11 @@ def test_inserted_runs_are_those_of_the_client(uri: str, monkeypatch):
 def test_a_step_resumes_its_own_run_and_logs_there(bench, uri: str):
     from mlflow import MlflowClient
 
-    bench.write({"src/s.py": "import mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('m', 3)\n    mlflow.log_text('hi', 'a.txt')\n"})
+    bench.write(
+        {
+            "src/s.py": "import mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('m', 3)\n    mlflow.log_text('hi', 'a.txt')\n"
+        }
+    )
     bench.pipeline({"a": {"command": "python s.py", "code": "./src"}, "bad": "exit 1"}, experiment_name="mine",
                    settings={"continue_on_step_failure": True})  # fmt: skip
     result = bench.run(tracking_uri=uri)
@@ -77,9 +81,15 @@ def test_a_step_resumes_its_own_run_and_logs_there(bench, uri: str):
     assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["a.txt"]
     everything = client.search_runs([run.info.experiment_id])
     assert len(everything) == 3
-    assert {item.info.run_name: item.info.status for item in everything} == {"pipeline": "FAILED", "a": "FINISHED", "bad": "FAILED"}
+    assert {item.info.run_name: item.info.status for item in everything} == {
+        "pipeline": "FAILED",
+        "a": "FINISHED",
+        "bad": "FAILED",
+    }
     assert client.get_experiment(run.info.experiment_id).name == "mine"
-    assert bench.run(tracking_uri=uri).steps["a"].mlflow_run_id == run.info.run_id  # a reused step names the run that made it
+    assert (
+        bench.run(tracking_uri=uri).steps["a"].mlflow_run_id == run.info.run_id
+    )  # a reused step names the run that made it
 
 
 # sweep
@@ -87,7 +97,11 @@ def test_a_step_resumes_its_own_run_and_logs_there(bench, uri: str):
 
 @pytest.mark.slow
 def test_a_sweep_keeps_the_best_trial(bench, uri: str):
-    bench.write({"src/t.py": "import sys, mlflow\nx = float(sys.argv[1])\nmlflow.log_metric('loss', (x - 2) ** 2)\nopen(sys.argv[2], 'w').write(str(x))\n"})
+    bench.write(
+        {
+            "src/t.py": "import sys, mlflow\nx = float(sys.argv[1])\nmlflow.log_metric('loss', (x - 2) ** 2)\nopen(sys.argv[2], 'w').write(str(x))\n"
+        }
+    )
     trial = {
         "code": "./src", "environment": {"image": "x"}, "command": "python t.py ${{search_space.x}} ${{outputs.best}}",
     }  # fmt: skip
@@ -104,7 +118,11 @@ def test_a_sweep_keeps_the_best_trial(bench, uri: str):
     result = bench.run(tracking_uri=uri)
     assert bench.log(result, "use") == "2.0"
     table = json.loads((result.folder / "artifacts" / "tune" / "outputs" / "trials.json").read_text())
-    assert [(row["values"]["x"], row["loss"], row["state"]) for row in table] == [(1, 1.0, "ok"), (2, 0.0, "ok"), (5, 9.0, "ok")]
+    assert [(row["values"]["x"], row["loss"], row["state"]) for row in table] == [
+        (1, 1.0, "ok"),
+        (2, 0.0, "ok"),
+        (5, 9.0, "ok"),
+    ]
     assert set(bench.states(bench.run(tracking_uri=uri)).values()) == {"cached"}
 
 
@@ -222,8 +240,14 @@ def test_no_mini_batches_are_a_failure(bench):
 def test_a_table_is_cut_by_its_partition_keys(bench):
     batches(bench, {"t.csv": "k,v\na,1\nb,2\na,3\n", "MLTable": "paths:\n  - file: ./t.csv\ntransformations:\n  - read_delimited:\n      delimiter: ','\n"},
             partition_keys=["k"])  # fmt: skip
-    bench.write({"src/entry.py": "def init(): pass\ndef run(frame, context):\n    return [(context.partition_key_value['k'], int(frame.v.sum()))]\n"})
-    text = bench.file.read_text().replace("type: uri_folder\n          path: ./raw", "type: mltable\n          path: ./raw")
+    bench.write(
+        {
+            "src/entry.py": "def init(): pass\ndef run(frame, context):\n    return [(context.partition_key_value['k'], int(frame.v.sum()))]\n"
+        }
+    )
+    text = bench.file.read_text().replace(
+        "type: uri_folder\n          path: ./raw", "type: mltable\n          path: ./raw"
+    )
     bench.file.write_text(text)
     assert Path(bench.run().steps["p"].outputs["rows"]).read_text() == "a 4\nb 2\n"
 
@@ -234,8 +258,16 @@ def test_a_table_is_cut_by_its_partition_keys(bench):
 @pytest.mark.parametrize(
     ("how", "command", "expected"),
     [
-        ({"type": "pytorch", "process_count_per_instance": 1}, "echo $RANK/$WORLD_SIZE/$NODE_RANK", {"0/2/0", "1/2/1"}),
-        ({"type": "mpi", "process_count_per_instance": 2}, "echo $OMPI_COMM_WORLD_RANK/$OMPI_COMM_WORLD_LOCAL_RANK", {"0/0", "1/1"}),
+        (
+            {"type": "pytorch", "process_count_per_instance": 1},
+            "echo $RANK/$WORLD_SIZE/$NODE_RANK",
+            {"0/2/0", "1/2/1"},
+        ),
+        (
+            {"type": "mpi", "process_count_per_instance": 2},
+            "echo $OMPI_COMM_WORLD_RANK/$OMPI_COMM_WORLD_LOCAL_RANK",
+            {"0/0", "1/1"},
+        ),
     ],
 )
 def test_ranks_of_all_nodes_run_here(bench, how, command, expected):
@@ -245,14 +277,24 @@ def test_ranks_of_all_nodes_run_here(bench, how, command, expected):
 
 
 def test_tensorflow_gets_its_cluster(bench):
-    bench.pipeline({"a": {"command": "echo $TF_CONFIG", "distribution": {"type": "tensorflow", "worker_count": 2}}})
+    bench.pipeline(
+        {"a": {"command": "echo $TF_CONFIG", "distribution": {"type": "tensorflow", "worker_count": 2}}}
+    )
     configs = [json.loads(line) for line in bench.log(bench.run(), "a").splitlines()]
     assert sorted(config["task"]["index"] for config in configs) == [0, 1]
     assert len(configs[0]["cluster"]["worker"]) == 2
 
 
 def test_one_failed_rank_ends_the_others(bench):
-    bench.pipeline({"a": {"command": "[ $RANK = 0 ] && exit 5 || sleep 60", "distribution": {"type": "pytorch"}, "resources": {"instance_count": 2}}})
+    bench.pipeline(
+        {
+            "a": {
+                "command": "[ $RANK = 0 ] && exit 5 || sleep 60",
+                "distribution": {"type": "pytorch"},
+                "resources": {"instance_count": 2},
+            }
+        }
+    )
     result = bench.run()
     assert (result.steps["a"].reason, result.steps["a"].seconds < 5) == ("exit code 5", True)
 
@@ -270,7 +312,9 @@ def test_only_plain_python_is_forked(command: str, words):
 
 
 def test_unsafe_imports_are_not_forked(tmp_path: Path):
-    (tmp_path / "a.py").write_text("import json, util\nfrom sklearn.tree import x\ndef f():\n    import torch\n")
+    (tmp_path / "a.py").write_text(
+        "import json, util\nfrom sklearn.tree import x\ndef f():\n    import torch\n"
+    )
     (tmp_path / "util.py").write_text("import csv\n")
     files = {name: tmp_path / name for name in ("a.py", "util.py")}
     assert fork.imports(files) is None
@@ -292,7 +336,9 @@ def test_a_forked_step_is_like_a_started_one(bench, command: str):
     plain = bench.log(bench.run(), "a")
     warmed = bench.log(bench.run(warm=True, force=frozenset("*")), "a")
     name = [line.replace(str(Path(plain.split("'")[1]).parent), "") for line in (plain, warmed)]
-    assert [line.split("['")[1].split("', ")[1:] for line in name][0] == [line.split("['")[1].split("', ")[1:] for line in name][1]
+    assert [line.split("['")[1].split("', ")[1:] for line in name][0] == [
+        line.split("['")[1].split("', ")[1:] for line in name
+    ][1]
 
 
 def test_forked_steps_do_not_share_their_randomness(bench):
@@ -304,7 +350,11 @@ def test_forked_steps_do_not_share_their_randomness(bench):
 
 
 def test_a_forked_failure_has_code_traceback_and_source_path(bench):
-    bench.write({"src/f.py": "import sys\ndef g():\n    raise ValueError('no')\nsys.exit(3) if len(sys.argv) > 1 else g()\n"})
+    bench.write(
+        {
+            "src/f.py": "import sys\ndef g():\n    raise ValueError('no')\nsys.exit(3) if len(sys.argv) > 1 else g()\n"
+        }
+    )
     bench.pipeline({"a": {"command": "python f.py", "code": "./src"}, "b": {"command": "python f.py 1", "code": "./src"}},
                    settings={"continue_on_step_failure": True})  # fmt: skip
     result = bench.run(warm=True)
@@ -325,8 +375,15 @@ def test_a_failure_ends_forked_siblings(bench):
 
 def test_a_thread_in_an_import_turns_forking_off(bench):
     site = bench.folder / "site"
-    bench.write({"site/threaded_thing.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\n"})
-    server = fork.Warm({"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}, __import__("tdsp.engine.processes", fromlist=["x"]).Processes())
+    bench.write(
+        {
+            "site/threaded_thing.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\n"
+        }
+    )
+    server = fork.Warm(
+        {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
+        __import__("tdsp.engine.processes", fromlist=["x"]).Processes(),
+    )
     try:
         assert server.run(["x.py"], ["threaded_thing"], bench.folder, {}, bench.folder / "log", None) is None
     finally:

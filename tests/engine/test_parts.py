@@ -21,14 +21,20 @@ WORDS = st.text("abc $[]{}", max_size=6)
 @given(st.lists(st.tuples(st.booleans(), WORDS, st.one_of(st.none(), WORDS)), max_size=5))
 def test_a_command_is_filled_in_as_documented(parts):
     """Each part is (inside `$[[ ]]`?, text, value of its input or None)."""
-    parts = [(optional, text.replace("[", "").replace("]", "").replace("{", ""), value) for optional, text, value in parts]
+    parts = [
+        (optional, text.replace("[", "").replace("]", "").replace("{", ""), value)
+        for optional, text, value in parts
+    ]
     template = expected = ""
     for number, (optional, text, value) in enumerate(parts):
         inner = f"{text}${{{{inputs.i{number}}}}}"
         template += f"$[[{inner}]]" if optional else inner
         expected += "" if optional and value is None else text + (value or "")
     values = {f"i{number}": value for number, (_, _, value) in enumerate(parts)}
-    assert expressions.render(template, lambda group, name: values[name] if group == "inputs" else None) == expected
+    assert (
+        expressions.render(template, lambda group, name: values[name] if group == "inputs" else None)
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,8 +130,20 @@ BANDIT = {"type": "bandit", "slack_factor": 0.2}
         ({"type": "median_stopping"}, True, [0.1, 0.2], [[0.5, 0.5], [0.6, 0.6]], True),
         ({"type": "median_stopping"}, True, [0.7, 0.2], [[0.5, 0.5], [0.6, 0.6]], False),
         ({"type": "median_stopping"}, False, [0.7], [[0.5], [0.6]], True),
-        ({"type": "truncation_selection", "truncation_percentage": 50}, True, [0.1], [[0.2], [0.3], [0.4]], True),
-        ({"type": "truncation_selection", "truncation_percentage": 50}, True, [0.5], [[0.2], [0.3], [0.4]], False),
+        (
+            {"type": "truncation_selection", "truncation_percentage": 50},
+            True,
+            [0.1],
+            [[0.2], [0.3], [0.4]],
+            True,
+        ),
+        (
+            {"type": "truncation_selection", "truncation_percentage": 50},
+            True,
+            [0.5],
+            [[0.2], [0.3], [0.4]],
+            False,
+        ),
         ({}, True, [0.0], [[1.0]], False),
         (BANDIT, True, [], [[1.0]], False),
     ],
@@ -134,8 +152,38 @@ def test_hopeless_trials_are_known(policy, maximize, own, others, ends):
     assert hopeless(policy, maximize, own, others) is ends
 
 
-PATTERNS = ["*.csv", "data/", "/data", "a/b", "a/**", "**/b", "a/*.py", "!keep.csv", "[ab].txt", "?.txt", "# no", "a/b/", "\\!x", "[!a].txt"]
-PATHS = ["x.csv", "data/x", "a/data/x", "a/b", "a/b/c", "a/c.py", "a/d/c.py", "keep.csv", "a.txt", "c.txt", "ab.txt", "b", "!x", "a/b.txt"]
+PATTERNS = [
+    "*.csv",
+    "data/",
+    "/data",
+    "a/b",
+    "a/**",
+    "**/b",
+    "a/*.py",
+    "!keep.csv",
+    "[ab].txt",
+    "?.txt",
+    "# no",
+    "a/b/",
+    "\\!x",
+    "[!a].txt",
+]
+PATHS = [
+    "x.csv",
+    "data/x",
+    "a/data/x",
+    "a/b",
+    "a/b/c",
+    "a/c.py",
+    "a/d/c.py",
+    "keep.csv",
+    "a.txt",
+    "c.txt",
+    "ab.txt",
+    "b",
+    "!x",
+    "a/b.txt",
+]
 
 
 @given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4))

@@ -67,7 +67,9 @@ def finish(root: Path, result: Result) -> None:
     text = Path(step.outputs["registration"], OUTCOME).read_text(encoding="utf-8")
     files.write_text(result.folder / OUTCOME, text)
     outcome = json.loads(text)
-    metrics = json.loads(Path(result.steps["evaluate"].outputs["evaluation"], "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads(
+        Path(result.steps["evaluate"].outputs["evaluation"], "metrics.json").read_text(encoding="utf-8")
+    )
     for line in _told(outcome, metrics):
         print(line)
     page = report.write(root, facts.load(root / facts.FILE), result.folder, force=False)
@@ -80,7 +82,9 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     """Return what came of the run, in one line; one more for each failed check."""
     version = f"{outcome['model']} v{outcome['version']}"
     value = metrics["models"]["challenger"][metrics["metric"]]
-    figure = f"{metrics['metric']} {number(value['value'])} ({number(value['low'])} to {number(value['high'])})"
+    figure = (
+        f"{metrics['metric']} {number(value['value'])} ({number(value['low'])} to {number(value['high'])})"
+    )
     failed = [f"  {check['name']}: {check['detail']}" for check in outcome["checks"] if not check["passed"]]
     if outcome["outcome"] == "registered":
         return [f"registered: {version} is the champion: {figure}"]
@@ -102,7 +106,9 @@ def _make_ready(root: Path, project: facts.Project) -> None:
         print("creating the MLflow store in .tdsp/mlflow")
         waiting.append(("tdsp.tracking", str(root)))
     with ThreadPoolExecutor() as both:
-        for done in [both.submit(shell.run, sys.executable, "-m", *each, cwd=root, timeout=300) for each in waiting]:
+        for done in [
+            both.submit(shell.run, sys.executable, "-m", *each, cwd=root, timeout=300) for each in waiting
+        ]:
             done.result()
 
 

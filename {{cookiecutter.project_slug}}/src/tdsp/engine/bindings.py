@@ -111,7 +111,7 @@ class Bindings:
         return replace(ABSENT, type=kind)
 
     def _bound(self, inside: str, port: Port, node: Node, keys: Keys) -> Value:
-        value = self._target(inside, port, node, keys)
+        value = self._target(inside, node, keys)
         if value is None:
             return replace(ABSENT, type=port.type)
         if value.absent:
@@ -136,7 +136,7 @@ class Bindings:
         if said:
             self.problems.warn(node.file, keys, said, "file and folder")
 
-    def _target(self, inside: str, port: Port, node: Node, keys: Keys) -> Value | None:
+    def _target(self, inside: str, node: Node, keys: Keys) -> Value | None:
         around = node.parent
         parts = inside.split(".")
         if around is None or parts[0] != "parent":
@@ -240,7 +240,10 @@ def output_binding(raw: Any) -> str | None:
 
 
 def output_type(node: Node, name: str) -> str:
-    """Return the declared type of an output, here or on the pipeline output it feeds; without one it is a folder."""
+    """Return the declared type of an output, here or on the pipeline output it feeds.
+
+    Without one it is a folder.
+    """
     raw = node.given_outputs.get(name)
     for declaration in (node.component.outputs.get(name), raw):
         if isinstance(declaration, dict) and declaration.get("type"):

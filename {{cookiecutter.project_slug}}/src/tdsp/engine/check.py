@@ -1,4 +1,7 @@
-"""Every mistake in a pipeline that can be known before anything runs, and then Azure's own reader as the judge."""
+"""Every mistake in a pipeline that can be known before anything runs.
+
+And then Azure's own reader as the judge.
+"""
 
 from __future__ import annotations
 

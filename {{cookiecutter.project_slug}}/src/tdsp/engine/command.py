@@ -1,4 +1,7 @@
-"""Runs one command step in a workspace: snapshot as working folder, outputs beside it, all it says in a log."""
+"""Runs one command step in a workspace.
+
+Snapshot as working folder, outputs beside it, all it says in a log.
+"""
 
 from __future__ import annotations
 

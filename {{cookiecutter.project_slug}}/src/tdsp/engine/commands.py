@@ -16,7 +16,10 @@ def examine(
     searched: set[str],
     problems: Problems,
 ) -> None:
-    """Note every expression of `command` that means nothing, and optional inputs that are not inside `$[[ ]]`."""
+    """Note every expression of `command` that means nothing.
+
+    And optional inputs that are not inside `$[[ ]]`.
+    """
     component = node.component
     keys = (*component.keys, "command")
     groups = {

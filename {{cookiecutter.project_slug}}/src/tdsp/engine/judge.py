@@ -25,7 +25,7 @@ def ask(pipeline: Path) -> str:
             from azure.ai.ml import load_job
 
             load_job(pipeline)
-    except Exception as error:  # noqa: BLE001 - whatever it raises is its verdict
+    except Exception as error:  # whatever it raises is its verdict
         return _in_one_line(error)
     finally:
         logging.disable(logging.NOTSET)

@@ -1,5 +1,8 @@
 """What decides whether a step may be reused, and, when it may not, what changed."""
 
+# Listing names is all it does.
+# ruff: noqa: PTH208
+
 from __future__ import annotations
 
 import functools
@@ -68,7 +71,10 @@ def _short(value: Any) -> Any:
 
 
 def difference(old: Ingredients, new: Ingredients) -> str:
-    """Say in one line what changed between two compact ingredients, e.g. `changed: code: train.py, input split`."""
+    """Say in one line what changed between two compact ingredients, e.g.
+
+    `changed: code: train.py, input split`.
+    """
     said: list[str] = []
     for name, part in new.items():
         before = old.get(name)

@@ -101,7 +101,9 @@ def run(
             result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
             _run(plan, store, result, options, tell)
     except OSError as error:  # a full disk, a folder that cannot be written
-        raise TdspError(f"{error.filename or home}: {error.strerror}; the store is as it was before") from None
+        raise TdspError(
+            f"{error.filename or home}: {error.strerror}; the store is as it was before"
+        ) from None
     return result
 
 

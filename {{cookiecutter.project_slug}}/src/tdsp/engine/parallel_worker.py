@@ -1,8 +1,11 @@
 """Runs an entry script's `init`, `run` and `shutdown` over mini-batches, as Azure ML's parallel step does.
 
-A script of its own, started with the path of a JSON file and the step's program arguments; standard library only, except
-pandas for tabular data.
+A script of its own, started with the path of a JSON file and the step's program arguments; standard library
+only, except pandas for tabular data.
 """
+
+# A script of plain strings.
+# ruff: noqa: PTH100, PTH112, PTH113, PTH118, PTH120, PTH123, PTH207
 
 from __future__ import annotations
 
@@ -77,8 +80,7 @@ def read_table(path: str):
             for inner in (
                 sorted(glob.glob(os.path.join(file, "**"), recursive=True)) if os.path.isdir(file) else [file]
             ):
-                if os.path.isfile(inner):
-                    frames.append(_read(pandas, inner, steps, options))
+                frames += [_read(pandas, inner, steps, options)] if os.path.isfile(inner) else []
     if not frames:
         raise SystemExit(f"{description}: its paths hold no files")
     return pandas.concat(frames, ignore_index=True)
@@ -95,7 +97,10 @@ def _read(pandas, file: str, steps: dict, options: dict):
 
 
 def work(spec: dict, arguments: list[str], pipe) -> None:
-    """Load the entry script in a process of its own and answer (number, partition, items) with (ok, rows or text)."""
+    """Load the entry script in a process of its own and answer (number, partition, items) with (ok.
+
+    Rows or text).
+    """
     script = os.path.abspath(spec["entry_script"])
     sys.argv = [script, *arguments]
     sys.path.insert(0, os.path.dirname(script))
@@ -128,7 +133,10 @@ def work(spec: dict, arguments: list[str], pipe) -> None:
 
 
 def rows_of(result) -> list[str]:
-    """Return what `run` returned as lines of text; a DataFrame's rows are separated by spaces, without header."""
+    """Return what `run` returned as lines of text.
+
+    A DataFrame's rows are separated by spaces, without header.
+    """
     if result is None:
         return []
     if hasattr(result, "to_csv"):

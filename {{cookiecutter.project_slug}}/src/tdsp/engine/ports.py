@@ -105,7 +105,10 @@ def mismatch(given: str, wanted: str) -> str | None:
 
 
 def doubt(given: str, wanted: str) -> str | None:
-    """Say why a value of type `given` looks wrong in a port of type `wanted`; the service passes its path on as it is."""
+    """Say why a value of type `given` looks wrong in a port of type `wanted`.
+
+    The service passes its path on as it is.
+    """
     if (given in FILES and wanted in FOLDERS) or (given in FOLDERS and wanted in FILES):
         return f"a {'file' if given in FILES else 'folder'} ({given}) feeds {_article(wanted)}"
     return None

@@ -24,7 +24,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = ".".join(str(key) for key in self.keys)
-        return f"{documents.shown(self.file)}:{documents.line_of(self.file, self.keys)}: {place and place + ': '}{self.message}"
+        line = documents.line_of(self.file, self.keys)
+        return f"{documents.shown(self.file)}:{line}: {place and place + ': '}{self.message}"
 
 
 @dataclass

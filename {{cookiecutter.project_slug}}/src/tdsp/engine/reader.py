@@ -40,7 +40,10 @@ class Reading:
         self.root: Node | None = None
 
     def plan(self, settings: Mapping[str, Any]) -> Plan | None:
-        """Read everything; mistakes are left in `problems`, and None comes back if there is no pipeline at all."""
+        """Read everything; mistakes are left in `problems`.
+
+        And None comes back if there is no pipeline at all.
+        """
         try:
             document = overrides.apply(load_job(self.file), settings)
         except documents.UnreadableError as error:
@@ -181,18 +184,16 @@ class Reading:
         raw = node.job.get("environment") or kinds.task_body(node.component).get("environment")
         file = node.file if node.job.get("environment") else node.component.file
         if isinstance(raw, str):
-            if raw.startswith("azureml:") or not is_remote(raw):
-                found = self.assets.find(raw, "environment") if raw.startswith("azureml:") else None
-                found = found or (
-                    file.parent / raw.removeprefix("file:") if raw.startswith("file:") else None
-                )
-                if found is None:
-                    return raw
-                try:
-                    raw, file = documents.load(found), found
-                except documents.UnreadableError as error:
-                    self.problems.add(node.file, node.keys, str(error), "environment missing")
-                    return str(error)
+            found = self.assets.find(raw, "environment")
+            if raw.startswith("file:"):
+                found = documents.absolute(file.parent / raw.removeprefix("file:"))
+            if found is None:
+                return raw
+            try:
+                raw, file = documents.load(found), found
+            except documents.UnreadableError as error:
+                self.problems.add(node.file, node.keys, str(error), "environment missing")
+                return str(error)
         if isinstance(raw, dict) and isinstance(raw.get("conda_file"), str):
             conda = documents.absolute(file.parent / raw["conda_file"])
             raw = {
@@ -209,7 +210,9 @@ class Reading:
             return {name: steps[name] for name in TopologicalSorter(needs).static_order()}
         except CycleError as error:
             circle = " -> ".join(error.args[1])
-            self.problems.add(self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle")
+            self.problems.add(
+                self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle"
+            )
             return steps
 
 
