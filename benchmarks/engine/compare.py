@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "{{cookiecutter.project_slug}}" / "src"
 PACKAGES = [
     "pyyaml", "typer", "pandas>=2.3,<3", "scikit-learn>=1.8", "pyarrow>=21", "mlflow==3.15.0",
-    "dvc>=3.60", "kedro>=1.0", "kfp>=2.14", "setuptools<81",
+    "dvc>=3.60", "kedro>=1.0", "kfp>=2.14", "setuptools<81", "pip",
 ]  # fmt: skip
 RUN = "from tdsp.cli import main; main()"
 
@@ -223,19 +223,19 @@ _KFP = """
 from kfp import dsl, local
 local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root="out")
 HERE, RAW = {here!r}, {raw!r}
-@dsl.component
+@dsl.component(install_kfp_package=False)
 def prepare(here: str, raw: str, made: dsl.Output[dsl.Dataset]):
     import sys, pathlib; sys.path.insert(0, here); import steps
     steps.prepare(pathlib.Path(raw), pathlib.Path(made.path))
-@dsl.component
+@dsl.component(install_kfp_package=False)
 def features(here: str, given: dsl.Input[dsl.Dataset], made: dsl.Output[dsl.Dataset]):
     import sys, pathlib; sys.path.insert(0, here); import steps
     steps.features(pathlib.Path(given.path), pathlib.Path(made.path))
-@dsl.component
+@dsl.component(install_kfp_package=False)
 def train(here: str, given: dsl.Input[dsl.Dataset], made: dsl.Output[dsl.Dataset]):
     import sys, pathlib; sys.path.insert(0, here); import steps
     steps.train(pathlib.Path(given.path), pathlib.Path(made.path))
-@dsl.component
+@dsl.component(install_kfp_package=False)
 def evaluate(here: str, given: dsl.Input[dsl.Dataset], model: dsl.Input[dsl.Dataset], made: dsl.Output[dsl.Dataset]):
     import sys, pathlib; sys.path.insert(0, here); import steps
     steps.evaluate(pathlib.Path(given.path), pathlib.Path(model.path), pathlib.Path(made.path))

@@ -103,8 +103,11 @@ def check(
             verdict = "azure-ai-ml is not installed, so only the own checks ran"
         elif verdict is None:
             verdict = f"azure-ai-ml objects: {report.judge}"
-        counts = f"{len(report.problems)} mistakes, {len(report.warnings)} warnings"
-        print(f"{shown(file)}: {steps} steps, {counts}; {verdict}")
+        counts = ", ".join(
+            _counted(number, word)
+            for number, word in ((steps, "step"), (len(report.problems), "mistake"), (len(report.warnings), "warning"))
+        )
+        print(f"{shown(file)}: {counts}; {verdict}")
         good = good and report.good
     if not good:
         raise typer.Exit(2)
@@ -177,6 +180,10 @@ def _project_root(start: Path) -> Path | None:
 
 def _home(root: Path | None) -> Path:
     return (root or Path.cwd()) / ".tdsp"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -151,8 +151,8 @@ class _Inserts:
                 "SELECT artifact_location FROM experiments WHERE experiment_id = ?", (experiment,)
             ).fetchone()
             store.execute(
-                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,"
-                " start_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
+                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id,"
+                " status, start_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
                 " VALUES (?, ?, 'UNKNOWN', '', '', ?, 'RUNNING', ?, '', 'active', ?, ?)",
                 (run, name, tags["mlflow.user"], _now(), f"{row[0]}/{run}/artifacts", experiment),
             )
