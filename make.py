@@ -6,6 +6,7 @@ The Makefile calls this file. It needs Python 3.11 and nothing else: uv is fetch
 import argparse
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import venv
@@ -21,7 +22,8 @@ LIFECYCLE = (("sync",), ("run", "tdsp", "run"), ("run", "tdsp", "serve", "--chec
 
 def environment() -> dict[str, str]:
     """Return this process's variables, with uv told to use the Python that runs this file, where it may."""
-    variables = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    left_out = {"VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}  # without bytecode, imports take longer than the work
+    variables = {key: value for key, value in os.environ.items() if key not in left_out}
     if (3, 11) <= sys.version_info < (3, 14):
         variables.setdefault("UV_PYTHON", sys.executable)
     return variables
@@ -48,10 +50,20 @@ def run(*command: str, cwd: Path = ROOT) -> None:
         raise SystemExit(code)
 
 
+def remove(folder: Path) -> None:
+    """Remove `folder` if it is there; Git's files in it are read-only, which stops Windows."""
+
+    def unlock(again, path, _):
+        Path(path).chmod(stat.S_IWRITE)
+        again(path)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=unlock)
+
+
 def copy_template(target: Path) -> Path:
     """Copy what makes the template and nothing else: cookiecutter copies all it is given, caches too."""
-    if target.exists():
-        shutil.rmtree(target)
+    remove(target)
     target.mkdir(parents=True)
     for part in TEMPLATE_PARTS:
         source = ROOT / part
@@ -66,8 +78,7 @@ def demo(options: list[str]) -> None:
     """Generate a project with the default answers, run its lifecycle, and say where the report is."""
     uv = find_uv()
     template = copy_template(BUILD / "template")
-    if DEMO.exists():
-        shutil.rmtree(DEMO)
+    remove(DEMO)
     run(
         uv,
         "run",

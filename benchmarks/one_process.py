@@ -28,6 +28,11 @@ prepare(raw=root / "data/raw", schema=root / "data/schema.yml", facts=facts, spl
 train(split=split, model=model, baselines=baselines)
 evaluate(split=split, model=model, baselines=baselines, champion=champion, evaluation=evaluation)
 outcome = register(
-    facts=facts, quality=quality, model=model, evaluation=evaluation, champion=champion, registration=here / "r"
+    facts=facts,
+    quality=quality,
+    model=model,
+    evaluation=evaluation,
+    champion=champion,
+    registration=here / "r",
 )
 assert outcome["outcome"] == "registered", outcome

@@ -15,16 +15,8 @@ UNDER_CRUFT = "_commit" in CONTEXT  # cruft renders into temporary folders, twic
 TIMEOUT_SECONDS = 60
 # Git sets these around its own hooks; they would lead our commands into the repository that runs the hook.
 GIT_VARIABLES = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")
-# A commit made by a machine: no signature to ask a person for, no hooks of theirs, no tidying up afterwards.
-COMMIT = (
-    "commit",
-    "--quiet",
-    "--no-gpg-sign",
-    "--no-verify",
-    "--message",
-    "Start from cookiecutter-tdsp-azureml",
-)
 STAND_IN = ("-c", "user.name=cookiecutter", "-c", "user.email=cookiecutter@localhost")
+MESSAGE = "Start from cookiecutter-tdsp-azureml"
 GET_UV = {
     "nt": 'powershell -ExecutionPolicy ByPass -c "irm https://astral.sh/uv/install.ps1 | iex"',
     "posix": "curl -LsSf https://astral.sh/uv/install.sh | sh",
@@ -35,12 +27,12 @@ class FailedError(Exception):
     """Why a command did not do its work, in one line."""
 
 
-def run(*command: str) -> None:
-    """Run `command` in the new project, quietly; raise `FailedError` when it is missing, fails or hangs."""
+def run(*command: str, stdin: bytes = b"") -> str:
+    """Run `command` in the new project; return what it prints, or raise `FailedError` in one line."""
     environment = {key: value for key, value in os.environ.items() if key not in GIT_VARIABLES}
     try:
         result = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS
+            command, env=environment, input=stdin, capture_output=True, timeout=TIMEOUT_SECONDS
         )
     except FileNotFoundError:
         raise FailedError(f"{command[0]} is not installed") from None
@@ -49,6 +41,7 @@ def run(*command: str) -> None:
     if result.returncode:
         lines = result.stderr.decode(errors="replace").split("\n")
         raise FailedError(next(filter(None, reversed(lines)), f"exit code {result.returncode}"))
+    return result.stdout.decode(errors="replace").strip()
 
 
 def write_config() -> None:
@@ -68,42 +61,64 @@ def write_config() -> None:
 
 
 def files_in(folder: str) -> set[str]:
-    """Return the paths of all files below `folder`, relative to it."""
-    return {
-        os.path.relpath(os.path.join(at, name), folder) for at, _, names in os.walk(folder) for name in names
-    }
+    """Return the paths of all files below `folder`, relative to it, with `/` on every system."""
+    found = (os.path.join(at, name) for at, _, names in os.walk(folder) for name in names)
+    return {path[len(folder) + 1 :].replace(os.sep, "/") for path in found}
 
 
-def had_files_before() -> bool:
-    """Whether this folder holds files that the template has not (`-f` into a folder that was there)."""
-    template_root = next(
-        entry.path for entry in os.scandir(CONTEXT["_repo_dir"]) if "cookiecutter.project_slug" in entry.name
-    )
-    return bool(files_in(".") - files_in(template_root) - {"config.json"})
+def files_of_template() -> set[str]:
+    """Return the paths that this run wrote: no file name of the template holds a variable."""
+    entries = os.scandir(CONTEXT["_repo_dir"])
+    return files_in(next(entry.path for entry in entries if "cookiecutter.project_slug" in entry.name))
+
+
+def repository_above() -> str | None:
+    """Return the nearest folder above this one that is a Git repository."""
+    folder = os.getcwd()
+    while folder != (folder := os.path.dirname(folder)):
+        if os.path.exists(os.path.join(folder, ".git")):
+            return folder
+    return None
+
+
+def who_commits() -> str:
+    """Return name, address and time as Git writes them; a name of ours when nobody told Git one."""
+    try:
+        return run("git", "var", "GIT_COMMITTER_IDENT")
+    except FailedError:
+        return run("git", *STAND_IN, "var", "GIT_COMMITTER_IDENT")
+
+
+def describe_commit(paths: set[str], committer: str) -> bytes:
+    """Return a commit of `paths` on `main`, in the words of `git fast-import`."""
+    parts = [f"commit refs/heads/main\ncommitter {committer}\ndata {len(MESSAGE)}\n{MESSAGE}\n".encode()]
+    for path in sorted(paths):
+        mode = "100755" if os.name == "posix" and os.access(path, os.X_OK) else "100644"
+        with open(path, "rb") as file:
+            content = file.read()
+        parts += [f"M {mode} inline {path}\ndata {len(content)}\n".encode(), content, b"\n"]
+    return b"".join(parts)
 
 
 def start_repository() -> None:
-    """Make the Git repository, with one commit: the project as generated, which updates are compared with."""
-    folder = os.getcwd()
+    """Make the Git repository, with one commit: the project as generated, which updates are compared with.
+
+    `git fast-import` writes a single pack, much faster than `git add` writes as many files again. It asks for
+    no signature and runs no hooks, which is right for a commit that no person made.
+    """
     if os.path.exists(".git"):
         return
-    while (above := os.path.dirname(folder)) != folder:
-        folder = above
-        if os.path.exists(os.path.join(folder, ".git")):
-            print(f"Git: left to you, because the project lies in the repository {folder}")
-            return
-    if had_files_before():
+    if above := repository_above():
+        print(f"Git: left to you, because the project lies in the repository {above}")
+        return
+    paths = files_in(".") - {"config.json"}
+    if paths - files_of_template():
         print("Git: left to you, because the folder held files before")
         return
-    try:
-        run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
-        run("git", "add", "--all")
-        try:
-            run("git", "-c", "maintenance.auto=false", *COMMIT)
-        except FailedError:  # most often: nobody told Git who commits
-            run("git", "-c", "maintenance.auto=false", *STAND_IN, *COMMIT)
-    except FailedError as reason:
-        print(f"Git: left to you ({reason})")
+    run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
+    commit = describe_commit(paths, who_commits())
+    run("git", "-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", stdin=commit)
+    run("git", "reset", "--quiet")
 
 
 def is_on_path(program: str) -> bool:
@@ -130,7 +145,10 @@ def main() -> int:
         sys.stdout.reconfigure(errors="replace")  # a path may hold more than a Windows console can show
     write_config()
     if not UNDER_CRUFT:
-        start_repository()
+        try:
+            start_repository()
+        except (FailedError, OSError) as reason:
+            print(f"Git: left to you ({reason})")
         say_what_is_next()
     return 0
 

@@ -7,8 +7,29 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}" / "src"
-FACTS = {"errors", "files", "project", "shell", "tracking", "lineage", "wording"}  # what every capability may use
-HEAVY = {"azure", "fairlearn", "matplotlib", "mlflow", "numpy", "pandas", "pandera", "scipy", "skops", "sklearn"}
+FACTS = {
+    "errors",
+    "files",
+    "project",
+    "shell",
+    "tables",
+    "tracking",
+    "lineage",
+    "wording",
+}  # what every capability may use
+JOINING = {"cli", "register", "__init__"}  # the command line and the register step put capabilities together
+HEAVY = {
+    "azure",
+    "fairlearn",
+    "matplotlib",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pandera",
+    "scipy",
+    "skops",
+    "sklearn",
+}
 
 
 def imports(file: Path) -> Iterator[tuple[str, bool]]:
@@ -29,7 +50,10 @@ def imports(file: Path) -> Iterator[tuple[str, bool]]:
 def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    if isinstance(statement, ast.If) and ast.unparse(statement.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}:
+    if isinstance(statement, ast.If) and ast.unparse(statement.test) in {
+        "TYPE_CHECKING",
+        "typing.TYPE_CHECKING",
+    }:
         return
     yield statement
     for child in ast.iter_child_nodes(statement):
@@ -64,7 +88,9 @@ def test_the_process_never_imports_science(file):
     assert not violations(file, lambda name: name.split(".")[0] == "science")
 
 
-@pytest.mark.parametrize("file", [f for f in modules("tdsp") if own_room(f) not in FACTS | {"cli", "__init__"}], ids=str)
+@pytest.mark.parametrize(
+    "file", [f for f in modules("tdsp") if own_room(f) not in FACTS | JOINING], ids=str
+)
 def test_capabilities_do_not_know_each_other(file):
     mine = own_room(file)
 
@@ -82,7 +108,9 @@ def test_nothing_heavy_is_imported_before_a_command_needs_it(file):
 
 def test_the_walls_notice_a_hole(tmp_path):
     broken = tmp_path / "broken.py"
-    broken.write_text("import pandas\ndef f():\n    from science import metrics\n    import tdsp.engine.store\n")
+    broken.write_text(
+        "import pandas\ndef f():\n    from science import metrics\n    import tdsp.engine.store\n"
+    )
     found = dict(imports(broken))
     assert found["pandas"] is True
     assert found["science.metrics"] is False

@@ -1,5 +1,7 @@
 """The same project comes out, whichever way the template was reached."""
 
+import re
+import shlex
 import shutil
 import subprocess
 
@@ -71,3 +73,14 @@ def test_from_answers_in_a_file(kitchen, tmp_path):
         'Say "hi"',
         "classification",
     )
+
+
+@pytest.mark.parametrize("name", ["the defaults", "a chosen workspace", "odd characters"])
+def test_the_command_in_the_readme_makes_the_same_project_again(kitchen, baked, tmp_path, name):
+    project = baked(name)
+    (command,) = re.findall(
+        r"^cookiecutter TEMPLATE (.*?)\n```", project.read("README.md"), re.DOTALL | re.MULTILINE
+    )
+    result = kitchen.cookiecutter(*shlex.split(command.replace("\\\n", " ")), into=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert contents(BakedProject(tmp_path / project.root.name)) == contents(project)

@@ -92,14 +92,18 @@ def _parse(body: bytes) -> list:
         reason = "it is empty" if not body.strip() else str(error)
         raise BadRequest(f"the request is not JSON: {reason}") from None
     if not isinstance(content, dict) or set(content) != {"data"}:
-        raise BadRequest('the request must be an object with one key, "data": {"data": [{column: value, …}, …]}')
+        raise BadRequest(
+            'the request must be an object with one key, "data": {"data": [{column: value, …}, …]}'
+        )
     rows = content["data"]
     if not isinstance(rows, list):
         raise BadRequest('"data" must be a list of rows: {"data": [{column: value, …}, …]}')
     if not rows:
         raise BadRequest('"data" is empty; send at least one row')
     if len(rows) > MAX_ROWS:
-        raise BadRequest(f"{len(rows):,} rows in one request, at most {MAX_ROWS:,}; send them in parts", status=413)
+        raise BadRequest(
+            f"{len(rows):,} rows in one request, at most {MAX_ROWS:,}; send them in parts", status=413
+        )
     return rows
 
 
@@ -112,7 +116,10 @@ def _check_keys(rows: list, names: list[str], mistakes: _Mistakes) -> None:
     )
     objects = [row for row in odd if type(rows[row]) is dict]
     for name in names:
-        mistakes.add((row for row in objects if name not in rows[row]), lambda _, n=name: f"column {_show(n)} is missing")
+        mistakes.add(
+            (row for row in objects if name not in rows[row]),
+            lambda _, n=name: f"column {_show(n)} is missing",
+        )
     for row in objects:
         for name in rows[row].keys() - expected:
             mistakes.add([row], lambda _, n=name: f"column {_show(n)} is not one the model knows")
@@ -155,7 +162,9 @@ def _floats(values: list, feature: dict[str, Any], note: Callable) -> np.ndarray
     try:
         array = np.array(values, dtype=np.float64)
     except OverflowError:  # a whole number of more than 308 digits
-        array = np.array([np.inf if isinstance(v, int) and abs(v) > 2**1000 else v for v in values], dtype=np.float64)
+        array = np.array(
+            [np.inf if isinstance(v, int) and abs(v) > 2**1000 else v for v in values], dtype=np.float64
+        )
     if not np.isfinite(array).all():
         bad = (row for row in np.flatnonzero(~np.isfinite(array)) if values[row] is not None)
         instead = "; send null for a missing value" if feature["nullable"] else ""

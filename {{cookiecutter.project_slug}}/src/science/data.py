@@ -17,7 +17,7 @@ NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null")
 SEPARATORS = ",;\t|"
 
 
-def read(file: Path, text: dict[str, list[str]] | None = None) -> pd.DataFrame:
+def read(file: Path, text: dict[str, list[str]] | None = None, rows: int | None = None) -> pd.DataFrame:
     """Read a table; its index, called `row`, counts from 1 below the header.
 
     A CSV file must be UTF-8 (or UTF-16 with its mark); comma, semicolon, tab and bar are recognised as
@@ -26,6 +26,7 @@ def read(file: Path, text: dict[str, list[str]] | None = None) -> pd.DataFrame:
     Args:
         file: `.csv`, `.tsv`, `.txt` or `.parquet`.
         text: Columns to keep as text whatever they look like, and values in them that are not nulls.
+        rows: How many to read from a CSV file; all when not given.
 
     Raises:
         DataError: there is no such file, or it cannot be read as a table.
@@ -36,7 +37,7 @@ def read(file: Path, text: dict[str, list[str]] | None = None) -> pd.DataFrame:
     if suffix == ".parquet":
         frame = _read_parquet(file)
     elif suffix in (".csv", ".tsv", ".txt"):
-        frame = _read_csv(file, text or {})
+        frame = _read_csv(file, text or {}, rows)
     else:
         raise DataError(f"{file.name} is neither CSV nor Parquet by its name: use .csv or .parquet")
     if frame.empty:
@@ -50,11 +51,27 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         frame = pd.read_parquet(file)
     except (ValueError, OSError) as error:
         raise DataError(f"{file.name} is not a Parquet file: {str(error).splitlines()[0]}") from None
+    if frame.index.names != [None]:
+        frame = frame.reset_index()  # a named index is a column
     frame.columns = frame.columns.map(str)
-    return frame
+    return frame.apply(_plain)
 
 
-def _read_csv(file: Path, text: dict[str, list[str]]) -> pd.DataFrame:
+def _plain(values: pd.Series) -> pd.Series:
+    """Return a Parquet column in the few types that a CSV file would give, and dates."""
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if isinstance(values.dtype, pd.DatetimeTZDtype) or kind in ("date", "datetime"):
+        return pd.to_datetime(values, utc=True).dt.tz_localize(None)
+    if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
+        return pd.to_numeric(values.astype("float64") if kind == "decimal" or values.isna().any() else values)
+    if kind in ("bytes", "mixed", "complex", "period", "interval", "timedelta", "time"):
+        raise DataError(
+            f"{values.name}: a column of kind {kind!r} cannot be used; turn it into numbers or text"
+        )
+    return values if kind == "boolean" and values.dtype == bool else values.astype(object)
+
+
+def _read_csv(file: Path, text: dict[str, list[str]], rows: int | None) -> pd.DataFrame:
     with file.open("rb") as stream:
         utf16 = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
     encoding = "utf-16" if utf16 else "utf-8-sig"
@@ -72,6 +89,7 @@ def _read_csv(file: Path, text: dict[str, list[str]]) -> pd.DataFrame:
             na_values={name: [null for null in NULLS if null not in text.get(name, [])] for name in names},
             low_memory=False,  # types are decided on whole columns
             index_col=False,
+            nrows=rows,
         )
     except UnicodeError as error:
         raise DataError(f"{file.name} is not UTF-8 ({error.reason}): save it as UTF-8") from None
@@ -95,7 +113,8 @@ def _dialect(file: Path, head: list[str]) -> tuple[str, str, list[str]]:
     cells = [cell for row in csv.reader(head[1:], delimiter=separator) for cell in row]
     comma = any(re.fullmatch(r"-?\d+,\d+", cell) for cell in cells)
     point = any(re.fullmatch(r"-?\d+\.\d+", cell) for cell in cells)
-    return separator, "," if comma and not point else ".", names
+    decimal = "," if comma and not point and separator != "," else "."  # "1,234" may be a thousand
+    return separator, decimal, names
 
 
 def read_for(file: Path, schema: Schema) -> pd.DataFrame:

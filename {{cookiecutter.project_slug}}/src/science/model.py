@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
@@ -17,6 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from science.contract import Contract
 from science.features import Features
@@ -24,12 +25,7 @@ from science.features import Features
 # The rarest values of a column share one place beyond this many.
 TREE_CATEGORIES = 250  # histogram gradient boosting tells 255 apart
 LINEAR_CATEGORIES = 50  # each becomes a column
-
-
-def pipeline(contract: Contract, learner: BaseEstimator) -> Pipeline:
-    """Put the features in front of a learner."""
-    types = {feature.name: feature.type for feature in contract.features}
-    return Pipeline([("features", Features(types)), ("learner", learner)])
+MANY_ROWS = 50_000  # from here on threads pay
 
 
 def dummy(contract: Contract) -> BaseEstimator:
@@ -95,6 +91,20 @@ def blend(contract: Contract, members: dict[str, BaseEstimator], weights: dict[s
     return VotingClassifier(kept, weights=shares, voting="soft")
 
 
+def fit(learner: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> Pipeline:
+    """Fit a learner behind the features; what comes out takes raw columns.
+
+    Args:
+        learner: Not fitted, and left so.
+        contract: What the columns are.
+        frame: Features and target.
+    """
+    types = {feature.name: feature.type for feature in contract.features}
+    pipeline = Pipeline([("features", Features(types)), ("learner", clone(learner))])
+    with _threads(len(frame)):
+        return pipeline.fit(frame[contract.names], frame[contract.target])
+
+
 def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np.ndarray:
     """Predict rows; the pipeline picks its columns from those of the frame.
 
@@ -102,14 +112,20 @@ def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np
         Regression: one value per row. Classification: probabilities, rows x classes in the order of the
         contract; a class the model never saw has none.
     """
+    with _threads(len(frame)):
+        found = model.predict(frame) if contract.task == "regression" else model.predict_proba(frame)
     if contract.task == "regression":
-        return model.predict(frame)
+        return found
     known = list(model.classes_)
-    found = model.predict_proba(frame)
     zero = np.zeros(len(frame))
     return np.column_stack(
         [found[:, known.index(label)] if label in known else zero for label in contract.classes]
     )
+
+
+def _threads(rows: int) -> threadpool_limits:
+    """Return a context that gives a small table one thread: more would mostly wait for each other."""
+    return threadpool_limits(1 if rows < MANY_ROWS else None)
 
 
 def nominal(contract: Contract) -> list[str]:

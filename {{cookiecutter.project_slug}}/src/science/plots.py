@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from science.contract import Contract
@@ -28,6 +29,7 @@ STYLE = {
     "figure.dpi": 110,
 }
 POINTS = 2_000  # drawn at most; more only make a blot
+BINS = 30
 BARS = 15  # columns or categories shown at most
 
 
@@ -76,9 +78,21 @@ def _distribution(axes, values: pd.Series, bars: int = BARS) -> None:
         axes.grid(axis="y", visible=False)
         axes.set_xlabel("rows")
     else:
-        axes.hist(filled, bins=30, color=BLUE)
+        axes.hist(filled, bins=_bins(filled), color=BLUE)
+        if pd.api.types.is_datetime64_any_dtype(filled):
+            locator = AutoDateLocator(maxticks=5)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         axes.set_xlabel(str(values.name))
         axes.set_ylabel("rows")
+
+
+def _bins(values: pd.Series) -> int | np.ndarray:
+    """Return the bins of a histogram; whole numbers get bins of whole width, or the picture shows gaps."""
+    if not pd.api.types.is_integer_dtype(values):
+        return BINS
+    width = -(-(values.max() - values.min() + 1) // BINS)
+    return np.arange(values.min(), values.max() + width + 1, width) - 0.5
 
 
 def evaluation(contract: Contract, rows: Rows, report: dict, folder: Path) -> None:
@@ -137,8 +151,10 @@ def _classification(contract: Contract, rows: Rows, folder: Path) -> None:
         axes.legend(frameon=False)
     with _figure(folder / "calibration.png", size=(5.2, 5.0)) as (axes,):
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfect")
+        bins = int(np.clip(len(rows.truth) // 20, 2, 10))  # a share of fewer than 20 rows says little
         for place in rows.judged_classes:
-            happened, said = calibration_curve(rows.truth == place, rows.predicted[:, place], n_bins=10)
+            really, probability = rows.truth == place, rows.predicted[:, place]
+            happened, said = calibration_curve(really, probability, n_bins=bins, strategy="quantile")
             axes.plot(said, happened, marker="o", markersize=4, label=str(contract.classes[place]))
         axes.set(xlabel="predicted probability", ylabel="share that really is")
         axes.set_title("Can the probabilities be believed?")
@@ -170,7 +186,9 @@ def _importance(report: dict, file: Path) -> None:
             ecolor=GREY,
         )
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(f"{report['metric']} lost when the column is shuffled")
+        axes.margins(y=0.02)
+        moves = "falls" if report["higher_is_better"] else "rises"
+        axes.set_xlabel(f"how much {report['metric']} {moves} when the column is shuffled")
         axes.set_title("What the model relies on")
 
 
@@ -183,9 +201,10 @@ def _groups(report: dict, file: Path) -> None:
         overall = report["models"]["challenger"][report["metric"]]["value"]
         axes.axvline(overall, color=ORANGE, linewidth=1.5, label="all rows")
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(report["metric"])
+        axes.margins(y=0.02)
         better = "higher" if report["higher_is_better"] else "lower"
-        axes.set_title(f"{report['metric']} by group ({better} is better; grey: too few rows to judge)")
+        axes.set_xlabel(f"{report['metric']} ({better} is better; grey: too few rows to judge)")
+        axes.set_title("The same quality for everybody?")
         axes.legend(frameon=False)
 
 

@@ -5,7 +5,6 @@ python -m science.sample diabetes data/raw/diabetes.csv
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Literal
 
@@ -38,11 +37,7 @@ def sample(name: Literal["diabetes", "breast-cancer"], file: Path) -> None:
         name: Which study.
         file: Where to; an existing file is replaced.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as aside:
-        whole = Path(aside, file.name)
-        STUDIES[name]().to_csv(whole, index=False, lineterminator="\n")
-        whole.replace(file)
+    step.write_text(file, STUDIES[name]().to_csv(index=False, lineterminator="\n"))
 
 
 if __name__ == "__main__":

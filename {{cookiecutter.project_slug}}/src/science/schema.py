@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import yaml
@@ -58,6 +59,21 @@ class Schema:
         columns = {str(name): Column(**column) for name, column in content["columns"].items()}
         return cls(columns, content.get("strict", True))
 
+    def for_model(self, facts: dict) -> list[str]:
+        """Return the columns that the model may see.
+
+        Not the target and what is excluded; not the group, because new rows have others; of time only the
+        calendar comes again, so not a time that is no date.
+
+        Args:
+            facts: target, exclude, time and group, as in `project.yml`.
+        """
+        unseen = {facts["target"], facts.get("group"), *(facts.get("exclude") or [])}
+        time = facts.get("time")
+        if time is not None and self.columns[time].type != "datetime":
+            unseen.add(time)
+        return [name for name in self.columns if name not in unseen]
+
     def to_yaml(self) -> str:
         """Return the schema as the text of a file, a line per column."""
         lines = [HEADER, "columns:"]
@@ -102,9 +118,7 @@ def _faults(content: object):
 def is_of_type(values: pd.Series, kind: str) -> pd.Series:
     """Return which values can be read as `kind`."""
     if kind in ("float", "integer"):
-        if pd.api.types.is_bool_dtype(values):
-            return pd.Series(False, values.index)
-        numbers = pd.to_numeric(values, errors="coerce")
+        numbers = _numbers(values)
         return numbers.notna() & (numbers % 1 == 0) if kind == "integer" else numbers.notna()
     if kind == "boolean":
         return values.isin([True, False, "True", "False", "true", "false"])
@@ -132,8 +146,11 @@ def _rules(column: Column) -> dict[str, Callable[[pd.Series], pd.Series]]:
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    """Numbers where there are any; what is no number is the business of the type check."""
-    return pd.to_numeric(values, errors="coerce")
+    """Return numbers, and null for what is none; True is not 1."""
+    if values.dtype.kind in "iuf":
+        return values
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    return numbers.mask(values.map(lambda value: isinstance(value, bool | np.bool_)).astype(bool))
 
 
 def check(frame: pd.DataFrame, schema: Schema) -> list[dict]:

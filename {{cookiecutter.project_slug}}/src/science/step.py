@@ -17,19 +17,29 @@ import jsonargparse
 class DataError(Exception):
     """The data or a file cannot be used as it is. The message says what is wrong and what to do."""
 
+    code = 1  # of the command's exit
+
+
+class ArgumentError(DataError):
+    """An argument does not fit the data."""
+
+    code = 2
+
 
 def run(function: Callable[..., None], *, as_positional: bool = False) -> None:
     """Call `function` with the arguments of the command line.
 
-    Exit code 1 and a message for data or files that cannot be used; 2, from the parser, for wrong arguments.
+    Exit code 1 and a message for data or files that cannot be used; 2 for wrong arguments.
     """
     try:
         jsonargparse.auto_cli(function, as_positional=as_positional)
     except DataError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.code)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        sys.exit(f"error: {where}{error.strerror or error}")
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
 
 
 @contextlib.contextmanager
@@ -49,9 +59,18 @@ def output(folder: Path) -> Iterator[Path]:
             shutil.copytree(new, folder, dirs_exist_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Replace a file in one rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as aside:
+        whole = Path(aside, path.name)
+        whole.write_text(text, encoding="utf-8", newline="\n")
+        whole.replace(path)
+
+
 def write_json(path: Path, content: object) -> None:
     """Write `content` as JSON; a number that JSON cannot hold (NaN, infinity) becomes null."""
-    path.write_text(json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
 
 
 def _plain(value: object) -> object:

@@ -5,8 +5,11 @@ Everything else in `tdsp` may import this module; it imports nothing of `tdsp` b
 
 from __future__ import annotations
 
+import functools
+import io
+import operator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -67,9 +70,9 @@ class Split(_Facts):
 class Gate(_Facts):
     """What a challenger must pass; see `tdsp.gate`."""
 
-    threshold: float | int | None = None
+    threshold: float | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    group_threshold: float | int | None = None
+    group_threshold: float | None = None
     group_min_rows: Annotated[int, Field(ge=1)] = 20
 
 
@@ -160,9 +163,18 @@ def load(path: Path) -> Project:
         WrongInput: one line per mistake, each with file and key.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror}") from None
+    except UnicodeError:
+        raise WrongInput(f"{path}: not UTF-8 text; save it as UTF-8") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Project:
+    """Check the facts in `text`; `path` is named in the messages. Raises as `load` does."""
+    try:
+        raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     try:
@@ -171,15 +183,61 @@ def load(path: Path) -> Project:
         raise WrongInput("\n".join(f"{path}: {line}" for line in _lines(error))) from None
 
 
+def edit(text: str, facts: dict[str, Any]) -> str:
+    """Return `text`, a `project.yml`, with some facts replaced; comments and everything else stay.
+
+    Args:
+        text: the file as it is.
+        facts: dotted key (`data.target`) to new value.
+    """
+    import ruamel.yaml
+
+    editor = ruamel.yaml.YAML()
+    editor.preserve_quotes = True
+    editor.width = 4096  # never fold a long line
+    editor.representer.add_representer(
+        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    document = editor.load(text)
+    for key, value in facts.items():
+        *parents, last = key.split(".")
+        place = functools.reduce(operator.getitem, parents, document)
+        if isinstance(value, list):
+            value = ruamel.yaml.comments.CommentedSeq(value)
+            value.fa.set_flow_style()
+        place[last] = value
+        if comment := place.ca.items.get(last, [None] * 3)[2]:
+            comment.column = 0  # right behind the new value, not where the old one ended
+    stream = io.StringIO()
+    editor.dump(document, stream)
+    return stream.getvalue()
+
+
+# What pydantic calls a mistake -> what it is for somebody who writes YAML.
+_SAID = {
+    "bool_type": "must be true or false",
+    "dict_type": "must be keys and values",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "list_type": "must be a list, like [a, b]",
+    "model_type": "must be keys and values",
+    "string_type": "must be text",
+}
+
+
 def _lines(error: ValidationError):
     for problem in error.errors():
-        if problem["type"] == "value_error":
+        kind, place = problem["type"], [str(part) for part in problem["loc"]]
+        if kind == "value_error":
             yield from str(problem["ctx"]["error"]).splitlines()
             continue
-        key = ".".join(str(part) for part in problem["loc"]) or "the file"
-        if problem["type"] == "extra_forbidden":
+        if place[-1:] == ["[key]"]:
+            kind, place = "extra_forbidden", place[:-1]
+        key = ".".join(place) or "the file"
+        if kind == "extra_forbidden":
             yield f"{key}: unknown key"
-        elif problem["type"] == "missing":
+        elif kind == "missing":
             yield f"{key}: missing"
         else:
-            yield f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+            message = _SAID.get(kind) or f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+            yield f"{key}: {message}, not {problem['input']!r}"

@@ -1,4 +1,4 @@
-"""The one seam for outside commands: a list of words, never a shell; a time limit; one line when it goes wrong."""
+"""The one seam for outside commands: words, never a shell; a time limit; one line when it fails."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from tdsp.errors import TdspError
 
 STOP_SECONDS = 10  # to end in good order before it is killed
+
+
+class Failed(TdspError):  # noqa: N818 - read as `shell.Failed`
+    """A command ended with another status than 0; `said` is the last line that it wrote."""
+
+    def __init__(self, program: str, status: int, said: str) -> None:
+        super().__init__(f"{program} ended with status {status}: {said}")
+        self.status, self.said = status, said
 
 
 def run(
@@ -27,7 +36,8 @@ def run(
         environment: variables added to this process's own.
 
     Raises:
-        TdspError: the program is missing, took too long, or ended with another status than 0.
+        Failed: it ended with another status than 0.
+        TdspError: the program is missing, or took too long.
     """
     program = Path(command[0]).name
     try:
@@ -49,23 +59,40 @@ def run(
         raise TdspError(f"{program} gave no answer within {timeout:g} seconds") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise TdspError(f"{program} ended with status {done.returncode}: {said}")
+        raise Failed(program, done.returncode, said)
     return done.stdout
 
 
 @contextlib.contextmanager
-def running(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen]:
+def running(
+    *command: str,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    log: IO[bytes] | None = None,
+) -> Iterator[subprocess.Popen]:
     """Keep a server running until the block ends, then end it and every process it started.
 
-    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in good order.
+    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in
+    good order. Its standard input says nothing and closes when this process is gone, however it went: a
+    server may watch for that.
+
+    Args:
+        command: the program and its arguments, handed over as they are.
+        cwd: where it runs; here when not given.
+        environment: all of its variables; this process's own when not given.
+        log: where it writes; this process's own output when not given.
 
     Raises:
         TdspError: the program is missing.
     """
-    own = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if sys.platform == "win32" else {"start_new_session": True}
+    own = (
+        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        if sys.platform == "win32"
+        else {"start_new_session": True}
+    )
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell
-            command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL, **own
+            command, cwd=cwd, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, **own
         )
     except FileNotFoundError:
         raise TdspError(f"{Path(command[0]).name} is not installed, or not on PATH") from None
@@ -77,8 +104,10 @@ def running(*command: str, environment: Mapping[str, str] | None = None) -> Iter
 
 def _stop(process: subprocess.Popen) -> None:
     """End the whole group of `process`; workers may outlive the one that started them."""
+    process.stdin.close()
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)  # noqa: S603, S607
+        end = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(end, capture_output=True, check=False)  # noqa: S603
         process.wait()
         return
     with contextlib.suppress(ProcessLookupError):

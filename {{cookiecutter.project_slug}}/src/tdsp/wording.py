@@ -7,14 +7,16 @@ from typing import Any
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether `value` is a finite number; evidence may hold null or NaN where nothing could be computed."""
+    """Tell whether `value` is a finite number; evidence has null or NaN where there is none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def number(value: Any) -> str:
-    """Return `value` with four significant digits and thousands marked; `n/a` when it is not a finite number."""
+    """Return `value` with four significant digits; `n/a` when it is not a finite number."""
     if not is_number(value):
         return "n/a"
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3e}"
-    return f"{value:.4g}"
+    if value == 0:
+        return "0"  # a float may be -0.0
+    if isinstance(value, int) or 1000 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"

@@ -8,32 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdsp import files, lineage, registry, shell, tracking
-from tdsp import project as facts
 from tdsp.wording import number
 
 if TYPE_CHECKING:
     from tdsp.engine import Result
+    from tdsp.project import Project
 
 CHAMPION = Path(".tdsp", "champion")
 OUTCOME = "outcome.json"
 _STEP = "register"  # the step whose outcome this tells, as pipelines/train.yml calls it
 
 
-def prepare(root: Path, pipeline: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Check the facts, provide data, champion and MLflow store.
+def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Provide data, champion and MLflow store.
 
     Args:
         root: the project's folder.
+        project: its facts.
         pipeline: the job file about to run.
 
     Returns:
         Overrides of the pipeline (`inputs.champion`, …) and options of the engine (`tracking_uri`).
 
     Raises:
-        WrongInput: `project.yml` is wrong.
         TdspError: data, store or champion cannot be had.
     """
-    project = facts.load(root / facts.FILE)
     _make_ready(root, project)
     uri = tracking.uri(root)
     document, overrides = _document(pipeline), {}
@@ -47,7 +46,7 @@ def prepare(root: Path, pipeline: Path) -> tuple[dict[str, Any], dict[str, Any]]
     return overrides, {"tracking_uri": uri}
 
 
-def finish(root: Path, result: Result) -> None:
+def finish(root: Path, project: Project, result: Result) -> None:
     """Tell what was registered and refresh the reports.
 
     Leaves `outcome.json` in the run's folder, for automation. Does nothing when the run did not get as far as
@@ -55,6 +54,7 @@ def finish(root: Path, result: Result) -> None:
 
     Args:
         root: the project's folder.
+        project: its facts.
         result: how the run ended.
     """
     step = result.steps.get(_STEP)
@@ -64,15 +64,15 @@ def finish(root: Path, result: Result) -> None:
 
     from tdsp import report
 
-    text = Path(step.outputs["registration"], OUTCOME).read_text(encoding="utf-8")
+    def evidence(step: str, output: str, name: str) -> str:
+        return Path(result.steps[step].outputs[output], name).read_text(encoding="utf-8")
+
+    text = evidence(_STEP, "registration", OUTCOME)
     files.write_text(result.folder / OUTCOME, text)
     outcome = json.loads(text)
-    metrics = json.loads(
-        Path(result.steps["evaluate"].outputs["evaluation"], "metrics.json").read_text(encoding="utf-8")
-    )
-    for line in _told(outcome, metrics):
+    for line in _told(outcome, json.loads(evidence("evaluate", "evaluation", "metrics.json"))):
         print(line)
-    page = report.write(root, facts.load(root / facts.FILE), result.folder, force=False)
+    page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
     if outcome["outcome"] != "refused":
         print("next: uv run tdsp serve --check")
@@ -82,9 +82,8 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     """Return what came of the run, in one line; one more for each failed check."""
     version = f"{outcome['model']} v{outcome['version']}"
     value = metrics["models"]["challenger"][metrics["metric"]]
-    figure = (
-        f"{metrics['metric']} {number(value['value'])} ({number(value['low'])} to {number(value['high'])})"
-    )
+    interval = f"{number(value['low'])} to {number(value['high'])}"
+    figure = f"{metrics['metric']} {number(value['value'])} ({interval})"
     failed = [f"  {check['name']}: {check['detail']}" for check in outcome["checks"] if not check["passed"]]
     if outcome["outcome"] == "registered":
         return [f"registered: {version} is the champion: {figure}"]
@@ -95,7 +94,7 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     return [f"refused: {figure}; {stays}", *(failed or [f"  {outcome['reason']}"])]
 
 
-def _make_ready(root: Path, project: facts.Project) -> None:
+def _make_ready(root: Path, project: Project) -> None:
     """Write the sample data and create the MLflow store, both at once, where they are missing."""
     waiting = []
     file = root / "data" / "raw" / project.data.file
@@ -105,10 +104,9 @@ def _make_ready(root: Path, project: facts.Project) -> None:
     if not tracking.is_ready(root):
         print("creating the MLflow store in .tdsp/mlflow")
         waiting.append(("tdsp.tracking", str(root)))
+    commands = [(sys.executable, "-m", *words) for words in waiting]
     with ThreadPoolExecutor() as both:
-        for done in [
-            both.submit(shell.run, sys.executable, "-m", *each, cwd=root, timeout=300) for each in waiting
-        ]:
+        for done in [both.submit(shell.run, *command, cwd=root, timeout=300) for command in commands]:
             done.result()
 
 

@@ -57,10 +57,12 @@ def run(
 
     root, file = _locate(pipeline)
     overrides, extra = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}
-    if root:
-        from tdsp.cli import lifecycle  # brings the facts; a pipeline of its own needs none
+    if root:  # a pipeline outside any project needs neither the facts nor what they import
+        from tdsp import project
+        from tdsp.cli import lifecycle
 
-        overrides, extra = lifecycle.prepare(root, file)
+        facts = project.load(root / project.FILE)
+        overrides, extra = lifecycle.prepare(root, facts, file)
     overrides |= dict(_pair(text, "--set") for text in set_ or [])
     stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
     options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
@@ -72,7 +74,7 @@ def run(
         raise typer.Exit(130) from None
     progress.end(result, options.tracking_uri)
     if root:
-        lifecycle.finish(root, result)
+        lifecycle.finish(root, facts, result)
     if not result.ok:
         raise typer.Exit(1)
 

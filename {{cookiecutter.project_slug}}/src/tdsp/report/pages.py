@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tdsp.errors import TdspError
 from tdsp.project import METRICS, Project
 from tdsp.report import markup
 from tdsp.report.evidence import Evidence
@@ -48,7 +49,7 @@ def markdown(project: Project, evidence: Evidence) -> str:
 def html(project: Project, evidence: Evidence) -> str:
     """Return the report of a run as one page that needs nothing else: no script, no request."""
     body = markup.to_html(_fill("body.md.j2", project, evidence, "plots/"), evidence.plots)
-    return _page_templates().get_template("page.html.j2").render(_names(project, evidence), body=body)
+    return _render(_page_templates(), "page.html.j2", **_names(project, evidence), body=body)
 
 
 def section(name: str, project: Project, evidence: Evidence) -> str:
@@ -59,30 +60,55 @@ def section(name: str, project: Project, evidence: Evidence) -> str:
 def _fill(template: str, project: Project, evidence: Evidence, plots: str) -> str:
     def picture(*names: str) -> markup.Markdown:
         there = [name for name in names if f"{name}.png" in evidence.plots]
-        return markup.Markdown("\n".join(f"![{_CAPTIONS.get(name, name)}]({plots}{name}.png)" for name in there))
+        return markup.Markdown(
+            "\n".join(f"![{_CAPTIONS.get(name, name)}]({plots}{name}.png)" for name in there)
+        )
 
-    names = _names(project, evidence)
-    text = _text_templates().get_template(template).render(names, picture=picture)
+    text = _render(_text_templates(), template, **_names(project, evidence), picture=picture)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)).strip() + "\n"
+
+
+def _render(templates: jinja2.Environment, name: str, **names: Any) -> str:
+    from jinja2 import UndefinedError
+
+    try:
+        return templates.get_template(name).render(names)
+    except UndefinedError as error:
+        raise TdspError(
+            f"the run's evidence lacks what {name} shows ({error}); adapt one of the two"
+        ) from None
 
 
 def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
     """Return what the templates call things by."""
+    # A champion that is the challenger itself would only fill tables with the same numbers twice.
+    hidden = {"champion"} if evidence.metrics["same_as_champion"] else set()
+    models, comparisons = evidence.metrics["models"], evidence.metrics["comparisons"]
     return {
         "project": project,
         "run": evidence.run,
         "run_id": evidence.folder.name,
         "contract": evidence.contract,
         "quality": evidence.quality,
+        "checked": _by_column(evidence.quality["checks"]),
         "training": evidence.training,
         "metrics": evidence.metrics,
-        "models": {name: value for name, value in evidence.metrics["models"].items() if value},
+        "models": {name: value for name, value in models.items() if name not in hidden},
+        "comparisons": {name: value for name, value in comparisons.items() if name not in hidden},
         "metric": evidence.metric,
         "challenger": evidence.challenger,
         "outcome": evidence.outcome,
         "label": lambda name: markup.Markdown(LABELS.get(name, name)),
         "higher": lambda name: METRICS[name][1],
     }
+
+
+def _by_column(checks: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the schema's checks under the column they are about, in the schema's order."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for check in checks:
+        grouped.setdefault(check["column"], []).append(check)
+    return grouped
 
 
 def _estimate(value: dict[str, float] | None) -> markup.Markdown:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import http.client
 import json
 import urllib.error
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tdsp import tables
 from tdsp.errors import TdspError, WrongInput
 
 BATCH = 5000  # rows of a CSV in one request; score.py takes more, a managed endpoint 1.5 MB
@@ -54,7 +54,9 @@ def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
         return Answer(error.code, _parsed(error.read()))
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise TdspError(f"no scoring server answers at {url} ({reason}); start one with `tdsp serve`") from None
+        raise TdspError(
+            f"no scoring server answers at {url} ({reason}); start one with `tdsp serve`"
+        ) from None
 
 
 def predict(url: str, body: bytes) -> dict[str, list]:
@@ -73,6 +75,27 @@ def predict(url: str, body: bytes) -> dict[str, list]:
     return answer.content
 
 
+def predict_all(url: str, batches: Iterable[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    """Send batches of rows and yield one flat record per row: `prediction`, and `probability_CLASS` for each class.
+
+    Raises:
+        WrongInput: the server refused a batch; the message says where that batch begins.
+        TdspError: no server, or it failed.
+    """
+    sent = 0
+    for batch in batches:
+        try:
+            answer = predict(url, json.dumps({"data": batch}).encode())
+        except WrongInput as error:
+            raise WrongInput(
+                f"{error} (counted from row {sent + 1} of the file)" if sent else str(error)
+            ) from None
+        sent += len(batch)
+        shares = answer.get("probabilities") or [{}] * len(batch)
+        for prediction, share in zip(answer["predictions"], shares, strict=True):
+            yield {"prediction": prediction} | {f"probability_{name}": value for name, value in share.items()}
+
+
 def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
@@ -87,7 +110,7 @@ def read_csv(file: Path, features: Sequence[dict]) -> tuple[Iterator[list[dict[s
     that are not features (the target, say) are left out.
 
     Args:
-        file: UTF-8, with a header; the separator is the one of , ; tab | that splits the header most.
+        file: with a header, see `tdsp.tables`.
         features: of the model's `contract.json`.
 
     Returns:
@@ -97,39 +120,23 @@ def read_csv(file: Path, features: Sequence[dict]) -> tuple[Iterator[list[dict[s
         WrongInput: it cannot be read as CSV, or none of its columns is a feature.
     """
     types = {feature["name"]: feature["type"] for feature in features}
-    try:
-        stream = file.open(encoding="utf-8-sig", newline="")
-        line = stream.readline()
-        separator = max(",;\t|", key=lambda mark: len(next(csv.reader([line], delimiter=mark), [])))
-        stream.seek(0)
-        reader = csv.reader(stream, delimiter=separator)
-        header = next(reader, [])
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise WrongInput(f"{file}: cannot be read as CSV ({error})") from None
+    header = tables.columns(file)
     if not types.keys() & set(header):
-        stream.close()
-        raise WrongInput(f"{file}: no column of the model is in its header; it takes {', '.join(types)}")
-    rows = _rows(file, reader, header, types)
-
-    def batches() -> Iterator[list[dict[str, Any]]]:
-        with stream:
-            while batch := list(islice(rows, BATCH)):
-                yield batch
-
-    return batches(), [name for name in header if name not in types]
+        raise WrongInput(f"{file}: none of its columns is one the model takes: {', '.join(types)}")
+    rows = _rows(file, header, types)
+    batches = iter(lambda: list(islice(rows, BATCH)), [])
+    return batches, [name for name in header if name not in types]
 
 
-def _rows(file: Path, reader: Iterable[list[str]], header: list[str], types: dict[str, str]) -> Iterator[dict]:
-    try:
-        for number, cells in enumerate(reader, 1):
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                raise WrongInput(f"{file}: row {number} has {len(cells)} cells, the header has {len(header)}")
-            pairs = zip(header, cells, strict=True)
-            yield {name: _value(cell, types[name]) for name, cell in pairs if name in types}
-    except (UnicodeError, csv.Error) as error:
-        raise WrongInput(f"{file}: cannot be read as CSV ({error})") from None
+def _rows(file: Path, header: list[str], types: dict[str, str]) -> Iterator[dict[str, Any]]:
+    for number, cells in enumerate(islice(tables.csv_rows(file), 1, None), 1):
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            raise WrongInput(f"{file}: row {number} has {len(cells)} cells, the header has {len(header)}")
+        yield {
+            name: _value(cell, types[name]) for name, cell in zip(header, cells, strict=True) if name in types
+        }
 
 
 def _value(cell: str, kind: str) -> Any:

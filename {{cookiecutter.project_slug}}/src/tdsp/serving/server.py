@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdsp import shell
 from tdsp.errors import TdspError, WrongInput
 
 HOST = "127.0.0.1"
 PORT = 5001
 START_SECONDS = 60
-STOP_SECONDS = 10
 LOADING_FAILED = "cannot serve this model: "  # what score.py writes before its reason
 
 # The server's settings, the project's environment and every secret stay outside: only these variables get in.
@@ -66,9 +65,9 @@ def build_environment(root: Path) -> None:
     if not (root / "scoring" / ".venv").exists():
         print("building the serving environment in scoring/.venv (only the first time)", file=sys.stderr)
     # The Python that trained the model also serves it.
-    command = [_uv(), "sync", "--project", str(root / "scoring"), "--python", sys.executable]
+    command = [uv(), "sync", "--project", str(root / "scoring"), "--python", sys.executable]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    done = subprocess.run([*command, *quiet], env=_environment(os.environ), check=False)  # noqa: S603 - no shell
+    done = subprocess.run([*command, *quiet], env=environment(os.environ), check=False)  # noqa: S603 - no shell
     if done.returncode:
         raise TdspError("the serving environment could not be built; uv's message is above")
 
@@ -92,40 +91,41 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
     build_environment(root)
     log = root / ".tdsp" / "serving" / f"port-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as sink:
-        process = subprocess.Popen(  # noqa: S603 - no shell
-            _command(root, model, port),
-            cwd=root / "scoring",  # not the root: the server would read the workspace's config.json as its own
-            env=_environment(os.environ),
-            stdin=subprocess.PIPE,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            **_own_group(),
-        )
-    server = Server(f"http://{HOST}:{port}", log, process)
-    try:
+    where = root / "scoring"  # not the root: the server would read the workspace's config.json as its own
+    with (
+        log.open("wb") as sink,
+        shell.running(
+            *_command(root, model, port), cwd=where, environment=environment(os.environ), log=sink
+        ) as process,
+    ):
+        server = Server(f"http://{HOST}:{port}", log, process)
         _wait_until_healthy(server)
         yield server
-    finally:
-        _stop(process)
 
 
 def _command(root: Path, model: Path, port: int) -> list[str]:
     launcher = Path(__file__).with_name("local_server.py")
     return [
-        *(_uv(), "run", "--project", str(root / "scoring"), "--no-sync", "python", str(launcher)),
-        *("--entry_script", str(root / "scoring" / "score.py"), "--model_dir", str(model.resolve()), "--port", str(port)),
+        *(uv(), "run", "--project", str(root / "scoring"), "--no-sync", "python", str(launcher)),
+        *(
+            "--entry_script",
+            str(root / "scoring" / "score.py"),
+            "--model_dir",
+            str(model.resolve()),
+            "--port",
+            str(port),
+        ),
     ]
 
 
-def _uv() -> str:
+def uv() -> str:
     found = os.environ.get("UV") or shutil.which("uv")
     if not found:
         raise TdspError("uv is not on PATH; it builds the serving environment: https://docs.astral.sh/uv/")
     return found
 
 
-def _environment(variables: Mapping[str, str]) -> dict[str, str]:
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that the server may see."""
 
     def passes(name: str) -> bool:
@@ -135,13 +135,6 @@ def _environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if passes(name)} | {"PYTHONUNBUFFERED": "1"}
 
 
-def _own_group() -> dict:
-    """Keep Ctrl-C for `tdsp` alone, which then stops the server in good order."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
 def _free_port(port: int | None) -> int:
     with socket.socket() as probe:
         if sys.platform != "win32":  # there, this option would let two servers share a port
@@ -149,9 +142,13 @@ def _free_port(port: int | None) -> int:
         try:
             probe.bind((HOST, port or 0))
         except PermissionError:
-            raise WrongInput(f"port {port} is not allowed for this user; choose one above 1023 with --port") from None
+            raise WrongInput(
+                f"port {port} is not allowed for this user; choose one above 1023 with --port"
+            ) from None
         except OSError:
-            raise WrongInput(f"port {port} is taken; stop what listens there, or choose another with --port") from None
+            raise WrongInput(
+                f"port {port} is taken; stop what listens there, or choose another with --port"
+            ) from None
         return probe.getsockname()[1]
 
 
@@ -175,17 +172,3 @@ def _reason(log: Path) -> str:
         if LOADING_FAILED in line:
             return f"{LOADING_FAILED}{line.split(LOADING_FAILED, 1)[1]} (log: {log})"
     return "\n".join([f"the server stopped; its log ({log}) ends with:", *lines[-10:]])
-
-
-def _stop(process: subprocess.Popen) -> None:
-    """End the server: close its standard input, and if that is not enough end its whole group."""
-    process.stdin.close()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        if sys.platform == "win32":
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False)  # noqa: S603, S607
-    if sys.platform != "win32":
-        with contextlib.suppress(ProcessLookupError):  # usually all are gone by now
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tdsp.errors import TdspError, WrongInput
-from tdsp.scoring_client import Answer, send
+from tdsp.serving.client import Answer, send
 
 MANY = 10_000
 TOO_MANY = 1_000_001
@@ -60,8 +60,11 @@ def check(url: str, model: Path, sample: Path) -> Iterator[Result]:
         started = time.perf_counter()
         answer = send(url, case.body, case.method)
         milliseconds = 1000 * (time.perf_counter() - started)
-        detail = answer.sentence or f"{len((answer.content or {}).get('predictions', []))} predictions in {milliseconds:.0f} ms"
-        yield Result(case.name, answer.status, detail, _problem(case, answer))
+        detail = (
+            answer.sentence
+            or f"{len((answer.content or {}).get('predictions', []))} predictions in {milliseconds:.0f} ms"
+        )
+        yield Result(case.name, answer.status, detail, problem_of(case, answer))
 
 
 def _sample_rows(sample: Path) -> list[dict[str, Any]]:
@@ -80,7 +83,7 @@ def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -
     import pandas as pd
 
     try:
-        estimator = mlflow.sklearn.load_model(str(model))
+        estimator = mlflow.sklearn.load_model(str(model.resolve()))
         frame = pd.DataFrame(rows)[[feature["name"] for feature in contract["features"]]]
         for feature in contract["features"]:
             if feature["type"] == "datetime":
@@ -92,7 +95,9 @@ def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -
             shares = estimator.predict_proba(frame).tolist()
             answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in shares]
     except Exception as error:
-        raise TdspError(f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}") from error
+        raise TdspError(
+            f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}"
+        ) from error
     return answer
 
 
@@ -171,7 +176,7 @@ def _body(rows: list[dict[str, Any]]) -> bytes:
     return json.dumps({"data": rows}).encode()
 
 
-def _problem(case: Case, answer: Answer) -> str:
+def problem_of(case: Case, answer: Answer) -> str:
     """Return what is wrong with an answer, empty when nothing is."""
     if answer.status != case.status:
         return f"status {answer.status} instead of {case.status}"
@@ -198,7 +203,11 @@ def _difference(expected: dict[str, list], got: Any) -> str:
 
 def _same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, dict):
-        return isinstance(theirs, dict) and ours.keys() == theirs.keys() and all(_same(ours[k], theirs[k]) for k in ours)
+        return (
+            isinstance(theirs, dict)
+            and ours.keys() == theirs.keys()
+            and all(_same(ours[k], theirs[k]) for k in ours)
+        )
     if isinstance(ours, float) and isinstance(theirs, int | float):
         return math.isclose(ours, theirs, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return ours == theirs

@@ -1,0 +1,152 @@
+"""The registry is read the same by SQL and by MLflow's client, and survives being killed at any point."""
+
+import dataclasses
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from process import evidence
+from tdsp import files, registry, tracking
+from tdsp.errors import TdspError
+
+NAME = "demo"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("empty")
+    tracking.make(root)
+    return root
+
+
+@pytest.fixture
+def root(empty, tmp_path, monkeypatch) -> Path:
+    """A project with an empty store of its own."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = Path(shutil.copytree(empty, tmp_path / "project"))
+    tracking.make(folder)
+    return folder
+
+
+@pytest.fixture
+def uri(root) -> str:
+    return tracking.uri(root)
+
+
+def model(root: Path, content: str) -> Path:
+    return evidence.model(root / content, content)
+
+
+def test_without_a_store_nothing_is_registered(tmp_path):
+    assert registry.versions(f"sqlite:///{tmp_path / 'none.db'}", NAME) == []
+
+
+def test_a_new_model_becomes_the_champion(root, uri):
+    first = registry.register(uri, NAME, model(root, "one"), {"tdsp.commit": "abc"}, None)
+    second = registry.register(uri, NAME, model(root, "two"), {}, None)
+    assert (first.number, first.champion, second.number, second.champion) == (1, True, 2, True)
+    assert [(v.number, v.champion) for v in registry.versions(uri, NAME)] == [(2, True), (1, False)]
+    assert registry.champion(uri, NAME) == second
+    assert str(second) == "demo v2"
+
+
+def test_sql_and_the_client_read_the_same(root, uri):
+    registry.register(uri, NAME, model(root, "one"), {"tdsp.commit": "abc", "tdsp.lock_sha256": ""}, None)
+    registry.register(uri, NAME, model(root, "two"), {"tdsp.approved_by": 'Ada "|" é'}, None)
+    registry.register(uri, "another", model(root, "three"), {}, None)
+
+    def told(versions):
+        return [dataclasses.replace(version, source="") for version in versions]
+
+    by_sql, by_client = registry.versions(uri, NAME), registry._from_client(uri, NAME)
+    assert len(by_sql) == 2
+    assert told(by_sql) == told(by_client)
+
+
+def test_repeating_a_registration_makes_no_second_version(root, uri):
+    registry.register(uri, NAME, model(root, "one"), {}, None)
+    again = registry.register(uri, NAME, model(root, "one"), {"tdsp.commit": "later"}, None)
+    assert [version.number for version in registry.versions(uri, NAME)] == [1]
+    assert again.tags["tdsp.commit"] == "later"
+
+
+@pytest.mark.parametrize(
+    "killed_at",
+    ["create_registered_model", "log_artifacts", "create_model_version", "set_registered_model_alias"],
+)
+def test_killed_before_any_call_the_old_champion_stays_and_the_next_try_ends_well(
+    root, uri, killed_at, monkeypatch
+):
+    from mlflow import MlflowClient
+
+    old = registry.register(uri, NAME, model(root, "one"), {}, None)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, killed_at, die)
+        with pytest.raises(Killed):
+            registry.register(uri, NAME, model(root, "two"), {}, None)
+    assert registry.champion(uri, NAME) == old
+    registry.fetch(uri, old, root / "home")
+    new = registry.register(uri, NAME, model(root, "two"), {}, None)
+    assert (new.number, new.champion) == (2, True)
+
+
+def test_a_version_is_fetched_once_and_repaired_when_damaged(root, uri):
+    version = registry.register(uri, NAME, model(root, "one"), {}, None)
+    folder = registry.fetch(uri, version, root / "home")
+    assert folder == root / "home" / "demo-v1"
+    assert files.sha256_of(folder) == files.sha256_of(root / "one")
+    before = folder.stat().st_ino
+    assert registry.fetch(uri, version, root / "home").stat().st_ino == before
+    (folder / "model.skops").write_text("damaged", encoding="utf-8")
+    registry.fetch(uri, version, root / "home")
+    assert (folder / "model.skops").read_text(encoding="utf-8") == "one"
+
+
+def test_bytecode_beside_the_models_code_is_not_damage(root, uri):
+    version = registry.register(uri, NAME, model(root, "one"), {}, None)
+    folder = registry.fetch(uri, version, root / "home")
+    (folder / "code" / "__pycache__").mkdir(parents=True)
+    (folder / "code" / "__pycache__" / "x.pyc").write_bytes(b"x")
+    registry.fetch(uri, version, root / "home")
+    assert (folder / "code" / "__pycache__" / "x.pyc").exists()
+
+
+def test_a_download_gives_the_same_files(root, uri):
+    version = registry.register(uri, NAME, model(root, "one"), {}, None)
+    (by_client,) = registry._from_client(uri, NAME)
+    target = root / "downloaded"
+    registry._download(uri, by_client, target)
+    assert files.sha256_of(target) == version.tags[registry.MODEL_DIGEST]
+
+
+def test_files_that_are_gone_or_changed_in_the_store_are_refused(root, uri):
+    version = registry.register(uri, NAME, model(root, "one"), {}, None)
+    stored = Path(version.source)
+    (stored / "model.skops").write_text("changed", encoding="utf-8")
+    with pytest.raises(TdspError, match="are not those that were registered"):
+        registry.fetch(uri, version, root / "home")
+    shutil.rmtree(stored)
+    with pytest.raises(TdspError, match="are gone"):
+        registry.fetch(uri, version, root / "home")
+    assert not list((root / "home").iterdir())
+
+
+def test_artifacts_of_the_local_store_lie_beside_it(root, uri):
+    version = registry.register(uri, NAME, model(root, "one"), {}, None)
+    assert Path(version.source).is_relative_to(tracking.artifacts(root).resolve())
+
+
+def test_a_database_of_something_else_is_refused_in_one_line(tmp_path):
+    database = tmp_path / "other.db"
+    with sqlite3.connect(database) as writer:
+        writer.execute("CREATE TABLE x (y)")
+    with pytest.raises(TdspError, match="cannot be read as an MLflow store"):
+        registry.versions(f"sqlite:///{database}", NAME)

@@ -1,0 +1,117 @@
+"""Guess the type, range and categories of the columns of a table that nobody has described yet."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from science import data
+from science.schema import Column, to_datetime
+from science.step import DataError
+
+HEAD = 10_000  # rows read as text, to see what a number hides ("007" is a code)
+FEW_TEXTS = 50  # a text column with at most so many values, each common, gets them as categories
+FEW_WHOLE_NUMBERS = 10  # a target of at most so many different whole numbers is taken for classes
+MANY_CLASSES = 100
+ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
+
+
+def read(file: Path) -> pd.DataFrame:
+    """Read a table; columns of digits that begin with a zero stay text."""
+    frame = data.read(file)
+    if file.suffix.lower() == ".parquet":
+        return frame
+    head = data.read(file, text={name: [] for name in frame}, rows=HEAD)
+    codes = [
+        name for name in frame if kind_of(frame[name]) == "integer" and head[name].str.match(r"0\d").any()
+    ]
+    return data.read(file, text={name: [] for name in codes}) if codes else frame
+
+
+def task_of(target: pd.Series) -> str:
+    """Tell a regression from a classification: few different values, or text, are classes."""
+    kind = kind_of(target)
+    if kind == "datetime":
+        raise DataError(f"{target.name}: a date cannot be the target; use the number of days to it")
+    few = kind == "integer" and target.nunique() <= FEW_WHOLE_NUMBERS
+    return "classification" if kind in ("string", "boolean") or few else "regression"
+
+
+def kind_of(values: pd.Series) -> str:
+    """Return the schema's word for what the values of a column are; nulls do not count."""
+    filled = values.dropna()
+    if filled.empty:
+        return "string"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "datetime"
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        whole = (filled % 1 == 0).all() and filled.abs().max() < 2**53
+        return "integer" if whole else "float"
+    texts = pd.Series(filled.unique()).astype(str)
+    if texts.isin(["True", "False", "true", "false"]).all():
+        return "boolean"
+    if texts.str.fullmatch(ISO_DATE).all() and to_datetime(texts).notna().all():
+        return "datetime"
+    return "string"
+
+
+def column_of(values: pd.Series, facts: dict, task: str) -> Column:
+    """Guess what a column must look like.
+
+    Ranges are half as wide again on each side as what was seen, rounded, and never go below zero for what
+    never did. A whole number gets categories only when it has two values (a flag) or is a class; the target's
+    are never widened.
+
+    Args:
+        values: The column.
+        facts: target, exclude, time and group, as in `project.yml`.
+        task: regression or classification.
+
+    Raises:
+        DataError: the target has one value only, or too many to be classes.
+    """
+    kind, filled = kind_of(values), values.dropna()
+    nullable = len(filled) < len(values)
+    name = values.name
+    if name == facts["target"]:
+        distinct = filled.nunique()
+        if distinct < 2:
+            raise DataError(f"{name}: the target is the same in all rows")
+        if task == "regression" and kind not in ("integer", "float"):
+            raise DataError(f"{name}: a regression needs a number as its target, this is a {kind}")
+        if task == "classification":
+            if distinct > MANY_CLASSES:
+                raise DataError(f"{name}: {distinct} different values are too many classes; merge them")
+            return Column("string" if kind == "datetime" else kind, categories=_values(filled, kind))
+    if name in (*facts["exclude"], facts["time"], facts["group"]) or filled.empty:
+        return Column(kind, nullable=nullable)
+    if kind == "integer" and filled.nunique() == 2:
+        return Column(kind, categories=_values(filled, kind), nullable=nullable)
+    if kind in ("integer", "float"):
+        low, high = _range(float(filled.min()), float(filled.max()), kind)
+        return Column(kind, low, high, nullable=nullable)
+    if kind == "string" and filled.nunique() <= min(FEW_TEXTS, len(filled) / 5):
+        return Column(kind, categories=_values(filled, kind), nullable=nullable)
+    return Column(kind, nullable=nullable)
+
+
+def _values(filled: pd.Series, kind: str) -> list:
+    if kind == "boolean":
+        return [False, True]
+    values = sorted(filled.unique())
+    return [int(value) for value in values] if kind == "integer" else [str(value) for value in values]
+
+
+def _range(low: float, high: float, kind: str) -> tuple[float, float]:
+    """Widen a range and round it outward to a number people would choose."""
+    spread = (high - low) or abs(high) or 1.0
+    step = 10.0 ** math.floor(math.log10(spread)) / 2
+    if kind == "integer":
+        step = max(1.0, step)
+    bottom = math.floor((low - spread / 2) / step) * step
+    top = math.ceil((high + spread / 2) / step) * step
+    bottom, top = (max(0.0, bottom) if low >= 0 else bottom), (min(0.0, top) if high <= 0 else top)
+    digits = max(0, -math.floor(math.log10(step)))
+    return tuple(int(end) if end == int(end) else round(end, digits) for end in (bottom, top))

@@ -1,0 +1,129 @@
+"""Guess what a new table is: its schema, its dictionary, a sample request, and what looks wrong with it.
+
+python -m science.infer --file F --target COL --schema S --dictionary D --request R --findings J
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from science import data, step
+from science.guess import column_of, read, task_of
+from science.schema import Schema
+from science.step import ArgumentError, DataError
+from science.suspect import suspicions
+
+DICTIONARY = (  # the columns of the Team Data Science Process
+    "Column Index",
+    "Column Name",
+    "Type of Variable",
+    "Values (range, levels, examples, etc)",
+    "Short Description",
+    "Joining Keys with others datasets?",
+)
+
+
+def infer(
+    file: Path,
+    target: str,
+    schema: Path,
+    dictionary: Path,
+    request: Path,
+    findings: Path,
+    task: Literal["regression", "classification"] | None = None,
+    exclude: list[str] | None = None,
+    time: str | None = None,
+    group: str | None = None,
+    sensitive: list[str] | None = None,
+) -> None:
+    """Write what the table seems to be; nothing is written when it cannot be used.
+
+    Args:
+        file: CSV or Parquet.
+        target: The column to predict.
+        schema: File to write: types, ranges, categories and nullability, to be read and edited.
+        dictionary: File to write: the data dictionary.
+        request: File to write: two real rows as a scoring request.
+        findings: File to write: the task, and what to look at before trusting a model.
+        task: Inferred from the target when not given.
+        exclude: Columns the model must not see, as a list: '["a", "b"]'.
+        time: Column that orders the rows.
+        group: Column whose rows stay together.
+        sensitive: Columns whose groups are looked after, as a list.
+
+    Raises:
+        ArgumentError: an argument names a column that the file does not have, or the target twice.
+        DataError: the file cannot be read, or its target cannot be predicted.
+    """
+    facts = {
+        "target": target,
+        "exclude": exclude or [],
+        "time": time,
+        "group": group,
+        "sensitive": sensitive or [],
+    }
+    frame = read(file)
+    _agree(frame, facts)
+    task = task or task_of(frame[target])
+    guessed = Schema({name: column_of(frame[name], facts, task) for name in frame})
+    frame = data.typed(frame, guessed)
+    report = suspicions(frame, guessed, facts, task)
+    step.write_text(schema, guessed.to_yaml())
+    step.write_text(dictionary, _dictionary(guessed, facts))
+    step.write_text(request, _request(frame, guessed.for_model(facts)))
+    step.write_json(findings, report)
+    print(f"{len(frame)} rows, {frame.shape[1]} columns: a {task}, {len(report['findings'])} finding(s)")
+
+
+def _agree(frame: pd.DataFrame, facts: dict) -> None:
+    """Raise if the arguments do not fit the table."""
+    for key in ("target", "time", "group", "exclude", "sensitive"):
+        names = facts[key] if isinstance(facts[key], list) else [facts[key]] if facts[key] is not None else []
+        for name in names:
+            if name not in frame:
+                raise ArgumentError(
+                    f"--{key}: there is no column {name!r}; there are {', '.join(map(str, frame))}"
+                )
+            if key != "target" and name == facts["target"]:
+                raise ArgumentError(f"--{key}: {name!r} is the target")
+    for key in ("target", "time", "group"):
+        missing = int(frame[facts[key]].isna().sum()) if facts[key] is not None else 0
+        if missing:
+            raise DataError(f"{facts[key]}: {missing} rows have no {key}; remove or complete them first")
+
+
+def _dictionary(schema: Schema, facts: dict) -> str:
+    """Return the data dictionary as CSV; the descriptions are left to people."""
+    roles = {facts["time"]: "Orders the rows", facts["group"]: "Rows of the same value belong together"}
+    roles |= dict.fromkeys(facts["exclude"], "Not for the model") | {facts["target"]: "Target"}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(DICTIONARY)
+    for place, (name, column) in enumerate(schema.columns.items(), start=1):
+        if column.categories:
+            values = ", ".join(map(str, column.categories))
+        elif column.minimum is not None:
+            values = f"{column.minimum} to {column.maximum}"
+        else:
+            values = "any"
+        values += ", may be missing" if column.nullable else ""
+        key = "yes" if name == facts["group"] else "no"
+        writer.writerow([place, name, column.type, values, roles.get(name, ""), key])
+    return text.getvalue()
+
+
+def _request(frame: pd.DataFrame, names: list[str]) -> str:
+    """Return the first row and the one in the middle as a scoring request, a line each."""
+    rows = json.loads(frame[names].iloc[[0, len(frame) // 2]].to_json(orient="records", date_format="iso"))
+    lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
+    return f'{{\n  "data": [\n{lines}\n  ]\n}}\n'
+
+
+if __name__ == "__main__":
+    step.run(infer)

@@ -1,0 +1,189 @@
+"""What looks wrong with a table before any model is trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from science.quality import constant_columns, kind_of, ranking
+from science.schema import Schema
+from science.split import copies_across, held_out
+from science.step import DataError
+
+SEED = 42
+TEST_FRACTION = 0.2
+ROWS = 10_000  # rows that leaks are looked for in: a leak shows in any sample
+LEAK = 0.98  # of the scores of `quality.ranking`
+EXACT = 1 - 1e-6  # share of the target's variance that only arithmetic explains
+RARE_CLASS = 0.1
+MANY_TEXTS = 250  # values of a text column that the model tells apart
+DATE_LIKE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T].*)?"
+
+
+def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> dict:
+    """Look for leaks, identifiers, copies and gaps.
+
+    Args:
+        frame: The table, typed as the schema says.
+        schema: Of the table.
+        facts: target, exclude, time and group, as in `project.yml`.
+        task: regression or classification.
+
+    Returns:
+        task; strategy (of the split that fits the facts); rows; leak_rows (how many were searched for leaks);
+        and findings, each with kind, columns and message (one sentence).
+    """
+    strategy = split_strategy(facts, task)
+    seen = schema.for_model(facts)
+    sample = frame.sample(min(ROWS, len(frame)), random_state=SEED)
+    found = [
+        *_leaks(sample[seen], sample[facts["target"]], task),
+        *_identifiers(frame[seen]),
+        *_columns(frame, schema, seen, facts),
+        *_copies(frame, facts, strategy),
+        *(_classes(frame[facts["target"]]) if task == "classification" else []),
+    ]
+    return {
+        "task": task,
+        "strategy": strategy,
+        "rows": len(frame),
+        "leak_rows": len(sample),
+        "findings": [
+            {"kind": kind, "columns": columns, "message": message} for kind, columns, message in found
+        ],
+    }
+
+
+def split_strategy(facts: dict, task: str) -> str:
+    """Return the split that fits: by time, by group, stratified, or random."""
+    if facts["time"]:
+        return "time"
+    if facts["group"]:
+        return "group"
+    return "stratified" if task == "classification" else "random"
+
+
+Finding = tuple[str, list[str], str]
+
+
+def _leaks(frame: pd.DataFrame, target: pd.Series, task: str) -> Iterator[Finding]:
+    """Find columns that give the answer away: alone, renamed, or added up."""
+    guilty = [name for name in frame if _same(frame[name], target)]
+    for name in guilty:
+        yield "copy", [name], f"{name} is the target under another name: exclude it"
+    for item in ranking(frame.drop(columns=guilty), target, task, SEED):
+        if item["score"] >= LEAK:
+            guilty.append(item["name"])
+            known = "is it known before the target is? If not, exclude it"
+            yield (
+                "leak",
+                [item["name"]],
+                f"{item['name']} alone predicts the target almost perfectly: {known}",
+            )
+    if task == "regression":
+        parts = _sum(frame.drop(columns=guilty), target)
+        if parts:
+            yield (
+                "sum",
+                parts,
+                f"the target can be computed from {' and '.join(parts)}: exclude those not known before it",
+            )
+
+
+def _same(values: pd.Series, target: pd.Series) -> bool:
+    """Tell whether each value of a column goes with one value of the target, and the other way round."""
+    pairs = pd.DataFrame({"value": values, "target": target}).dropna().drop_duplicates()
+    if len(pairs) < 2 or values.nunique() != target.nunique() or len(pairs) != target.nunique():
+        return False
+    if kind_of(target) != "float" and target.nunique() < len(target) / 2:
+        return True
+    if kind_of(values) not in ("float", "integer"):
+        return False  # an identifier goes one to one with everything
+    return abs(np.corrcoef(pairs["value"], pairs["target"])[0, 1]) > EXACT
+
+
+def _sum(frame: pd.DataFrame, target: pd.Series) -> list[str]:
+    """Return the columns whose weighted sum is the target, if there are any."""
+    table = frame[[name for name in frame if kind_of(frame[name]) in ("float", "integer")]].astype("float64")
+    table = table.fillna(table.mean()).dropna(axis="columns")
+    table = (table - table.mean()).loc[:, table.std() > 0] / table.std()[table.std() > 0]
+    wanted = (target - target.mean()).to_numpy(dtype=float) / target.std()
+    if not 1 < table.shape[1] < len(table) / 2:
+        return []
+    weights, *_ = np.linalg.lstsq(table.to_numpy(), wanted, rcond=None)
+    if 1 - np.mean((wanted - table.to_numpy() @ weights) ** 2) < EXACT:
+        return []
+    return [name for name, weight in zip(table, weights, strict=True) if abs(weight) > 1e-3]
+
+
+def _identifiers(frame: pd.DataFrame) -> Iterator[Finding]:
+    for name in frame:
+        if kind_of(frame[name]) in ("integer", "string") and frame[name].nunique() > 0.99 * len(frame) > 50:
+            yield "identifier", [name], f"{name} is different in each row, like an identifier: exclude it"
+
+
+def _columns(frame: pd.DataFrame, schema: Schema, seen: list[str], facts: dict) -> Iterator[Finding]:
+    """Find columns that carry little, or something else than they could."""
+    for name in constant_columns(frame[seen]):
+        yield "constant", [name], f"{name} is the same in all rows: it can teach nothing"
+    for name in seen:
+        values, kind = frame[name].dropna(), schema.columns[name].type
+        missing = 1 - len(values) / len(frame)
+        if 0.5 < missing < 1:
+            yield "gaps", [name], f"{name} is missing in {missing:.0%} of the rows"
+        if kind == "datetime" and not facts["time"]:
+            yield "time", [name], f"{name} is a time: if new rows come later than these, use --time {name}"
+        if kind == "string":
+            yield from _texts(name, values)
+
+
+def _texts(name: str, values: pd.Series) -> Iterator[Finding]:
+    distinct = values.nunique()
+    if MANY_TEXTS < distinct <= 0.99 * len(values):
+        told = f"the model tells the {MANY_TEXTS} most common apart"
+        yield "many-values", [name], f"{name} has {distinct} different texts; {told}"
+    some = values.head(ROWS)
+    as_number = pd.to_numeric(some, errors="coerce").notna().mean() if len(some) else 0
+    if 0.5 < as_number < 1:
+        strays = some[pd.to_numeric(some, errors="coerce").isna()].unique()[:3]
+        yield (
+            "mixed",
+            [name],
+            f"{name} is text because of values like {', '.join(map(repr, strays))} among numbers",
+        )
+    if len(some) and some.str.fullmatch(DATE_LIKE).mean() > 0.9:
+        yield (
+            "time",
+            [name],
+            f"{name} looks like dates, but only ISO 8601 (2026-01-31) is read as such: convert it",
+        )
+
+
+def _copies(frame: pd.DataFrame, facts: dict, strategy: str) -> Iterator[Finding]:
+    copies = int(frame.duplicated().sum())
+    if copies:
+        yield "duplicates", [], f"{copies} rows are exact copies of others"
+    by = {"time": facts["time"], "group": facts["group"], "stratified": facts["target"]}.get(strategy)
+    try:
+        test = held_out(frame, strategy, TEST_FRACTION, SEED, by)
+    except DataError as error:
+        yield "split", [by] if by else [], f"the {strategy} split will not work: {error}"
+        return
+    across = copies_across(frame, test)
+    if across:
+        yield (
+            "duplicates-across-split",
+            [],
+            f"{across} rows would be held out although training has seen a copy",
+        )
+
+
+def _classes(target: pd.Series) -> Iterator[Finding]:
+    counts = target.value_counts()
+    rarest = counts.idxmin()
+    if counts.min() < RARE_CLASS * len(target):
+        share = f"{counts.min() / len(target):.1%}"
+        told = "judge by average_precision or balanced_accuracy, not by accuracy"
+        yield "imbalance", [str(target.name)], f"only {share} of the rows are {rarest!r}: {told}"

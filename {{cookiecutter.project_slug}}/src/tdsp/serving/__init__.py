@@ -1,0 +1,1 @@
+"""Serving on this machine: the server, talking to it, and trying it."""

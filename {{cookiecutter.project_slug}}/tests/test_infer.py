@@ -1,0 +1,169 @@
+"""What is guessed about a new table, and what is found wrong with it."""
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from science import data
+from science.infer import infer
+from science.schema import Schema, check, sentences
+from science.step import ArgumentError, DataError
+
+RANDOM = np.random.default_rng(0)
+COUNT = 400
+
+
+def table(**more: object) -> pd.DataFrame:
+    """A harmless table, and what is wrong with it."""
+    amount = RANDOM.normal(50, 10, COUNT).round(2)
+    columns = {
+        "amount": amount,
+        "visits": RANDOM.integers(0, 23, COUNT),
+        "flag": RANDOM.integers(0, 2, COUNT),
+        "town": RANDOM.choice(["Bern", "Lyon", "Rome"], COUNT),
+        "cost": (amount * 2 + RANDOM.normal(0, 30, COUNT)).round(2),
+    }
+    return pd.DataFrame(columns | more)
+
+
+def inferred(frame: pd.DataFrame, folder, target: str = "cost", **arguments: object) -> dict:
+    """Infer and return the findings by kind, with the columns they name."""
+    frame.to_csv(folder / "t.csv", index=False)
+    outputs = {name: folder / name for name in ("schema", "dictionary", "request", "findings")}
+    infer(folder / "t.csv", target, **outputs, **arguments)
+    found = json.loads((folder / "findings").read_text())
+    return found | {"kinds": {item["kind"]: item["columns"] for item in found["findings"]}}
+
+
+def test_types_ranges_categories_and_gaps_are_guessed(tmp_path):
+    frame = table(
+        code=[f"{place:03}" for place in RANDOM.integers(0, 90, COUNT)],
+        seen=pd.date_range("2026-01-01", periods=COUNT, freq="h").astype(str),
+        agreed=RANDOM.choice([True, False], COUNT),
+        gaps=np.where(RANDOM.random(COUNT) < 0.2, np.nan, RANDOM.integers(0, 9, COUNT)),
+    )
+    inferred(frame, tmp_path)
+    columns = Schema.load(tmp_path / "schema").columns
+    kinds = {name: column.type for name, column in columns.items()}
+    assert kinds == {
+        "amount": "float",
+        "visits": "integer",
+        "flag": "integer",
+        "town": "string",
+        "cost": "float",
+        "code": "string",
+        "seen": "datetime",
+        "agreed": "boolean",
+        "gaps": "integer",
+    }
+    assert (columns["visits"].minimum, columns["visits"].maximum) == (0, 35)
+    assert columns["flag"].categories == [0, 1]
+    assert columns["town"].categories == ["Bern", "Lyon", "Rome"]
+    assert [name for name, column in columns.items() if column.nullable] == ["gaps"]
+
+
+def test_the_table_keeps_the_schema_that_was_guessed_from_it(tmp_path):
+    inferred(table(), tmp_path)
+    schema = Schema.load(tmp_path / "schema")
+    assert sentences(check(data.read_for(tmp_path / "t.csv", schema), schema)) == []
+
+
+def test_dictionary_and_request_are_written(tmp_path):
+    frame = table(when=pd.date_range("2026-01-01", periods=COUNT).astype(str), patient=1)
+    frame["patient"] = np.arange(COUNT) // 4
+    inferred(frame, tmp_path, exclude=["flag"], time="when", group="patient")
+    with (tmp_path / "dictionary").open(newline="") as stream:
+        rows = {row["Column Name"]: row for row in csv.DictReader(stream)}
+    assert list(rows) == list(frame)
+    assert rows["cost"]["Short Description"] == "Target"
+    assert rows["patient"]["Joining Keys with others datasets?"] == "yes"
+    request = json.loads((tmp_path / "request").read_text())["data"]
+    assert [set(row) for row in request] == [{"amount", "visits", "town", "when"}] * 2
+    assert [row["amount"] for row in request] == frame["amount"].iloc[[0, COUNT // 2]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("target", "task"),
+    [
+        ("cost", "regression"),
+        ("visits", "regression"),
+        ("flag", "classification"),
+        ("town", "classification"),
+    ],
+)
+def test_the_task_follows_from_the_target(tmp_path, target, task):
+    assert inferred(table(), tmp_path, target)["task"] == task
+
+
+def test_a_harmless_table_raises_no_suspicion(tmp_path):
+    assert inferred(table(), tmp_path)["kinds"] == {}
+
+
+BASE = table()
+SUSPECT = {
+    "copy": (BASE.assign(again=BASE["cost"] * 7 + 1), ["again"]),
+    "leak": (BASE.assign(near=BASE["cost"] + RANDOM.normal(0, 0.5, COUNT)), ["near"]),
+    "sum": (BASE.assign(cost=BASE["amount"] + BASE["visits"]), ["amount", "visits"]),
+    "identifier": (BASE.assign(key=RANDOM.permutation(COUNT)), ["key"]),
+    "constant": (BASE.assign(same=1), ["same"]),
+    "gaps": (BASE.assign(rare=np.where(np.arange(COUNT) % 4, np.nan, BASE["amount"] % 7)), ["rare"]),
+    "time": (BASE.assign(day=pd.date_range("2026-01-01", periods=COUNT).astype(str)), ["day"]),
+    "mixed": (BASE.assign(odd=np.where(np.arange(COUNT) % 9, BASE["visits"].astype(str), "none")), ["odd"]),
+    "duplicates": (pd.concat([BASE, BASE.head(40)]), []),
+    "duplicates-across-split": (pd.concat([BASE, BASE]), []),
+}
+
+
+@pytest.mark.parametrize("kind", SUSPECT)
+def test_what_is_wrong_is_found_and_named(tmp_path, kind):
+    frame, columns = SUSPECT[kind]
+    assert inferred(frame, tmp_path)["kinds"].get(kind) == columns
+
+
+def test_dates_in_other_forms_are_pointed_out(tmp_path):
+    days = pd.date_range("2026-01-01", periods=COUNT).strftime("%d.%m.%Y")
+    assert inferred(table(day=days), tmp_path)["kinds"]["time"] == ["day"]
+
+
+def test_texts_with_many_values_are_pointed_out(tmp_path):
+    words = [f"w{place % 300}" for place in range(COUNT)]
+    assert inferred(table(word=words), tmp_path)["kinds"] == {"many-values": ["word"]}
+
+
+def test_a_renamed_class_and_a_rare_one_are_found(tmp_path):
+    rare = np.where(np.arange(COUNT) % 25, "no", "yes")
+    found = inferred(table(answer=rare, coded=(rare == "yes").astype(int)), tmp_path, "answer")
+    assert found["kinds"] == {"copy": ["coded"], "imbalance": ["answer"]}
+
+
+def test_a_leak_that_is_excluded_is_no_finding(tmp_path):
+    frame, columns = SUSPECT["leak"]
+    assert inferred(frame, tmp_path, exclude=columns)["kinds"] == {}
+
+
+@pytest.mark.parametrize(
+    ("frame", "arguments", "error", "message"),
+    [
+        (BASE, {"target": "price"}, ArgumentError, "no column 'price'"),
+        (BASE, {"exclude": ["x"]}, ArgumentError, "--exclude: there is no column 'x'"),
+        (BASE, {"group": "cost"}, ArgumentError, "'cost' is the target"),
+        (BASE.assign(cost=3), {}, DataError, "the same in all rows"),
+        (
+            BASE.assign(cost=np.where(BASE.index % 5, BASE["cost"], np.nan)),
+            {},
+            DataError,
+            "80 rows have no target",
+        ),
+        (BASE, {"target": "town", "task": "regression"}, DataError, "needs a number"),
+        (BASE.assign(cost=[f"c{place}" for place in range(COUNT)]), {}, DataError, "too many classes"),
+    ],
+)
+def test_what_cannot_be_predicted_is_refused_and_nothing_is_written(
+    tmp_path, frame, arguments, error, message
+):
+    with pytest.raises(error, match=message):
+        inferred(frame, tmp_path, **arguments)
+    assert [item.name for item in tmp_path.iterdir()] == ["t.csv"]

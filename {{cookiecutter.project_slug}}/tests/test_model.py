@@ -1,0 +1,188 @@
+"""Models: what they take, how they are chosen, and how they are saved and read."""
+
+import functools
+import os
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import FunctionTransformer
+
+from science import choose, model, store
+from science.contract import Contract, Feature
+from science.step import DataError
+
+RANDOM = np.random.default_rng(0)
+COUNT = 600
+FRAME = pd.DataFrame(
+    {
+        "amount": np.where(RANDOM.random(COUNT) < 0.1, np.nan, RANDOM.normal(size=COUNT)),
+        "town": RANDOM.choice(["Bern", "Lyon", None], COUNT),
+        "code": RANDOM.choice([f"c{place}" for place in range(400)], COUNT),
+        "level": RANDOM.integers(1, 4, COUNT),
+        "flag": RANDOM.random(COUNT) < 0.5,
+        "at": pd.date_range("2026-01-01", periods=COUNT, freq="7h"),
+        "empty": np.full(COUNT, np.nan),
+        "nearly_empty": [1.0] + [np.nan] * (COUNT - 1),
+        "who": RANDOM.integers(0, 40, COUNT),
+    }
+)
+FEATURES = [
+    Feature("amount", "float", nullable=True),
+    Feature("town", "string", ["Bern", "Lyon"], nullable=True),
+    Feature("code", "string"),
+    Feature("level", "integer", [1, 2, 3]),
+    Feature("flag", "boolean"),
+    Feature("at", "datetime"),
+    Feature("empty", "float", nullable=True),
+    Feature("nearly_empty", "float", nullable=True),
+]
+NUMBER = FRAME["amount"].fillna(0) + 2 * (FRAME["level"] == 2) + RANDOM.normal(0, 0.3, COUNT)
+TARGETS = {
+    "regression": NUMBER,
+    "text classes": pd.Series(np.where(NUMBER > 0.5, "yes", "no")),
+    "three classes": pd.Series(np.where(NUMBER > 1, "high", np.where(NUMBER > 0, "middle", "low"))),
+    "boolean classes": NUMBER > 0.5,
+    "number classes": (NUMBER > 0.5).astype(int),
+}
+
+
+def contract(target: pd.Series, **more: object) -> Contract:
+    regression = target.dtype.kind == "f"
+    labels = None if regression else sorted(target.unique().tolist())
+    settings = {
+        "task": "regression" if regression else "classification",
+        "target": "y",
+        "positive": labels[1] if labels and len(labels) == 2 else None,
+        "classes": labels,
+        "metric": "mae" if regression else "log_loss",
+        "features": FEATURES,
+        "sensitive": [],
+        "time": None,
+        "group": None,
+        "seed": 1,
+        "confidence": 0.95,
+        "group_min_rows": 20,
+        "rows": {"train": COUNT, "test": 0},
+        "data": {"file": "t.csv", "sha256": "0", "rows": COUNT, "columns": 9},
+    }
+    return Contract(**settings | more)
+
+
+def members(agreed: Contract) -> dict[str, BaseEstimator]:
+    return {"linear": model.linear(agreed), "boosting": model.boosting(agreed, 0.1, 30)}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_every_learner_takes_every_type_and_survives_a_file(kind, tmp_path):
+    target = TARGETS[kind]
+    agreed = contract(target)
+    both = members(agreed)
+    blend = model.blend(agreed, both, {"linear": 0.5, "boosting": 0.5})
+    for name, learner in {"dummy": model.dummy(agreed), **both, "blend": blend}.items():
+        fitted = model.fit(learner, agreed, FRAME.assign(y=target))
+        said = model.predict(fitted, agreed, FRAME)
+        if agreed.task == "classification":
+            np.testing.assert_allclose(said.sum(axis=1), 1)
+        skops.io.dump(fitted, tmp_path / name)
+        np.testing.assert_array_equal(model.predict(store.load_file(tmp_path / name), agreed, FRAME), said)
+
+
+@pytest.mark.parametrize("name", ["linear", "boosting"])
+def test_values_nobody_has_seen_are_scored(name):
+    agreed = contract(NUMBER)
+    fitted = model.fit(members(agreed)[name], agreed, FRAME.assign(y=NUMBER))
+    new = FRAME.head(3).assign(town=["Rome", None, "Bern"], code="new", amount=np.nan, flag=np.nan)
+    assert np.isfinite(model.predict(fitted, agreed, new)).all()
+
+
+def test_the_same_seed_gives_the_same_model():
+    agreed = contract(NUMBER)
+    twice = [model.fit(model.boosting(agreed, 0.1, 30), agreed, FRAME.assign(y=NUMBER)) for _ in range(2)]
+    np.testing.assert_array_equal(twice[0].predict(FRAME), twice[1].predict(FRAME))
+
+
+def test_a_class_without_training_rows_gets_no_probability():
+    agreed = contract(TARGETS["three classes"])
+    frame = FRAME.assign(y=TARGETS["three classes"])
+    fitted = model.fit(model.linear(agreed), agreed, frame[frame["y"] != "low"])
+    said = model.predict(fitted, agreed, FRAME)
+    assert (said[:, agreed.classes.index("low")] == 0).all()
+
+
+def test_cross_validation_prefers_the_model_that_fits_the_data():
+    straight = 3 * FRAME["amount"].fillna(0) + RANDOM.normal(0, 0.1, COUNT)
+    bent = 5.0 * ((FRAME["level"] == 2) ^ FRAME["flag"]) + RANDOM.normal(0, 0.1, COUNT)
+    for target, best in ((straight, "linear"), (bent, "boosting")):
+        agreed = contract(target)
+        weights, report = choose.choose(agreed, FRAME.assign(y=target), members(agreed))
+        assert weights[best] >= 0.75
+        assert report["value"] == min(item["value"] for item in report["candidates"])
+
+
+def test_folds_keep_groups_together_and_never_learn_from_the_future():
+    frame = FRAME.assign(y=NUMBER).sort_values("at")
+    for fit, judge in choose.folds(contract(NUMBER, group="who"), frame):
+        assert not set(frame["who"].iloc[fit]) & set(frame["who"].iloc[judge])
+    for fit, judge in choose.folds(contract(NUMBER, time="at"), frame):
+        assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
+
+
+def test_a_rare_class_is_not_lost_when_folds_are_made(monkeypatch):
+    monkeypatch.setattr(choose, "ROWS", 300)
+    rare = pd.Series(np.where(np.arange(COUNT) < 40, "rare", "common"))
+    agreed = contract(rare, group="who")
+    frame = FRAME.assign(
+        y=rare, who=np.where(np.arange(COUNT) < 40, 0, FRAME["who"])
+    )  # all of them in one group
+    _, report = choose.choose(agreed, frame, members(agreed))
+    assert np.isfinite(report["value"])
+    assert 300 <= report["rows"] <= 350
+
+
+# --- on disk
+
+
+def test_a_saved_model_is_an_mlflow_model_that_needs_no_project(either):
+    import mlflow
+
+    loaded = mlflow.pyfunc.load_model(str(either.model))
+    rows = either.test_rows()[either.contract().names]
+    said = loaded.predict(rows)
+    assert list(said) == list(store.load(either.model).predict(rows))
+    files = {item.relative_to(either.model).as_posix() for item in either.model.rglob("*")}
+    assert {"model.skops", "contract.json", "training.json", "input_example.json"} <= files
+    code = {"code/science/__init__.py", "code/science/features.py"}
+    assert {name for name in files if name.startswith("code/science/")} == code
+
+
+def test_a_model_is_loaded_with_the_feature_code_it_was_saved_with(regression, tmp_path):
+    folder = shutil.copytree(regression.model, tmp_path / "model")
+    code = folder / "code" / "science" / "features.py"
+    code.write_text(code.read_text().replace("column.cast(nw.Float64) if", "column.cast(nw.Float64) * 2 if"))
+    rows = regression.test_rows()
+    theirs, ours = store.load(folder), store.load(regression.model)
+    assert not np.allclose(theirs.predict(rows), ours.predict(rows))
+    assert not list(folder.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize(
+    "function", [os.system, functools.partial(os.system, "true"), eval], ids=["system", "partial", "eval"]
+)
+def test_a_file_with_other_types_is_refused(function, tmp_path):
+    skops.io.dump(FunctionTransformer(function), tmp_path / "bad.skops")
+    with pytest.raises(DataError, match="not trusted"):
+        store.load_file(tmp_path / "bad.skops")
+
+
+def test_nothing_is_trusted_that_no_model_needs(either, tmp_path):
+    agreed, needed = contract(TARGETS["three classes"]), set()
+    blend = model.blend(agreed, members(agreed), {"linear": 0.5, "boosting": 0.5})
+    fitted = model.fit(blend, agreed, FRAME.assign(y=TARGETS["three classes"]))
+    skops.io.dump(fitted, tmp_path / "m.skops")
+    for file in (tmp_path / "m.skops", either.model / "model.skops"):
+        needed |= set(skops.io.get_untrusted_types(file=file))
+    assert needed == set(store.TRUSTED_TYPES)

@@ -1,0 +1,84 @@
+"""A component takes along what its step imports: no less, and no more, or other edits would rerun it."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+SOURCE = Path(__file__).parents[1] / "src"
+COMPONENTS = sorted((SOURCE.parent / "pipelines" / "components").glob("*.yml"))
+
+
+def imported(file: Path) -> set[str]:
+    """Return the modules of this project that a file imports, also inside functions, as `package.module`."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module in ("science", "tdsp"):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name for name in names if name.split(".")[0] in ("science", "tdsp") and "." in name}
+
+
+def closure(module: str) -> set[Path]:
+    """Return the files that a module needs, itself included."""
+    files, waiting = set(), [module]
+    while waiting:
+        file = SOURCE.joinpath(*waiting.pop().split(".")).with_suffix(".py")
+        if file not in files:
+            files.add(file)
+            waiting += imported(file)
+    return files
+
+
+def parts(component: Path) -> tuple[str, set[Path], Path]:
+    """Return the module a component runs, the files it takes along, and its snapshot folder."""
+    content = yaml.safe_load(component.read_text(encoding="utf-8"))
+    module = re.search(r"python -m ([\w.]+)", content["command"]).group(1)
+    files = {(component.parent / name).resolve() for name in content["additional_includes"]}
+    return module, files, component.parent / content["code"]
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda file: file.stem)
+def test_a_component_takes_along_what_its_step_imports(component):
+    module, files, _ = parts(component)
+    assert {file.name for file in files} == {file.name for file in closure(module)}
+    assert files == {file.resolve() for file in closure(module)}
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda file: file.stem)
+def test_a_step_starts_in_its_snapshot(component, tmp_path):
+    module, files, snapshot = parts(component)
+    place = shutil.copytree(snapshot, tmp_path / "snapshot")
+    for file in files:
+        shutil.copy(file, place)
+    code = f"import {module} as step, sys; print(step.__file__); sys.exit(0)"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).parent == place
+
+
+def test_the_model_takes_along_what_its_features_import():
+    from science import store
+
+    taken = {Path(module.__file__).resolve() for module in store.MODULES}
+    assert taken == closure("science.features"), "list in science.store.MODULES what science.features imports"
+
+
+def test_the_check_sees_imports_inside_functions(tmp_path):
+    file = tmp_path / "step.py"
+    file.write_text(
+        "def f():\n    from science import data\n    import science.split\n    from tdsp.gate import judge\n"
+    )
+    assert imported(file) == {"science.data", "science.split", "tdsp.gate"}

@@ -1,0 +1,283 @@
+"""Each step as a function: what it writes, what it refuses, and that it leaves nothing half-written."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from science.contract import Contract
+from science.evaluate import evaluate
+from science.groups import group_names
+from science.prepare import prepare
+from science.step import DataError, output
+from science.train import train
+
+
+def again(study, folder, change=None, table=None):
+    """Prepare a study once more, with changed facts or another table."""
+    facts = study.facts()
+    if change:
+        change(facts)
+    (folder / "facts.yml").write_text(yaml.safe_dump(facts))
+    raw = study.raw
+    if table is not None:
+        raw = folder / "raw"
+        raw.mkdir()
+        table.to_csv(raw / facts["data"]["file"], index=False)
+    prepare(raw, study.schema, folder / "facts.yml", split=folder / "split", quality=folder / "quality")
+    return folder / "split"
+
+
+def raw_table(study) -> pd.DataFrame:
+    return pd.read_csv(study.raw / study.facts()["data"]["file"])
+
+
+# --- prepare
+
+
+def test_prepare_divides_the_file_and_says_how(either):
+    agreed, table = either.contract(), raw_table(either)
+    train_rows, test_rows = pd.read_parquet(either.split / "train.parquet"), either.test_rows()
+    assert agreed.rows == {"train": len(train_rows), "test": len(test_rows)}
+    assert sorted([*train_rows.index, *test_rows.index]) == list(range(1, len(table) + 1))
+    row = test_rows.index[0]  # the index leads back to the line of the file
+    assert test_rows.loc[row, agreed.target] == table[agreed.target].iloc[row - 1]
+    assert set(agreed.names) == set(table) - {agreed.target}
+
+
+def test_quality_describes_what_pandas_sees(either):
+    quality, table = either.json("quality/quality.json"), raw_table(either)
+    assert quality["passed"] is True
+    assert quality["duplicates"]["rows"] == int(table.duplicated().sum())
+    for item in quality["variables"]:
+        assert item["missing"] == int(table[item["name"]].isna().sum())
+        assert item["mean"] == pytest.approx(table[item["name"]].mean())
+    assert quality["ranking"][0]["name"] in ("bmi", "s5", "worst_perimeter", "worst_area")
+    assert (either.quality / "variables.png").stat().st_size > 5_000
+
+
+def test_prepare_refuses_data_that_breaks_the_schema_and_keeps_the_evidence(regression, tmp_path):
+    table = raw_table(regression).astype({"age": float})
+    table.loc[[3, 9], "age"] = -5
+    with pytest.raises(DataError, match=r"age: not at least \d+ in 2 row\(s\) \(row 4: -5"):
+        again(regression, tmp_path, table=table)
+    assert json.loads((tmp_path / "quality" / "quality.json").read_text())["passed"] is False
+    assert not (tmp_path / "split").exists()
+
+
+def test_copies_in_the_data_are_counted_across_the_split(regression, tmp_path):
+    table = raw_table(regression)
+    again(regression, tmp_path, table=pd.concat([table, table.head(50)]))
+    duplicates = json.loads((tmp_path / "quality" / "quality.json").read_text())["duplicates"]
+    assert duplicates["rows"] == 50
+    assert 1 <= duplicates["across_split"] <= 100
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda facts: facts["data"].update(exclude=["nobody"]), "data.exclude names 'nobody'"),
+        (lambda facts: facts["data"].update(file="absent.csv"), "absent.csv does not exist"),
+        (
+            lambda facts: (
+                facts["data"].update(target="sex", positive=3) or facts.update(task="classification")
+            ),
+            "is 3",
+        ),
+        (
+            lambda facts: facts["data"].update(target="progression") or facts.update(task="classification"),
+            "rows",
+        ),
+    ],
+)
+def test_facts_that_do_not_fit_the_data_are_refused(regression, tmp_path, change, message):
+    with pytest.raises(DataError, match=message):
+        again(regression, tmp_path, change)
+    assert not (tmp_path / "split").exists()
+
+
+def test_excluded_and_group_columns_stay_out_of_the_model_but_not_out_of_the_split(regression, tmp_path):
+    def change(facts):
+        facts["data"].update(exclude=["age", "s1"], group="s6")
+        facts["split"]["strategy"] = "group"
+
+    split = again(regression, tmp_path, change)
+    agreed, rows = Contract.load(split), pd.read_parquet(split / "test.parquet")
+    assert not {"age", "s1", "s6"} & set(agreed.names)
+    assert {"age", "s6"} <= set(rows)  # sensitive, group
+    assert "s1" not in rows
+    assert not set(rows["s6"]) & set(pd.read_parquet(split / "train.parquet")["s6"])
+
+
+# --- train
+
+
+def test_training_says_how_the_model_was_chosen(either):
+    training = either.json("model/training.json")
+    assert sum(training["weights"].values()) == 1
+    assert training["features"] == either.contract().names
+    values = [item["value"] for item in training["validation"]["candidates"]]
+    better = min if either.contract().task == "regression" else max
+    assert training["validation"]["value"] == better(values)
+    assert Contract.load(either.model) == either.contract()
+
+
+def test_the_model_beats_the_dumb_baseline_by_more_than_noise(either):
+    assert either.json("evaluation/metrics.json")["comparisons"]["dummy"]["low"] > 0
+
+
+# --- evaluate
+
+
+def test_evaluation_agrees_with_its_predictions(regression):
+    metrics = regression.json("evaluation/metrics.json")
+    said = pd.read_parquet(regression.evaluation / "predictions.parquet")
+    for model in ("challenger", "dummy", "linear"):
+        found = metrics["models"][model]["mae"]
+        assert found["value"] == pytest.approx((said["truth"] - said[model]).abs().mean())
+        assert found["low"] < found["value"] < found["high"]
+    better = metrics["models"]["linear"]["mae"]["value"] - metrics["models"]["challenger"]["mae"]["value"]
+    assert metrics["comparisons"]["linear"]["improvement"] == pytest.approx(better)
+    assert metrics["champion_absent"] == "there is no champion yet"
+    assert "champion" not in metrics["models"]
+
+
+def test_probabilities_of_the_classes_are_kept(classification):
+    said = pd.read_parquet(classification.evaluation / "predictions.parquet")
+    both = said[["challenger_benign", "challenger_malignant"]]
+    np.testing.assert_allclose(both.sum(axis=1), 1)
+    assert ((both.idxmax(axis=1) == "challenger_" + said["truth"]).mean()) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("study", "names"),
+    [
+        ("regression", ["error-by-group", "importance", "predicted", "residuals"]),
+        ("classification", ["calibration", "confusion", "importance", "precision-recall", "roc"]),
+    ],
+)
+def test_the_plots_are_drawn(study, names, request):
+    folder = request.getfixturevalue(study).evaluation / "plots"
+    assert sorted(file.stem for file in folder.iterdir()) == names
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in folder.iterdir())
+
+
+def test_groups_of_sensitive_columns_are_judged(regression):
+    groups = pd.DataFrame(regression.json("evaluation/metrics.json")["groups"])
+    rows = regression.test_rows()
+    assert groups.groupby("column")["rows"].sum().to_dict() == {"sex": len(rows), "age": len(rows)}
+    assert (groups["column"] == "age").sum() == 4  # quarters
+    assert groups.loc[groups["rows"] >= 20, "judged"].all()
+    sex = groups[groups["column"] == "sex"]
+    overall = regression.json("evaluation/metrics.json")["models"]["challenger"]["mae"]["value"]
+    assert (sex["metric_value"] * sex["rows"]).sum() / len(rows) == pytest.approx(overall)
+
+
+def test_small_groups_and_groups_without_a_value_are_named_but_not_judged():
+    names = group_names(pd.Series(["a", None, "b"]))
+    assert names.tolist() == ["a", "missing", "b"]
+    assert group_names(pd.Series(range(100))).nunique() == 4
+
+
+def test_importance_finds_what_the_model_uses(regression):
+    importance = regression.json("evaluation/metrics.json")["importance"]
+    assert {importance[0]["feature"], importance[1]["feature"]} == {"bmi", "s5"}
+    assert importance[0]["mean"] > 3 * importance[-1]["std"]
+
+
+def test_the_same_model_is_recognised_as_champion_and_a_worse_one_is_beaten(regression, tmp_path):
+    def judge(champion):
+        evaluate(regression.split, regression.model, regression.baselines, champion, tmp_path / "evaluation")
+        return json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+
+    same = judge(regression.model)
+    assert same["same_as_champion"] is True
+    assert same["comparisons"]["champion"]["improvement"] == same["comparisons"]["champion"]["high"] == 0
+    weaker = again(regression, tmp_path, lambda facts: facts["data"].update(exclude=["bmi", "s5", "bp"]))
+    train(weaker, tmp_path / "weak", tmp_path / "baselines", max_iter=20)
+    worse = judge(tmp_path / "weak")
+    assert worse["same_as_champion"] is False
+    assert worse["comparisons"]["champion"]["low"] > 0
+
+
+def test_a_champion_that_answers_another_question_is_not_compared(regression, classification, tmp_path):
+    evaluate(
+        regression.split,
+        regression.model,
+        regression.baselines,
+        classification.model,
+        tmp_path / "evaluation",
+    )
+    metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    assert "another question" in metrics["champion_absent"]
+    assert "champion" not in metrics["models"]
+
+
+# --- all of them
+
+
+def test_a_failing_step_leaves_its_output_as_it_was(tmp_path):
+    with output(tmp_path / "o") as folder:
+        (folder / "a").write_text("old")
+
+    def fail():
+        with output(tmp_path / "o") as folder:
+            (folder / "a").write_text("new")
+            raise DataError("no")
+
+    with pytest.raises(DataError):
+        fail()
+    assert (tmp_path / "o" / "a").read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["o"]
+
+
+def test_an_output_that_is_there_already_is_replaced_whole(tmp_path):
+    for name in ("a", "b"):
+        with output(tmp_path / "o") as folder:
+            (folder / name).write_text(name)
+    assert [item.name for item in (tmp_path / "o").iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["science.prepare", "--raw", "nowhere"], 2, "required"),
+        (["science.train", "--split", "nowhere", "--model", "m", "--baselines", "b"], 1, "error: nowhere"),
+        (
+            ["science.train", "--split", "s", "--model", "m", "--baselines", "b", "--learning_rate", "-1"],
+            2,
+            "v>0",
+        ),
+        (["science.sample", "iris", "f.csv"], 2, "iris"),
+    ],
+)
+def test_a_command_ends_with_one_line_and_no_traceback(arguments, code, says, root, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(root / "src")}
+    done = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == code
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_steps_log_to_the_run_that_was_started_for_them(regression, tmp_path, monkeypatch):
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    with mlflow.start_run() as run:
+        pass
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.info.run_id)
+    train(regression.split, tmp_path / "model", tmp_path / "baselines", max_iter=5)
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.info.run_id)  # mlflow forgets it, as each step is a process
+    evaluate(regression.split, tmp_path / "model", tmp_path / "baselines", tmp_path, tmp_path / "evaluation")
+    logged = mlflow.get_run(run.info.run_id).data
+    assert logged.params["max_iter"] == "5"
+    found = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["models"]["challenger"]
+    assert logged.metrics["test_mae"] == pytest.approx(found["mae"]["value"])
