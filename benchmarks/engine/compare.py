@@ -23,9 +23,18 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "{{cookiecutter.project_slug}}" / "src"
 PACKAGES = [
-    "pyyaml", "typer", "pandas>=2.3,<3", "scikit-learn>=1.8", "pyarrow>=21", "mlflow==3.15.0",
-    "dvc>=3.60", "kedro>=1.0", "kfp>=2.14", "setuptools<81", "pip",
-]  # fmt: skip
+    "pyyaml",
+    "typer",
+    "pandas>=2.3,<3",
+    "scikit-learn>=1.8",
+    "pyarrow>=21",
+    "mlflow==3.15.0",
+    "dvc>=3.60",
+    "kedro>=1.0",
+    "kfp>=2.14",
+    "setuptools<81",
+    "pip",
+]
 RUN = "from tdsp.cli import main; main()"
 
 
@@ -59,8 +68,14 @@ class Contest:
 
     def __init__(self, python: Path, work: Path):
         self.python, self.work = python, work
-        self.clean = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(work), "DO_NOT_TRACK": "1",
-                      "KEDRO_DISABLE_TELEMETRY": "1", "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(SOURCE)}  # fmt: skip
+        self.clean = {
+            "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(work),
+            "DO_NOT_TRACK": "1",
+            "KEDRO_DISABLE_TELEMETRY": "1",
+            "DVC_NO_ANALYTICS": "1",
+            "PYTHONPATH": str(SOURCE),
+        }
         self.call([str(python), str(HERE / "steps.py"), "make", str(work / "raw")])
         self.store = work / "empty.db"
         self.call(
@@ -97,6 +112,7 @@ class Contest:
     # each tool: a cold run, and then one with nothing changed (None where the tool has no such thing)
 
     def one_process(self, **variables: str) -> tuple[float, None]:
+        """Call the four functions."""
         folder = self.folder("one")
         return self.call(
             [str(self.python), str(HERE / "steps.py"), "everything", str(self.work / "raw"), str(folder)],
@@ -104,13 +120,13 @@ class Contest:
         ), None
 
     def one_process_tracked(self) -> tuple[float, None]:
+        """The same, logging to MLflow."""
         folder = self.folder("store-one")
         shutil.copy(self.store, folder / "mlflow.db")
-        return self.one_process(
-            BENCHMARK_TRACKING="1", MLFLOW_TRACKING_URI=f"sqlite:///{folder / 'mlflow.db'}"
-        )
+        return self.one_process(BENCHMARK_TRACKING="1", MLFLOW_TRACKING_URI=f"sqlite:///{folder / 'mlflow.db'}")
 
     def four_processes(self) -> tuple[float, None]:
+        """Start Python four times."""
         folder = self.folder("four")
         steps, raw = f"{self.python} {HERE / 'steps.py'}", self.work / "raw"
         lines = [
@@ -125,28 +141,26 @@ class Contest:
         folder = self.folder(name)
         (folder / "code").mkdir()
         shutil.copy(HERE / "steps.py", folder / "code")
-        (folder / "pipeline.yml").write_text(
-            _azure(self.work / "raw", bool(variables.get("BENCHMARK_TRACKING")))
-        )
+        (folder / "pipeline.yml").write_text(_azure(self.work / "raw", bool(variables.get("BENCHMARK_TRACKING"))))
         command = [str(self.python), "-c", RUN, "run", *flags, "pipeline.yml"]
-        return self.call(command, folder, **variables), min(
-            self.call(command, folder, **variables) for _ in range(3)
-        )
+        return self.call(command, folder, **variables), min(self.call(command, folder, **variables) for _ in range(3))
 
     def engine_plain(self) -> tuple[float, float]:
+        """`tdsp run`, a new Python for each step."""
         return self._engine("engine", "--no-warm")
 
     def engine_warm(self) -> tuple[float, float]:
+        """`tdsp run` as it comes."""
         return self._engine("warm")
 
     def engine_tracked(self) -> tuple[float, float]:
+        """`tdsp run` with MLflow, logging the same."""
         folder = self.folder("store-engine")
         shutil.copy(self.store, folder / "mlflow.db")
-        return self._engine(
-            "tracked", BENCHMARK_TRACKING="1", MLFLOW_TRACKING_URI=f"sqlite:///{folder / 'mlflow.db'}"
-        )
+        return self._engine("tracked", BENCHMARK_TRACKING="1", MLFLOW_TRACKING_URI=f"sqlite:///{folder / 'mlflow.db'}")
 
     def dvc(self) -> tuple[float, float]:
+        """`dvc repro` of four stages."""
         folder = self.folder("dvc")
         program = str(self.python.parent / "dvc")
         self.call([program, "init", "-q", "--no-scm"], folder)
@@ -159,22 +173,32 @@ class Contest:
             "evaluate": (["s", "m"], ["e"]),
         }
         (folder / "dvc.yaml").write_text(
-            json.dumps({"stages": {name: {"cmd": f"python steps.py {name} {' '.join(needs + makes)}", "deps": ["steps.py", *needs], "outs": makes}
-                                   for name, (needs, makes) in stages.items()}})
-        )  # fmt: skip
+            json.dumps(
+                {
+                    "stages": {
+                        name: {
+                            "cmd": f"python steps.py {name} {' '.join(needs + makes)}",
+                            "deps": ["steps.py", *needs],
+                            "outs": makes,
+                        }
+                        for name, (needs, makes) in stages.items()
+                    }
+                }
+            )
+        )
         return self.call([program, "repro", "-q"], folder), min(
             self.call([program, "repro", "-q"], folder) for _ in range(3)
         )
 
     def kedro(self) -> tuple[float, float]:
+        """Four nodes in one process."""
         folder = self.folder("kedro")
-        (folder / "run.py").write_text(
-            _KEDRO.format(here=str(HERE), raw=str(self.work / "raw"), out=str(folder))
-        )
+        (folder / "run.py").write_text(_KEDRO.format(here=str(HERE), raw=str(self.work / "raw"), out=str(folder)))
         command = [str(self.python), "run.py"]
         return self.call(command, folder), self.call(command, folder)
 
     def kfp(self) -> tuple[float, None]:
+        """Four components, each a process."""
         folder = self.folder("kfp")
         (folder / "run.py").write_text(_KFP.format(here=str(HERE), raw=str(self.work / "raw")))
         return self.call([str(self.python), "run.py"], folder), None
@@ -183,21 +207,30 @@ class Contest:
 def _azure(raw: Path, tracked: bool) -> str:
     def job(name: str, inputs: dict[str, object], output: str) -> dict:
         words = " ".join([*(f"${{{{inputs.{key}}}}}" for key in inputs), f"${{{{outputs.{output}}}}}"])
-        found = {"command": f"python steps.py {name} {words}", "code": "./code", "environment": {"image": "any"},
-                 "inputs": inputs, "outputs": {output: {"type": "uri_folder"}}}  # fmt: skip
+        found = {
+            "command": f"python steps.py {name} {words}",
+            "code": "./code",
+            "environment": {"image": "any"},
+            "inputs": inputs,
+            "outputs": {output: {"type": "uri_folder"}},
+        }
         return {**found, "environment_variables": {"BENCHMARK_TRACKING": "1"}} if tracked else found
 
     def made(step: str, output: str) -> dict[str, str]:
         return {"type": "uri_folder", "path": f"${{{{parent.jobs.{step}.outputs.{output}}}}}"}
 
     return json.dumps(
-        {"type": "pipeline", "experiment_name": "benchmark", "jobs": {
-            "prepare": job("prepare", {"raw": {"type": "uri_folder", "path": str(raw)}}, "p"),
-            "features": job("features", {"p": made("prepare", "p")}, "s"),
-            "train": job("train", {"s": made("features", "s")}, "m"),
-            "evaluate": job("evaluate", {"s": made("features", "s"), "m": made("train", "m")}, "e"),
-        }}
-    )  # fmt: skip
+        {
+            "type": "pipeline",
+            "experiment_name": "benchmark",
+            "jobs": {
+                "prepare": job("prepare", {"raw": {"type": "uri_folder", "path": str(raw)}}, "p"),
+                "features": job("features", {"p": made("prepare", "p")}, "s"),
+                "train": job("train", {"s": made("features", "s")}, "m"),
+                "evaluate": job("evaluate", {"s": made("features", "s"), "m": made("train", "m")}, "e"),
+            },
+        }
+    )
 
 
 _KEDRO = """
@@ -252,9 +285,7 @@ flow()
 def trivial(contest: Contest, count: int) -> float:
     """Seconds for `count` chained steps that do nothing."""
     folder = contest.folder("trivial")
-    jobs = {
-        f"s{number}": {"command": f"true {number}", "environment": {"image": "x"}} for number in range(count)
-    }
+    jobs = {f"s{number}": {"command": f"true {number}", "environment": {"image": "x"}} for number in range(count)}
     for number in range(1, count):
         jobs[f"s{number}"]["inputs"] = {
             "i": {"type": "uri_folder", "path": f"${{{{parent.jobs.s{number - 1}.outputs.o}}}}"}
@@ -291,18 +322,15 @@ def main() -> None:
             for name, run in tools.items():
                 times[name].append(run())
         cold = {name: min(pair[0] for pair in pairs) for name, pairs in times.items()}
-        again = {
-            name: min(pair[1] for pair in pairs) for name, pairs in times.items() if pairs[0][1] is not None
-        }
+        again = {name: min(pair[1] for pair in pairs) for name, pairs in times.items() if pairs[0][1] is not None}
         print(f"{'':24}{'cold ms':>9}{'ratio':>7}{'unchanged ms':>14}")
         for name in tools:
             base = cold["one process, MLflow" if "MLflow" in name else "one process"]
             unchanged = f"{again[name] * 1000:14.0f}" if name in again else f"{'-':>14}"
             print(f"{name:24}{cold[name] * 1000:9.0f}{cold[name] / base:7.2f}{unchanged}")
         few, many = (min(trivial(contest, count) for _ in range(chosen.rounds)) for count in (20, 200))
-        print(
-            f"20 trivial chained steps {few * 1000:.0f} ms, 200 {many * 1000:.0f} ms: {(many - few) / 180 * 1000:.1f} ms a step"
-        )
+        each = (many - few) / 180
+        print(f"20 trivial chained steps {few * 1000:.0f} ms, 200 {many * 1000:.0f} ms: {each * 1000:.1f} ms a step")
         print(f"nothing changed: {again['DVC repro'] / again['engine']:.1f} times faster than dvc repro")
 
 

@@ -55,9 +55,7 @@ def train(split: Path, model: Path) -> None:
     from sklearn.preprocessing import StandardScaler
 
     frame = pd.read_parquet(split / "train.parquet")
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)).fit(
-        frame.drop(columns="y"), frame["y"]
-    )
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)).fit(frame.drop(columns="y"), frame["y"])
     _folder(model)
     joblib.dump(fitted, model / "model.joblib")
     _log({"rows": len(frame)})

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tdsp import engine
 from tdsp.engine import Options, Result
 
@@ -41,11 +40,7 @@ class Bench:
         for job in jobs.values():
             job.setdefault("environment", {"image": "any"}) if "command" in job else None
         self.write(
-            {
-                "pipeline.yml": yaml.safe_dump(
-                    {"type": "pipeline", **COMPUTE, **rest, "jobs": jobs}, sort_keys=False
-                )
-            }
+            {"pipeline.yml": yaml.safe_dump({"type": "pipeline", **COMPUTE, **rest, "jobs": jobs}, sort_keys=False)}
         )
 
     def run(self, overrides: dict[str, Any] | None = None, **options: Any) -> Result:

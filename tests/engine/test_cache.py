@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tdsp.engine.prune import prune
 
 
@@ -137,15 +136,11 @@ def damage_truncated(entry: Path) -> None:
     next(entry.glob("outputs/*/x")).write_text("")
 
 
-@pytest.mark.parametrize(
-    "damage", [damage_content, damage_missing, damage_extra, damage_record, damage_truncated]
-)
+@pytest.mark.parametrize("damage", [damage_content, damage_missing, damage_extra, damage_record, damage_truncated])
 def test_a_damaged_result_is_made_again(bench, damage):
     one(bench)
     bench.run()
-    entry = next(
-        path for path in (bench.home / "store" / "entries").iterdir() if list(path.glob("outputs/*/x"))
-    )
+    entry = next(path for path in (bench.home / "store" / "entries").iterdir() if list(path.glob("outputs/*/x")))
     damage(entry)
     result = bench.run()
     assert bench.states(result) == {"a": "ok", "b": "cached"}
@@ -181,10 +176,7 @@ def test_a_store_in_use_is_not_pruned(bench):
 def graphs(draw):
     """(needs of each step, edits); an edit is (what, which): a step's constant or a raw file gets a new value."""
     count = draw(st.integers(1, 5))
-    needs = [
-        sorted(draw(st.sets(st.integers(0, number - 1), max_size=2))) if number else []
-        for number in range(count)
-    ]
+    needs = [sorted(draw(st.sets(st.integers(0, number - 1), max_size=2))) if number else [] for number in range(count)]
     edits = draw(
         st.lists(
             st.tuples(st.sampled_from(["constant", "raw", "none"]), st.integers(0, 4), st.integers(0, 2)),
@@ -197,7 +189,7 @@ def graphs(draw):
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(graphs())
 def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
-    """A model of the cache beside the real one: a step runs exactly if its constant and inputs were never seen together."""
+    """Beside a model of the cache: a step runs exactly if its constant and inputs were never seen together."""
     from tests.engine.conftest import Bench
 
     needs, edits = case
@@ -220,8 +212,7 @@ def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
                         "c": constants[number],
                         "iraw": {"type": "uri_file", "path": "./raw.txt"},
                         **{
-                            f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"}
-                            for n in above
+                            f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"} for n in above
                         },
                     },
                     "outputs": {"o": {"type": "uri_file"}},

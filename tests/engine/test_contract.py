@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tdsp import engine
 from tdsp.engine import schema
 from tdsp.engine.expressions import whole
@@ -35,9 +34,7 @@ class Theirs:
 
     def __init__(self, document: dict[str, Any]):
         self.steps: dict[str, dict[str, Any]] = {}
-        inputs = {
-            name: self.given(value, "", {}, {}) for name, value in (document.get("inputs") or {}).items()
-        }
+        inputs = {name: self.given(value, "", {}, {}) for name, value in (document.get("inputs") or {}).items()}
         body = document
         if isinstance(document.get("component"), dict):
             body = document["component"]
@@ -54,8 +51,7 @@ class Theirs:
         for name, job in body["jobs"].items():
             component = job.get("component") or job.get("trial") or job
             values = {
-                port: self.given(value, prefix, inputs, known)
-                for port, value in (job.get("inputs") or {}).items()
+                port: self.given(value, prefix, inputs, known) for port, value in (job.get("inputs") or {}).items()
             }
             self.defaults(component if component is not job else {}, values)
             known[name] = values
@@ -67,13 +63,9 @@ class Theirs:
             self.steps[prefix + name] = {
                 "command": " ".join(str(task.get("command") or task.get("program_arguments")).split()),
                 "inputs": {port: value for port, value in values.items() if value is not None},
-                "outputs": {
-                    port: (given or {}).get("type", "uri_folder") for port, given in (outputs or {}).items()
-                },
+                "outputs": {port: (given or {}).get("type", "uri_folder") for port, given in (outputs or {}).items()},
                 "code": task.get("code"),
-                "variables": {
-                    key: str(value) for key, value in (job.get("environment_variables") or {}).items()
-                },
+                "variables": {key: str(value) for key, value in (job.get("environment_variables") or {}).items()},
             }
 
     def given(self, value: Any, prefix: str, inputs: dict, known: dict) -> Any:
@@ -96,9 +88,7 @@ def ours(file: Path) -> dict[str, dict[str, Any]]:
         for port, value in step.inputs.items():
             if not value.absent:
                 made = f"{value.step} -> {value.output}"
-                inputs[port] = (
-                    made if value.step else value.literal if value.literal is not None else value.path
-                )
+                inputs[port] = made if value.step else value.literal if value.literal is not None else value.path
         found[name] = {
             "command": " ".join(step.command.split()),
             "inputs": inputs,
@@ -110,7 +100,7 @@ def ours(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def comparable(steps: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """An output of a nested pipeline is named by the inner step that writes it in one reader, by the pipeline in the other."""
+    """One reader names a nested output by the inner step that writes it, the other by the pipeline."""
     inner = {"train -> model": "train.inner -> model", "train -> table": "train.inner -> table"}
     for step in steps.values():
         step["inputs"] = {port: inner.get(value, value) for port, value in step["inputs"].items()}
@@ -138,7 +128,7 @@ def test_the_corpus_holds_every_kind_of_step():
     assert len(FILES) >= 7
 
 
-def test_the_comparison_notices_a_difference(tmp_path: Path):
+def test_the_comparison_notices_a_difference():
     theirs = Theirs(azure(CORPUS / "values.yml")).steps
     theirs["first"]["inputs"]["rate"] = "5.0"
     assert ours(CORPUS / "values.yml") != theirs
@@ -164,9 +154,7 @@ def _schemas() -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    "kind", ["command", "parallel", "sweep", "pipeline", "settings", "output", "resources"]
-)
+@pytest.mark.parametrize("kind", ["command", "parallel", "sweep", "pipeline", "settings", "output", "resources"])
 def test_every_key_of_azures_schemas_is_known(kind: str):
     known, theirs = _schemas()[kind]
     for made in theirs:

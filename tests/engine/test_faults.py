@@ -1,4 +1,4 @@
-"""Kills, full disks and shared stores: whatever happens, no wrong result is ever served. Each test counts what it tried."""
+"""Kills, full disks and shared stores: no wrong result is ever served. Each test counts what it tried."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tdsp import engine
 from tdsp.errors import TdspError
 
@@ -40,9 +39,7 @@ sys.exit(0 if result.ok else 1)
 
 def start(bench, *extra: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", RUN, str(bench.file), str(bench.home), *extra]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def chain(bench) -> None:
@@ -174,9 +171,7 @@ def test_random_damage_is_never_served(bench):
     assert right(bench, raw)
     for number in range(ROUNDS):
         files = sorted(
-            path
-            for path in (bench.home / "store" / "entries").rglob("*")
-            if path.is_file() and path.name != "log.txt"
+            path for path in (bench.home / "store" / "entries").rglob("*") if path.is_file() and path.name != "log.txt"
         )
         victim = dice.choice(files)
         content = bytearray(victim.read_bytes())

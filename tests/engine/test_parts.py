@@ -1,4 +1,4 @@
-"""The small parts that have laws of their own: expressions, literals, search spaces, early termination, ignore files."""
+"""The small parts that have laws of their own: expressions, literals, search spaces, ignore files, pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pathspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tdsp.engine import expressions, graph, ports, search
 from tdsp.engine.ignore import IgnoreFile
 from tdsp.engine.plan import Plan, Step, Value
@@ -22,8 +21,7 @@ WORDS = st.text("abc $[]{}", max_size=6)
 def test_a_command_is_filled_in_as_documented(parts):
     """Each part is (inside `$[[ ]]`?, text, value of its input or None)."""
     parts = [
-        (optional, text.replace("[", "").replace("]", "").replace("{", ""), value)
-        for optional, text, value in parts
+        (optional, text.replace("[", "").replace("]", "").replace("{", ""), value) for optional, text, value in parts
     ]
     template = expected = ""
     for number, (optional, text, value) in enumerate(parts):
@@ -31,10 +29,7 @@ def test_a_command_is_filled_in_as_documented(parts):
         template += f"$[[{inner}]]" if optional else inner
         expected += "" if optional and value is None else text + (value or "")
     values = {f"i{number}": value for number, (_, _, value) in enumerate(parts)}
-    assert (
-        expressions.render(template, lambda group, name: values[name] if group == "inputs" else None)
-        == expected
-    )
+    assert expressions.render(template, lambda group, name: values[name] if group == "inputs" else None) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,7 +100,8 @@ def test_a_seed_repeats_its_trials():
 
 @pytest.mark.parametrize(
     ("entry", "algorithm", "said"),
-    [({"type": "unifrom"}, "random", "unknown distribution"), ({"type": "uniform", "min_value": 1}, "random", "max_value"),
+    [({"type": "unifrom"}, "random", "unknown distribution"),
+     ({"type": "uniform", "min_value": 1}, "random", "max_value"),
      (ENTRIES["uniform"], "grid", "a grid needs choice")],
 )  # fmt: skip
 def test_a_wrong_search_space_is_found(entry, algorithm, said):

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tdsp import engine
 from tdsp.errors import WrongInput
 
@@ -43,9 +42,7 @@ def test_a_chain_runs_and_leaves_its_outputs(bench):
 
 
 def test_the_working_folder_is_a_fresh_copy_of_the_code(bench):
-    bench.write(
-        {"src/main.py": "", "src/.amlignore": "*.big\n", "src/x.big": "", "shared/util.py": "", "one.py": ""}
-    )
+    bench.write({"src/main.py": "", "src/.amlignore": "*.big\n", "src/x.big": "", "shared/util.py": "", "one.py": ""})
     bench.pipeline(
         {
             "a": {
@@ -279,9 +276,7 @@ def test_until_force_and_overrides(bench):
 
 
 def test_remote_data_comes_from_the_map_file(bench):
-    bench.write(
-        {"here/d.csv": "1", "local-data.yml": "https://x.org/: here/\nazureml:titanic@latest: here\n"}
-    )
+    bench.write({"here/d.csv": "1", "local-data.yml": "https://x.org/: here/\nazureml:titanic@latest: here\n"})
     remote = {
         "x": {"type": "uri_file", "path": "https://x.org/d.csv"},
         "y": {"type": "uri_folder", "path": "azureml:titanic@latest"},
@@ -297,7 +292,8 @@ def test_assets_are_found_by_name_among_the_projects_files(bench):
             "assets/data.yml": "name: raw\nversion: 2\ntype: uri_file\npath: ./d.csv\n",
             "assets/old.yml": "name: raw\nversion: 1\ntype: uri_file\npath: ./none.csv\n",
             "assets/d.csv": "5",
-            "parts/c.yml": "$schema: commandComponent.schema.json\nname: show\nversion: 10\ntype: command\ninputs: {d: {type: uri_file}}\n"
+            "parts/c.yml": "$schema: commandComponent.schema.json\nname: show\nversion: 10\n"
+            "type: command\ninputs: {d: {type: uri_file}}\n"
             "command: cat ${{inputs.d}}\nenvironment: {image: x}\n",
         }
     )
@@ -349,7 +345,8 @@ def test_ctrl_c_leaves_no_process(bench):
     bench.pipeline({"a": f"sleep 60 & echo $! > {mark}; wait", "b": "sleep 61"})
     code = (
         f"import sys; sys.path.insert(0, {str(SRC)!r}); from pathlib import Path; from tdsp import engine\n"
-        f"try: engine.run(Path({str(bench.file)!r}), home=Path({str(bench.home)!r}))\nexcept KeyboardInterrupt: sys.exit(130)"
+        f"try: engine.run(Path({str(bench.file)!r}), home=Path({str(bench.home)!r}))\n"
+        "except KeyboardInterrupt: sys.exit(130)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 10

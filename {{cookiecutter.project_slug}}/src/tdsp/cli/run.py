@@ -47,9 +47,7 @@ def run(
     stub: Annotated[
         list[str] | None, typer.Option(metavar="STEP=FOLDER", help="A saved output in place of a step.")
     ] = None,
-    warm: Annotated[
-        bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")
-    ] = True,
+    warm: Annotated[bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")] = True,
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store."""
     from tdsp import engine
@@ -147,12 +145,8 @@ def graph(
 
 
 def cache(
-    days: Annotated[
-        float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")
-    ] = None,
-    gigabytes: Annotated[
-        float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")
-    ] = None,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")] = None,
+    gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")] = None,
 ) -> None:
     """Make the store of results smaller; without an option, remove only what nothing refers to."""
     from tdsp.engine.prune import prune

@@ -125,9 +125,7 @@ class Assets:
             return
         kind = _kind(content)
         if kind and self._named is not None:
-            self._named.setdefault((kind, content["name"]), []).append(
-                (str(content.get("version", "")), path)
-            )
+            self._named.setdefault((kind, content["name"]), []).append((str(content.get("version", "")), path))
 
 
 def _yaml_files(folder: Path):
@@ -151,11 +149,7 @@ def _kind(content: dict) -> str | None:
     if "environment.schema" in schema or "conda_file" in content or "image" in content:
         return "environment"
     if "path" in content:
-        return (
-            "model"
-            if "model" in schema or kind in ("mlflow_model", "custom_model", "triton_model")
-            else "data"
-        )
+        return "model" if "model" in schema or kind in ("mlflow_model", "custom_model", "triton_model") else "data"
     return None
 
 

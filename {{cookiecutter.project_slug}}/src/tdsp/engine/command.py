@@ -73,9 +73,7 @@ class Workspace:
         """Return the environment of the step's processes."""
         given = {f"AZURE_ML_INPUT_{name}": value for name, value in self.inputs.items()}
         given |= {f"AZURE_ML_OUTPUT_{name}": str(path) for name, path in self.outputs.items()}
-        return variables.with_declared(
-            {**self.environment, "AZUREML_CR_NODE_RANK": "0", **given}, self.step.variables
-        )
+        return variables.with_declared({**self.environment, "AZUREML_CR_NODE_RANK": "0", **given}, self.step.variables)
 
     def command(self, searched: dict[str, str] | None = None) -> str:
         """Return the command with every expression filled in; values are not quoted, as in the service."""

@@ -45,9 +45,7 @@ def examine(
                 f"command: undefined {word}",
             )
     for wrong in expressions.NEAR_MISS.findall(command):
-        complain(
-            f"{wrong!r} is plain text: an expression is ${{{{inputs.x}}}}", "command: malformed expression"
-        )
+        complain(f"{wrong!r} is plain text: an expression is ${{{{inputs.x}}}}", "command: malformed expression")
     outside = expressions.OPTIONAL.sub("", command)
     for inside in dict.fromkeys(expressions.within(outside)):
         group, _, name = inside.partition(".")

@@ -53,9 +53,7 @@ class Executor:
 
     def run(self) -> None:
         """Run every step of the plan and note how each ended in `result`."""
-        order = TopologicalSorter(
-            {name: step.needs & self.plan.steps.keys() for name, step in self.plan.steps.items()}
-        )
+        order = TopologicalSorter({name: step.needs & self.plan.steps.keys() for name, step in self.plan.steps.items()})
         order.prepare()
         running: dict[Future[None], str] = {}
         pool = ThreadPoolExecutor(self.workers, "step")
@@ -88,9 +86,7 @@ class Executor:
         """Say why a step whose turn it is may not start."""
         if self._failed:
             return "a step failed"
-        vital = {
-            value.step for port, value in step.inputs.items() if value.step and port not in step.optional
-        }
+        vital = {value.step for port, value in step.inputs.items() if value.step and port not in step.optional}
         lost = vital and not all(self.result.steps[need].good for need in vital)
         return "a step it needs failed" if lost else ""
 
@@ -123,9 +119,7 @@ class Executor:
 
     def _entry(self, step: Step, outcome: StepResult) -> Entry:
         files = snapshot.files_of(step.code)
-        parts = keys.ingredients(
-            step, digests.of_files(files, self.memories.files), self._handover.contents(step)
-        )
+        parts = keys.ingredients(step, digests.of_files(files, self.memories.files), self._handover.contents(step))
         key = keys.key_of(parts)
         forced = "asked to" if self.forced & {"*", step.name} else ""
         forced = forced or ("not deterministic" if not step.deterministic else "")
@@ -158,17 +152,11 @@ class Executor:
         if warm is not None:
             from tdsp.engine.warm import arguments, imports
 
-            python = [
-                step
-                for step in self.plan.steps.values()
-                if step.kind == "command" and arguments(step.command)
-            ]
+            python = [step for step in self.plan.steps.values() if step.kind == "command" and arguments(step.command)]
             wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
             warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
-    def _tracked(
-        self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult
-    ) -> Entry:
+    def _tracked(self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult) -> Entry:
         """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
         runs = self.machine.runs
         if runs is None:

@@ -54,6 +54,4 @@ def render(template: str, value_of: Callable[[str, str], str | None]) -> str:
         return None if missing else filled
 
     kept = OPTIONAL.sub(lambda match: fill(match[1]) or "", template)
-    return EXPRESSION.sub(
-        lambda match: value_of(*match[1].split(".", 1)) or "" if "." in match[1] else match[0], kept
-    )
+    return EXPRESSION.sub(lambda match: value_of(*match[1].split(".", 1)) or "" if "." in match[1] else match[0], kept)

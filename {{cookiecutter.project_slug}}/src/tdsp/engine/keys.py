@@ -22,9 +22,7 @@ def installed() -> str:
     names: set[str] = set()
     for place in sys.path:
         try:
-            names.update(
-                name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info"))
-            )
+            names.update(name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info")))
         except OSError:
             continue
     return digests.of_text("\n".join([sys.version, *sorted(names)]))
@@ -58,9 +56,7 @@ def key_of(parts: Ingredients) -> str:
 def compact(parts: Ingredients) -> Ingredients:
     """Return `parts` with long texts as digests: enough to say what changed later."""
     return {
-        name: {inner: _short(value) for inner, value in part.items()}
-        if isinstance(part, dict)
-        else _short(part)
+        name: {inner: _short(value) for inner, value in part.items()} if isinstance(part, dict) else _short(part)
         for name, part in parts.items()
     }
 

@@ -43,9 +43,7 @@ class Options:
     warm: bool = False
 
 
-def read(
-    pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None
-) -> Plan:
+def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None) -> Plan:
     """Return the flat plan of a pipeline file.
 
     Args:
@@ -101,9 +99,7 @@ def run(
             result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
             _run(plan, store, result, options, tell)
     except OSError as error:  # a full disk, a folder that cannot be written
-        raise TdspError(
-            f"{error.filename or home}: {error.strerror}; the store is as it was before"
-        ) from None
+        raise TdspError(f"{error.filename or home}: {error.strerror}; the store is as it was before") from None
     return result
 
 

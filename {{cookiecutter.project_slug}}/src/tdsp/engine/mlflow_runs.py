@@ -134,14 +134,10 @@ class _Inserts:
                 )
                 found = cursor.lastrowid
                 place = (self._file.parent / "artifacts" / str(found)).as_uri()
-                store.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (place, found)
-                )
+                store.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (place, found))
                 return str(found)
             if row[1] != "active":
-                store.execute(
-                    "UPDATE experiments SET lifecycle_stage = 'active' WHERE experiment_id = ?", (row[0],)
-                )
+                store.execute("UPDATE experiments SET lifecycle_stage = 'active' WHERE experiment_id = ?", (row[0],))
             return str(row[0])
 
     def start(self, experiment: str, name: str, tags: dict[str, str]) -> str:
@@ -162,9 +158,7 @@ class _Inserts:
 
     def end(self, run: str, status: str) -> None:
         with contextlib.closing(_connect(self._file)) as store, store:
-            store.execute(
-                "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (status, _now(), run)
-            )
+            store.execute("UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (status, _now(), run))
 
 
 class _Client:

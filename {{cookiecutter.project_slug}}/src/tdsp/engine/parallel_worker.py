@@ -35,9 +35,7 @@ def mini_batches(spec: dict) -> list[tuple[dict, list]]:
     table = read_table(spec["data"])
     if table is None:
         files = sorted(
-            path
-            for path in glob.glob(os.path.join(spec["data"], "**"), recursive=True)
-            if os.path.isfile(path)
+            path for path in glob.glob(os.path.join(spec["data"], "**"), recursive=True) if os.path.isfile(path)
         )
         files = [spec["data"]] if os.path.isfile(spec["data"]) else files
         size = spec["size"] or 1
@@ -77,9 +75,7 @@ def read_table(path: str):
     for entry in table.get("paths") or []:
         pattern = next(iter(entry.values()))
         for file in sorted(glob.glob(os.path.join(path, pattern), recursive=True)):
-            for inner in (
-                sorted(glob.glob(os.path.join(file, "**"), recursive=True)) if os.path.isdir(file) else [file]
-            ):
+            for inner in sorted(glob.glob(os.path.join(file, "**"), recursive=True)) if os.path.isdir(file) else [file]:
                 frames += [_read(pandas, inner, steps, options)] if os.path.isfile(inner) else []
     if not frames:
         raise SystemExit(f"{description}: its paths hold no files")
@@ -162,9 +158,7 @@ class Worker:
     def start(self) -> None:
         """Start the process; ends everything if the script cannot start."""
         self.pipe, other = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(
-            target=work, args=(self.spec, self.arguments, other), daemon=True
-        )
+        self.process = multiprocessing.Process(target=work, args=(self.spec, self.arguments, other), daemon=True)
         self.process.start()
         other.close()
         try:
@@ -242,11 +236,7 @@ def _judge(spec: dict, batches: list, results: list) -> int:
     lost += sum(len(batches[number][1]) for number in failed)
     print(f"[tdsp] {len(batches)} mini-batches, {len(failed)} failed, {len(rows)} rows", flush=True)
     if spec["target"]:
-        path = (
-            os.path.join(spec["target"], "parallel_run_step.txt")
-            if spec["target_is_folder"]
-            else spec["target"]
-        )
+        path = os.path.join(spec["target"], "parallel_run_step.txt") if spec["target_is_folder"] else spec["target"]
         with open(path, "w", encoding="utf-8") as stream:
             stream.writelines(f"{row}\n" for row in rows)
     if 0 <= spec["mini_batch_error_threshold"] < len(failed):

@@ -98,9 +98,7 @@ def mismatch(given: str, wanted: str) -> str | None:
     if (given in DATA) != (wanted in DATA):
         return f"{_article(given)} cannot feed {_article(wanted)}"
     if given in LITERALS:
-        return (
-            None if wanted == "string" or (given, wanted) == ("integer", "number") else _words(given, wanted)
-        )
+        return None if wanted == "string" or (given, wanted) == ("integer", "number") else _words(given, wanted)
     return None
 
 

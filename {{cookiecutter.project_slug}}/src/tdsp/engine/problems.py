@@ -69,8 +69,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return (
-        f"; there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
-        if names
-        else "; there is none"
-    )
+    return f"; there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}" if names else "; there is none"

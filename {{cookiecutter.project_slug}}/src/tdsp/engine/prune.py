@@ -98,11 +98,7 @@ def _size(folder: Path) -> int:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return (
-        [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
-        if folder.is_dir()
-        else []
-    )
+    return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()] if folder.is_dir() else []
 
 
 def _files(folder: Path) -> list[Path]:

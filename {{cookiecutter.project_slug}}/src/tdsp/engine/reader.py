@@ -72,9 +72,7 @@ class Reading:
     def _known_steps(self, names: Mapping[str, Path], leaves: list[Node]) -> None:
         for name in names:
             if name not in {leaf.name for leaf in leaves}:
-                raise WrongInput(
-                    f"there is no step {name!r}{did_you_mean(name, [leaf.name for leaf in leaves])}"
-                )
+                raise WrongInput(f"there is no step {name!r}{did_you_mean(name, [leaf.name for leaf in leaves])}")
 
     def _step(self, node: Node) -> Step:
         component, body = node.component, node.component.body
@@ -83,9 +81,7 @@ class Reading:
             if component.kind not in kinds.CLOUD_ONLY:
                 hint = did_you_mean(name, component.inputs or {})
                 keys = (*node.keys, "inputs", name)
-                self.problems.add(
-                    node.file, keys, f"{_titled(component)} has no input {name!r}{hint}", "unknown input"
-                )
+                self.problems.add(node.file, keys, f"{_titled(component)} has no input {name!r}{hint}", "unknown input")
         if node.name in self.stubs:
             return self._stub(node)
         if component.kind in kinds.CLOUD_ONLY or component.kind not in kinds.LOCAL:
@@ -111,8 +107,7 @@ class Reading:
             settings=settings,
             environment=self._environment(node),
             source=str(component.file),
-            deterministic=body.get("is_deterministic") is not False
-            and node.job.get("is_deterministic") is not False,
+            deterministic=body.get("is_deterministic") is not False and node.job.get("is_deterministic") is not False,
             display_name=str(node.job.get("display_name") or body.get("display_name") or node.name),
             optional=frozenset(name for name, port in (component.inputs or {}).items() if port.optional),
         )
@@ -198,9 +193,7 @@ class Reading:
             conda = documents.absolute(file.parent / raw["conda_file"])
             raw = {
                 **raw,
-                "conda_file": conda.read_text(encoding="utf-8")
-                if conda.is_file()
-                else str(raw["conda_file"]),
+                "conda_file": conda.read_text(encoding="utf-8") if conda.is_file() else str(raw["conda_file"]),
             }
         return json.dumps(raw, sort_keys=True, default=str) if raw else ""
 
@@ -210,9 +203,7 @@ class Reading:
             return {name: steps[name] for name in TopologicalSorter(needs).static_order()}
         except CycleError as error:
             circle = " -> ".join(error.args[1])
-            self.problems.add(
-                self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle"
-            )
+            self.problems.add(self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle")
             return steps
 
 

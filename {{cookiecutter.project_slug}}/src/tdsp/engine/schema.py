@@ -42,9 +42,7 @@ COMMAND = (
     }
     | {"additional_includes", "auto_delete_setting", "component", "parent_job_name"}
 )
-PARALLEL = (
-    _ABOUT | _PLACE | _BATCHES | {"inputs", "outputs", "task", "is_deterministic", "component", "environment"}
-)
+PARALLEL = _ABOUT | _PLACE | _BATCHES | {"inputs", "outputs", "task", "is_deterministic", "component", "environment"}
 SWEEP = _ABOUT | _PLACE | {
     "inputs", "outputs", "trial", "search_space", "objective", "sampling_algorithm", "early_termination",
     "limits", "experiment_name",
@@ -105,9 +103,7 @@ def unknown_keys(body: dict[str, Any], kind: str):
         if isinstance(inner, dict):
             yield from (((part, key), keys) for key in inner if key not in keys)
     if isinstance(body.get("environment"), dict):
-        yield from (
-            (("environment", key), ENVIRONMENT) for key in body["environment"] if key not in ENVIRONMENT
-        )
+        yield from ((("environment", key), ENVIRONMENT) for key in body["environment"] if key not in ENVIRONMENT)
     for group, keys in (("inputs", INPUT), ("outputs", OUTPUT)):
         for name, port in (body.get(group) or {}).items() if isinstance(body.get(group), dict) else ():
             if isinstance(port, dict):

@@ -41,9 +41,7 @@ def mapped(text: str, files: dict[str, Path], code: Path) -> str:
     return pattern.sub(source, text)
 
 
-_MISSING_TOOL = re.compile(
-    r"(?:bash: )?(?:line \d+: )?([\w./-]+): (?:command not found|No such file or directory)"
-)
+_MISSING_TOOL = re.compile(r"(?:bash: )?(?:line \d+: )?([\w./-]+): (?:command not found|No such file or directory)")
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 

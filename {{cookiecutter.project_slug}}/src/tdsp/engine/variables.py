@@ -27,9 +27,7 @@ def clean(guard: Path | None = None, outside: Mapping[str, str] | None = None) -
         outside: the variables to choose from; this process's own by default.
     """
     source = os.environ if outside is None else outside
-    chosen = {
-        name: value for name, value in source.items() if name in _ALLOWED or name.startswith(_ALLOWED_STARTS)
-    }
+    chosen = {name: value for name, value in source.items() if name in _ALLOWED or name.startswith(_ALLOWED_STARTS)}
     places = [str(Path(sys.executable).parent), source.get("PATH", os.defpath)]
     if guard is not None:
         places.insert(0, str(guard / "bin"))

@@ -70,9 +70,7 @@ def arguments(command: str) -> list[str] | None:
         return None
     if len(words) < 2 or words[0] not in ("python", "python3"):
         return None
-    plain = words[1].endswith(".py") or (
-        words[1] == "-m" and len(words) > 2 and words[2] not in ("pip", "venv")
-    )
+    plain = words[1].endswith(".py") or (words[1] == "-m" and len(words) > 2 and words[2] not in ("pip", "venv"))
     return words[1:] if plain else None
 
 
