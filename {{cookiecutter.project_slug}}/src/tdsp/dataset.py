@@ -1,7 +1,7 @@
-"""Bring the user's own data: the file into data/raw, its schema and dictionary beside it, the facts into project.yml.
+"""Bring the user's own data: the file, its schema and dictionary, and the facts in project.yml.
 
-`science.infer` looks at the data and writes what it finds into a folder aside; nothing of the project is touched until
-all of it, the new `project.yml` included, is known to be right.
+`science.infer` looks at the data and writes what it finds into a folder aside; nothing of the project is
+touched until all of it, the new `project.yml` included, is known to be right.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Added:
-    """What was done, or would be: the files written, the facts that changed, and what was found in the data."""
+    """What was done, or would be: files written, facts that changed, what was found in the data."""
 
     written: list[Path]
     facts: dict[str, Any]
@@ -105,7 +105,7 @@ def add(root: Path, file: Path, roles: Roles, dry_run: bool = False) -> Added:
 
 
 def _check_columns(columns: list[str], roles: Roles) -> None:
-    """Raise, with all mistakes at once, if a named column does not exist or has two roles that exclude each other."""
+    """Raise, with all mistakes at once, if a column does not exist or the target has another role."""
     problems = []
     for option, column in roles.named():
         if column not in columns:
@@ -151,7 +151,7 @@ def _infer(root: Path, file: Path, roles: Roles, output: Path) -> dict[str, Any]
     ]  # one word each: a column may be called "-x"
     try:
         shell.run(sys.executable, "-m", "science.infer", *words, cwd=root, timeout=INFER_SECONDS)
-    except shell.Failed as failed:
+    except shell.CommandError as failed:
         kind = WrongInput if failed.status == 2 else TdspError
         raise kind(failed.said.removeprefix("error: ")) from None
     return json.loads((output / "findings").read_text(encoding="utf-8"))
@@ -175,7 +175,7 @@ def _facts(file: Path, roles: Roles, findings: dict[str, Any]) -> dict[str, Any]
 
 
 def _changed(before: Project, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts that differ; thresholds are forgotten with the data, target or metric they were chosen for."""
+    """Return the facts that differ; thresholds go with the data, target or metric they were chosen for."""
     changed = {key: value for key, value in facts.items() if value != _fact(before, key)}
     if changed.keys() & {"task", "data.file", "data.target", "metric"}:
         thresholds = ("gate.threshold", "gate.group_threshold")
@@ -210,7 +210,7 @@ def _write(new: dict[Path, bytes], file: Path, raw: Path | None) -> None:
 
 
 def _copy(file: Path, raw: Path) -> None:
-    """Copy in one rename. Never a hard link: editing the original would change the raw data behind every model."""
+    """Copy in one rename. Never a hard link: to edit the original would be to edit the raw data."""
     raw.parent.mkdir(parents=True, exist_ok=True)
     aside = raw.with_name(f".{raw.name}.new")
     try:

@@ -1,4 +1,4 @@
-"""The one seam for outside commands: a list of words, never a shell; a time limit; one line when it goes wrong."""
+"""The one seam for outside commands: words, never a shell; a time limit; one line when it goes wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tdsp.errors import TdspError
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
-class Failed(TdspError):
+class CommandError(TdspError):
     """A command ended with another status than 0; `said` is the last line that it wrote."""
 
     def __init__(self, program: str, status: int, said: str) -> None:
@@ -36,7 +36,7 @@ def run(
         environment: variables added to this process's own.
 
     Raises:
-        Failed: it ended with another status than 0.
+        CommandError: it ended with another status than 0.
         TdspError: the program is missing, or took too long.
     """
     program = Path(command[0]).name
@@ -59,7 +59,7 @@ def run(
         raise TdspError(f"{program} gave no answer within {timeout:g} seconds") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise Failed(program, done.returncode, said)
+        raise CommandError(program, done.returncode, said)
     return done.stdout
 
 
@@ -72,8 +72,9 @@ def running(
 ) -> Iterator[subprocess.Popen]:
     """Keep a server running until the block ends, then end it and every process it started.
 
-    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in good order.
-    Its standard input says nothing and closes when this process is gone, however it went: a server may watch for that.
+    It gets a process group of its own, so Ctrl-C reaches this process alone, which then stops the server in
+    good order. Its standard input says nothing and closes when this process is gone, however it went: a
+    server may watch for that.
 
     Args:
         command: the program and its arguments, handed over as they are.

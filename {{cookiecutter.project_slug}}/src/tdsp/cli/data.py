@@ -46,12 +46,11 @@ def add(
     """Make FILE the project's data: copy it to data/raw, describe it, and set the facts.
 
     Writes `data/schema.yml` (types, ranges and categories as found, yours to edit), `data/dictionary.csv`,
-    `scoring/sample-request.json` and the facts in `project.yml`; comments there stay. Tells what looks wrong with
-    the data, such as a column that gives the answer away. Either all is written or nothing. Thresholds of the gate
-    that were chosen for other data are forgotten. A large file need not be copied: move it to data/raw first.
+    `scoring/sample-request.json` and the facts in `project.yml`; comments there stay. Tells what looks wrong
+    with the data, such as a column that gives the answer away. Either all is written or nothing. Thresholds of
+    the gate that were chosen for other data are forgotten. A large file need not be copied: move it to data/raw first.
 
     Examples:
-
         tdsp data add ~/sales.csv --target revenue
 
         tdsp data add rentals.csv --target count --time day --exclude casual --exclude registered

@@ -25,15 +25,14 @@ def serve(
 ) -> None:
     """Serve the champion with scoring/score.py under Azure ML's own inference server.
 
-    The server runs in an environment of its own, `scoring/.venv`, built on first use. It answers on this machine
-    only, until Ctrl-C. Its log is `.tdsp/serving/port-PORT.log`.
+    The server runs in an environment of its own, `scoring/.venv`, built on first use. It answers on this
+    machine only, until Ctrl-C. Its log is `.tdsp/serving/port-PORT.log`.
 
-    `--check` sends the sample request, 10,000 rows, and every kind of mistake the model's contract forbids; compares
-    the predictions with those made without a server; prints a line for each; and exits with 1 if one is not as it
-    should be.
+    `--check` sends the sample request, 10,000 rows, and every kind of mistake the model's contract forbids;
+    compares the predictions with those made without a server; prints a line for each; and exits with 1 if one
+    is not as it should be.
 
     Examples:
-
         tdsp serve
 
         tdsp serve --check
@@ -64,12 +63,11 @@ def score(
 ) -> None:
     """Send rows to the running server and print its predictions.
 
-    A JSON file is sent as it is (`{"data": [{column: value, …}, …]}`) and the answer printed as JSON. A CSV file is
-    sent in parts, without columns the champion does not take, and answered as CSV with one line per row. Nothing is
-    written but standard output.
+    A JSON file is sent as it is (`{"data": [{column: value, …}, …]}`) and the answer printed as JSON. A CSV
+    file is sent in parts, without columns the champion does not take, and answered as CSV with one line per
+    row. Nothing is written but standard output.
 
     Examples:
-
         tdsp score scoring/sample-request.json
 
         tdsp score data/raw/new-patients.csv > predictions.csv

@@ -1,4 +1,4 @@
-"""Try a running scoring server: the sample rows, ten thousand rows, and every kind of mistake the contract forbids."""
+"""Try a running scoring server: sample rows, ten thousand rows, every kind of mistake."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _difference(expected: dict[str, list], got: Any) -> str:
             return f"{len(got[key])} {key} for {len(values)} rows"
         for row, (ours, theirs) in enumerate(zip(values, got[key], strict=True), 1):
             if not _same(ours, theirs):
-                return f"row {row}: {key[:-1] if key != 'probabilities' else key} {theirs} served, {ours} offline"
+                return f"row {row}: {key}: {theirs} served, {ours} offline"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Serve a model on this machine with `scoring/score.py` under Azure ML's inference server, in its own environment."""
+"""Serve a model on this machine: `scoring/score.py` under Azure ML's inference server."""
 
 from __future__ import annotations
 
@@ -23,12 +23,9 @@ START_SECONDS = 60
 LOADING_FAILED = "cannot serve this model: "  # what score.py writes before its reason
 
 # The server's settings, the project's environment and every secret stay outside: only these variables get in.
-PASSED = {
-    "ALL_PROXY", "APPDATA", "COMSPEC", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LOCALAPPDATA", "NO_PROXY", "PATH",
-    "PATHEXT", "PROGRAMDATA", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "SYSTEMDRIVE", "SYSTEMROOT",
-    "TEMP", "TMP", "TMPDIR", "TZ", "USER", "USERNAME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-}  # fmt: skip
+PASSED = set(
+    ["ALL_PROXY", "APPDATA", "COMSPEC", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LOCALAPPDATA", "NO_PROXY", "PATH", "PATHEXT", "PROGRAMDATA", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER", "USERNAME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"]
+)
 # uv's own settings pass (mirrors, caches), but not those that point it at another project or environment.
 UV_KEPT_OUT = {"UV_ENV_FILE", "UV_FROZEN", "UV_LOCKED", "UV_NO_SYNC", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT"}
 
@@ -83,7 +80,8 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
 
     Raises:
         WrongInput: the folder holds no model, or the port is taken.
-        TdspError: the environment cannot be built, or the server did not start; the log's reason is in the message.
+        TdspError: the environment cannot be built, or the server did not start; the log's reason is in the
+        message.
     """
     if not (model / "MLmodel").is_file():
         raise WrongInput(f"{model} is not a model folder: it has no MLmodel file")
@@ -119,6 +117,11 @@ def _command(root: Path, model: Path, port: int) -> list[str]:
 
 
 def uv() -> str:
+    """Return the path of uv.
+
+    Raises:
+        TdspError: it is not installed.
+    """
     found = os.environ.get("UV") or shutil.which("uv")
     if not found:
         raise TdspError("uv is not on PATH; it builds the serving environment: https://docs.astral.sh/uv/")
