@@ -6,6 +6,7 @@ The Makefile calls this file. It needs Python 3.11 and nothing else: uv is fetch
 import argparse
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import venv
@@ -49,10 +50,20 @@ def run(*command: str, cwd: Path = ROOT) -> None:
         raise SystemExit(code)
 
 
+def remove(folder: Path) -> None:
+    """Remove `folder` if it is there; Git's files in it are read-only, which stops Windows."""
+
+    def unlock(again, path, _):
+        Path(path).chmod(stat.S_IWRITE)
+        again(path)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=unlock)
+
+
 def copy_template(target: Path) -> Path:
     """Copy what makes the template and nothing else: cookiecutter copies all it is given, caches too."""
-    if target.exists():
-        shutil.rmtree(target)
+    remove(target)
     target.mkdir(parents=True)
     for part in TEMPLATE_PARTS:
         source = ROOT / part
@@ -67,8 +78,7 @@ def demo(options: list[str]) -> None:
     """Generate a project with the default answers, run its lifecycle, and say where the report is."""
     uv = find_uv()
     template = copy_template(BUILD / "template")
-    if DEMO.exists():
-        shutil.rmtree(DEMO)
+    remove(DEMO)
     run(
         uv,
         "run",

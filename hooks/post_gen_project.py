@@ -115,13 +115,10 @@ def start_repository() -> None:
     if paths - files_of_template():
         print("Git: left to you, because the folder held files before")
         return
-    try:
-        run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
-        commit = describe_commit(paths, who_commits())
-        run("git", "-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", stdin=commit)
-        run("git", "reset", "--quiet")
-    except FailedError as reason:
-        print(f"Git: left to you ({reason})")
+    run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
+    commit = describe_commit(paths, who_commits())
+    run("git", "-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", stdin=commit)
+    run("git", "reset", "--quiet")
 
 
 def is_on_path(program: str) -> bool:
@@ -148,7 +145,10 @@ def main() -> int:
         sys.stdout.reconfigure(errors="replace")  # a path may hold more than a Windows console can show
     write_config()
     if not UNDER_CRUFT:
-        start_repository()
+        try:
+            start_repository()
+        except (FailedError, OSError) as reason:
+            print(f"Git: left to you ({reason})")
         say_what_is_next()
     return 0
 

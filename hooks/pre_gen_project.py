@@ -67,12 +67,13 @@ AZURE_NAMES = {
 }
 TRADEMARKS = r"microsoft|windows|^login"  # Azure: ReservedResourceName
 
-# A folder that Windows cannot make, or a distribution that would depend on itself.
-TAKEN = """
-    aux con nul prn com1 com2 com3 com4 lpt1 lpt2 lpt3 lpt4 azure-ai-ml azure-identity azureml-mlflow
-    ipykernel jinja2 jsonargparse markdown-it-py matplotlib mlflow mlflow-skinny msrest narwhals
-    nbclient nbconvert pandas pandera pre-commit pyarrow pydantic pytest pyyaml ruamel-yaml ruff
-    scikit-learn six skops typer
+WINDOWS_DEVICES = r"aux|con|nul|prn|com\d|lpt\d"  # Windows cannot make a folder of that name
+
+# What a project asks for: called like one of these, it would depend on itself.
+PACKAGES = """
+    azure-ai-ml azure-identity azureml-mlflow ipykernel jinja2 jsonargparse markdown-it-py matplotlib
+    mlflow mlflow-skinny msrest narwhals nbclient nbconvert pandas pandera pre-commit pyarrow pydantic
+    pytest pyyaml ruamel-yaml ruff scikit-learn six skops threadpoolctl typer
 """.split()
 
 REGIONS = """
@@ -119,7 +120,7 @@ def check_text(answers: dict) -> list[str]:
 def check_slug(answers: dict) -> list[str]:
     """Look for clashes with packages, with Windows devices, and with trademarks that Azure guards."""
     slug = answers["project_slug"]
-    if slug in TAKEN:
+    if slug in PACKAGES or re.fullmatch(WINDOWS_DEVICES, slug):
         rule = "another name: this one belongs to a package that the project needs, or to a Windows device"
         return [complain("project_slug", slug, rule, f"{slug}-model")]
     if re.search(TRADEMARKS, answers["__azure_prefix"]):
@@ -132,16 +133,11 @@ def check_azure_names(answers: dict) -> list[str]:
     """Make the longest name of each resource, as the infrastructure will, and apply Azure's rule."""
     mistakes = []
     for resource, (form, pattern, rule) in AZURE_NAMES.items():
-        name = form.format(prefix=answers["__azure_prefix"], suffix="a1b2c")
+        name, example = (
+            form.format(prefix=prefix, suffix="a1b2c") for prefix in (answers["__azure_prefix"], "churn")
+        )
         if not re.fullmatch(pattern, name):
-            mistakes.append(
-                complain(
-                    f"project_slug, {resource} made from it",
-                    name,
-                    rule,
-                    form.format(prefix="churn", suffix="a1b2c"),
-                )
-            )
+            mistakes.append(complain(f"project_slug, {resource} made from it", name, rule, example))
     return mistakes
 
 

@@ -73,12 +73,12 @@ def test_every_action_is_pinned_to_a_commit(root):
 
 
 def test_nothing_tells_where_it_was_made(root):
-    """No path of somebody's machine, no address of a package server."""
+    """No path of somebody's home, no address of a package server."""
+    traces = re.compile(rb"(?<![\w}./*])/(root|work)/\w|pythonhosted\.org|pypi\.org/simple")
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True)
     for name in filter(None, tracked.stdout.split("\0")):
         text = (root / name).read_bytes()
-        for trace in (b"/" + b"root/", b"/" + b"work/", b"pythonhosted" + b".org", b"pypi" + b".org/simple"):
-            assert trace not in text, f"{name}: {trace.decode()}"
+        assert not traces.search(text), f"{name}: {traces.search(text)[0].decode()}"
 
 
 def test_a_copy_of_the_template_holds_the_template_only(tmp_path):

@@ -4,12 +4,23 @@ import os
 
 import pytest
 
-from .console import Reader, commands
+from console import Command, Reader, commands
 
 
-def test_only_prompted_lines_of_console_blocks_are_commands():
-    document = "text `$ no`\n```console\n$ one \\\n  two\noutput\n$ three\n```\n```text\n$ no\n```\n"
-    assert commands(document) == ["one two", "three"]
+def test_prompted_lines_of_console_blocks_and_lines_of_bash_blocks_are_commands():
+    document = "text `$ no`\n```console\n$ one\noutput\n$ two\n```\n```text\n$ no\n```\n```bash\n# no\nthree\n```\n"
+    assert commands(document) == [Command("one", "output"), Command("two", ""), Command("three", "")]
+
+
+@pytest.mark.parametrize("shown", ["one\ntwo", "one …", "…\nthree …", "…\ntwo\n…", "on…\n…\nthree 3"])
+def test_an_ellipsis_stands_for_anything(shown):
+    Command("x", shown).check("one 1\ntwo\nthree 3\n" if shown != "one\ntwo" else "one\ntwo\n")
+
+
+@pytest.mark.parametrize("shown", ["four", "one\nthree 3", "…\nthree 3\ntwo", "one 2…"])
+def test_output_that_differs_is_reported(shown):
+    with pytest.raises(AssertionError, match="the document shows"):
+        Command("x", shown).check("one 1\ntwo\nthree 3\n")
 
 
 def test_a_failing_command_is_reported_with_its_output(tmp_path):

@@ -81,6 +81,6 @@ def test_the_command_in_the_readme_makes_the_same_project_again(kitchen, baked, 
     (command,) = re.findall(
         r"^cookiecutter TEMPLATE (.*?)\n```", project.read("README.md"), re.DOTALL | re.MULTILINE
     )
-    result = kitchen.cookiecutter(*shlex.split(command), into=tmp_path)
+    result = kitchen.cookiecutter(*shlex.split(command.replace("\\\n", " ")), into=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert contents(BakedProject(tmp_path / project.root.name)) == contents(project)

@@ -12,7 +12,9 @@ def png(shade: int = 200) -> bytes:
     """Return a picture of one grey pixel."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
 
     header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     pixel = zlib.compress(bytes([0, shade]))
@@ -22,7 +24,11 @@ def png(shade: int = 200) -> bytes:
 def facts(**changes) -> dict:
     """Return the facts of `project.yml` as a mapping; `changes` replace whole entries."""
     return {
-        "project": {"name": "Disease Progression", "slug": "disease-progression", "question": "Who needs care?"},
+        "project": {
+            "name": "Disease Progression",
+            "slug": "disease-progression",
+            "question": "Who needs care?",
+        },
         "task": "regression",
         "data": {"file": "diabetes.csv", "target": "progression", "sensitive": ["sex"]},
         "split": {"strategy": "random", "test_fraction": 0.2, "seed": 42},
@@ -57,12 +63,22 @@ def contract() -> dict:
 
 def quality() -> dict:
     """Return what `prepare` found in good data."""
-    number = {"missing": 0, "unique": 58, "mean": 48.5, "std": 13.1, "min": 19, "quartiles": [38.2, 50, 59], "max": 79}
+    number = {
+        "missing": 0,
+        "unique": 58,
+        "mean": 48.5,
+        "std": 13.1,
+        "min": 19,
+        "quartiles": [38.2, 50, 59],
+        "max": 79,
+    }
     return {
         "passed": True,
         "rows": 442,
         "columns": 4,
-        "checks": [{"column": "age", "check": "in range 0 to 120", "passed": True, "failures": 0, "examples": []}],
+        "checks": [
+            {"column": "age", "check": "in range 0 to 120", "passed": True, "failures": 0, "examples": []}
+        ],
         "duplicates": {"rows": 0, "across_split": 0},
         "constant_columns": [],
         "variables": [
@@ -83,7 +99,10 @@ def metrics(mae: float = 44.0, dummy: dict | None = None, champion: dict | None 
     """Return what `evaluate` found; `champion` is the comparison with one, if there is one."""
 
     def model(value: float) -> dict:
-        return {"mae": {"value": value, "low": value - 4, "high": value + 4}, "r2": {"value": 0.4, "low": 0.2, "high": 0.5}}
+        return {
+            "mae": {"value": value, "low": value - 4, "high": value + 4},
+            "r2": {"value": 0.4, "low": 0.2, "high": 0.5},
+        }
 
     models = {"challenger": model(mae), "dummy": model(64.0), "linear": model(43.0)}
     comparisons = {"dummy": dummy or compared(20, 12, 28), "linear": compared(-1, -4, 2)}
@@ -101,7 +120,10 @@ def metrics(mae: float = 44.0, dummy: dict | None = None, champion: dict | None 
             {"column": "sex", "value": 1, "rows": 45, "metric_value": 43.0, "judged": True},
             {"column": "sex", "value": 2, "rows": 44, "metric_value": 45.0, "judged": True},
         ],
-        "importance": [{"feature": "bmi", "mean": 9.1, "std": 1.2}, {"feature": "age", "mean": 0.2, "std": 0.1}],
+        "importance": [
+            {"feature": "bmi", "mean": 9.1, "std": 1.2},
+            {"feature": "age", "mean": 0.2, "std": 0.1},
+        ],
         "champion_absent": None if champion else "there is no champion yet",
         "same_as_champion": False,
     }
@@ -167,10 +189,13 @@ def model(folder: Path, content: str = "one") -> Path:
 
 
 def run_folder(root: Path, run: str = "20261121-120000-abc", **parts: dict) -> Path:
-    """Write a finished run below `root` and name it the latest; `parts` replace quality, metrics or outcome."""
+    """Write a finished run below `root` and name it the latest; `parts` replace what it left."""
     folder = root / ".tdsp" / "runs" / run
     outputs = folder / "outputs"
-    write(folder / "run.json", {"pipeline": "train", "started": "2026-11-21T12:00:00+00:00", "status": "completed"})
+    write(
+        folder / "run.json",
+        {"pipeline": "train", "started": "2026-11-21T12:00:00+00:00", "status": "completed"},
+    )
     write(outputs / "prepare" / "quality" / "quality.json", parts.get("quality") or quality())
     (outputs / "prepare" / "quality" / "target.png").write_bytes(png())
     model(outputs / "train" / "model")

@@ -3,7 +3,6 @@
 import subprocess
 
 import pytest
-
 from tdsp import lineage, shell
 from tdsp.errors import TdspError
 
@@ -25,7 +24,9 @@ def root(tmp_path, monkeypatch):
 
 
 def git(folder, *arguments):
-    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_a_clean_project(root):
@@ -64,7 +65,7 @@ def test_without_git_without_a_commit_and_ignored_by_an_outer_repository_there_i
 def test_the_seam_tells_what_went_wrong_in_one_line(tmp_path):
     with pytest.raises(TdspError, match="no-such-program is not installed"):
         shell.run("no-such-program")
-    with pytest.raises(TdspError, match="gave no answer within 0.2 seconds"):
+    with pytest.raises(TdspError, match=r"gave no answer within 0\.2 seconds"):
         shell.run("sleep", "5", timeout=0.2)
     with pytest.raises(TdspError, match="git ended with status 128: fatal: ") as caught:
         shell.run("git", "rev-parse", "HEAD", cwd=tmp_path)

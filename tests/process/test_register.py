@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 from process import evidence
-
 from tdsp import registry, tracking
 from tdsp.errors import WrongInput
 from tdsp.register import register
@@ -90,7 +89,9 @@ def test_a_worse_or_equal_model_is_refused_and_nothing_changes(root, interval):
 def test_the_champion_itself_is_unchanged(root):
     step(root, "one")
     for model, same in (("one", False), ("retrained", True)):
-        record = step(root, model, root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": same}))
+        record = step(
+            root, model, root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": same})
+        )
         assert (record["outcome"], record["version"]) == ("unchanged", 1)
     assert len(registry.versions(tracking.uri(root), NAME)) == 1
 
@@ -106,7 +107,9 @@ def test_a_challenger_compared_with_an_older_champion_is_refused(root):
 
 def test_a_champion_of_another_question_does_not_stand_in_the_way(root):
     step(root, "one")
-    record = step(root, "two", root / "models" / "one", champion_absent="the champion answers another question")
+    record = step(
+        root, "two", root / "models" / "one", champion_absent="the champion answers another question"
+    )
     assert (record["outcome"], record["version"]) == ("registered", 2)
 
 
@@ -157,7 +160,11 @@ def test_the_step_runs_from_its_snapshot_alone(root, tmp_path):
     words = [word for name, path in options.items() for word in (f"--{name}", str(path))]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-m", "tdsp.register", *words], cwd=snapshot, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "tdsp.register", *words],
+        cwd=snapshot,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("registered: mae 44")

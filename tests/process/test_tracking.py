@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tdsp import tracking
 from tdsp.errors import TdspError, WrongInput
 
@@ -30,7 +29,9 @@ def made(tmp_path_factory) -> Path:
 
 
 def start(root: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "tdsp.tracking", str(root)], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tdsp.tracking", str(root)], stderr=subprocess.PIPE, text=True
+    )
 
 
 def tables(database: Path) -> set[str]:

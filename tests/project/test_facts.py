@@ -35,9 +35,7 @@ def with_(changes: dict) -> str:
     return yaml.safe_dump(facts)
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"gate.threshold": 3}, {"data.exclude": ["a"]}, {"split.test_fraction": 0.3}]
-)
+@pytest.mark.parametrize("changes", [{}, {"gate.threshold": 3}, {"data.exclude": ["a"]}, {"split.test_fraction": 0.3}])
 def test_good_facts_pass(changes):
     assert parse(with_(changes), HERE).task == "regression"
 

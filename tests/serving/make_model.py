@@ -77,9 +77,7 @@ def main(folder: Path, task: str) -> None:
     )
     signal = frame["hour"] + 3 * frame["season"] + frame["wind"]
     classes = ["high", "low", "middle"]
-    target = (
-        signal if task == "regression" else np.select([signal < 12, signal > 24], ["low", "high"], "middle")
-    )
+    target = signal if task == "regression" else np.select([signal < 12, signal > 24], ["low", "high"], "middle")
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     model = make_pipeline(Features(), kind(max_iter=20, random_state=0)).fit(frame, target)
     import skops.io

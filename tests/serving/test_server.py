@@ -30,9 +30,7 @@ def processes_of(port: int) -> list[str]:
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_every_answer_is_as_it_should_be(project, models, task):
     with serving.running(project, models / task) as server:
-        results = list(
-            serving_check.check(server.score, models / task, models / task / "sample-request.json")
-        )
+        results = list(serving_check.check(server.score, models / task, models / task / "sample-request.json"))
     assert len(results) > 20
     assert [(result.name, result.problem) for result in results if result.problem] == []
 
@@ -111,7 +109,8 @@ def test_the_server_sees_no_secret_and_no_setting_of_ours():
         {
             "PATH": "p", "Path": "q", "LC_ALL": "C", "UV_CACHE_DIR": "c",
             "AZURE_CLIENT_SECRET": "s", "GITHUB_TOKEN": "t", "AZUREML_MODEL_DIR": "m", "AML_APP_ROOT": "a",
-            "GUNICORN_CMD_ARGS": "g", "WORKER_COUNT": "9", "PYTHONPATH": "x", "VIRTUAL_ENV": "v", "UV_PROJECT_ENVIRONMENT": "e",
+            "GUNICORN_CMD_ARGS": "g", "WORKER_COUNT": "9", "PYTHONPATH": "x", "VIRTUAL_ENV": "v",
+            "UV_PROJECT_ENVIRONMENT": "e",
         }
     )  # fmt: skip
     assert kept.keys() == {"PATH", "Path", "LC_ALL", "UV_CACHE_DIR", "PYTHONUNBUFFERED"}
@@ -129,9 +128,7 @@ def served(project, models):
 
 def test_the_check_finds_another_model_behind_the_address(served, models):
     other = models / "regression"
-    results = serving_check.check(
-        served["classification"], other, models / "regression" / "sample-request.json"
-    )
+    results = serving_check.check(served["classification"], other, models / "regression" / "sample-request.json")
     wrong = {result.name: result.problem for result in results if result.problem}
     assert wrong.keys() == {"the sample request", "10,000 rows", "the sample request again"}
 
@@ -187,9 +184,7 @@ def test_a_refused_row_of_a_csv_is_found_in_later_parts_too(served, models, tmp_
     contract = json.loads((models / "regression" / "contract.json").read_text())
     row = json.loads((models / "regression" / "sample-request.json").read_text())["data"][0]
     batches = [[row, row], [row, row | {"hour": 99}]]
-    with pytest.raises(
-        WrongInput, match=r"row 2: column 'hour': 99 is above 23 \(counted from row 3 of the file\)"
-    ):
+    with pytest.raises(WrongInput, match=r"row 2: column 'hour': 99 is above 23 \(counted from row 3 of the file\)"):
         list(predict_all(served["regression"], batches))
     file = tmp_path / "rows.csv"
     file.write_text("a,b\n1,2\n")

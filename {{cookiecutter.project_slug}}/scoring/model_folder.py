@@ -112,9 +112,7 @@ def load(folder: Path) -> Served:
     try:
         strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED))
         if strangers:
-            raise ModelError(
-                f"{file} needs types that scoring/model_folder.py does not trust: {', '.join(strangers)}"
-            )
+            raise ModelError(f"{file} needs types that scoring/model_folder.py does not trust: {', '.join(strangers)}")
         with _code_of(folder):
             return Served(folder, skops.io.load(file, trusted=TRUSTED), contract)
     except ModelError:

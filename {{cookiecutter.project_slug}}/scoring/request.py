@@ -93,18 +93,14 @@ def _parse(body: bytes) -> list:
         reason = "it is empty" if not body.strip() else str(error)
         raise RequestError(f"the request is not JSON: {reason}") from None
     if not isinstance(content, dict) or set(content) != {"data"}:
-        raise RequestError(
-            'the request must be an object with one key, "data": {"data": [{column: value, …}, …]}'
-        )
+        raise RequestError('the request must be an object with one key, "data": {"data": [{column: value, …}, …]}')
     rows = content["data"]
     if not isinstance(rows, list):
         raise RequestError('"data" must be a list of rows: {"data": [{column: value, …}, …]}')
     if not rows:
         raise RequestError('"data" is empty; send at least one row')
     if len(rows) > MAX_ROWS:
-        raise RequestError(
-            f"{len(rows):,} rows in one request, at most {MAX_ROWS:,}; send them in parts", status=413
-        )
+        raise RequestError(f"{len(rows):,} rows in one request, at most {MAX_ROWS:,}; send them in parts", status=413)
     return rows
 
 
@@ -166,9 +162,7 @@ def _floats(values: list, note: Callable) -> np.ndarray:
     try:
         array = np.array(values, dtype=np.float64)
     except OverflowError:  # a whole number of more than 308 digits
-        array = np.array(
-            [np.inf if isinstance(v, int) and abs(v) > 2**1000 else v for v in values], dtype=np.float64
-        )
+        array = np.array([np.inf if isinstance(v, int) and abs(v) > 2**1000 else v for v in values], dtype=np.float64)
     if not np.isfinite(array).all():
         bad = (row for row in np.flatnonzero(~np.isfinite(array)) if values[row] is not None)
         note(bad, lambda row: f"{_show(values[row])} is not a finite number")

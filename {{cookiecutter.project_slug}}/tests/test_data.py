@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from science import data
-from science.prepare import _agree
+from science.prepare import agree
 from science.sample import sample
 from science.schema import Column, Schema, check, sentences
 from science.step import DataError
@@ -58,7 +58,7 @@ def test_the_data_keeps_the_schema(root, facts, tmp_path):
 
 def test_facts_schema_dictionary_and_sample_request_speak_of_the_same_columns(root, facts):
     schema = Schema.load(root / "data" / "schema.yml")
-    _agree(facts, schema)
+    agree(facts, schema)
     with (root / "data" / "dictionary.csv").open(encoding="utf-8", newline="") as stream:
         assert [row["Column Name"] for row in csv.DictReader(stream)] == list(schema.columns)
     request = json.loads((root / "scoring" / "sample-request.json").read_text(encoding="utf-8"))
@@ -115,11 +115,11 @@ def test_an_extra_column_fails_unless_the_schema_is_not_strict():
 
 
 def test_all_failures_are_told_a_line_each():
-    frame = good().assign(age=[-1, -2, 200, 1], town="Rome").drop(columns="note")
+    frame = good().assign(age=[-1, -2, 200, 1], town=["Rome", "Bern", "Oslo", "Bern"]).drop(columns="note")
     assert sentences(check(frame, SCHEMA)) == [
         "age: not at least 0 in 2 row(s) (row 1: -1, row 2: -2)",
         "age: not at most 120 in 1 row(s) (row 3: 200)",
-        "town: not one of Bern, Lyon in 4 row(s) (row 1: 'Rome', row 2: 'Rome', row 3: 'Rome', row 4: 'Rome')",
+        "town: not one of Bern, Lyon in 2 row(s) (row 1: 'Rome', row 3: 'Oslo')",
         "note: the column is missing",
     ]
 
@@ -149,6 +149,11 @@ def test_separators_decimal_marks_and_encodings_are_recognised(tmp_path, text, e
     frame = data.read(tmp_path / "t.csv")
     assert frame["a"].tolist() == [1.5, 2.25]
     assert frame["b"].tolist() == ["x", "y"]
+
+
+def test_a_comma_among_thousands_is_no_decimal_mark(tmp_path):
+    (tmp_path / "t.csv").write_text('a,b\n"1,234",x\n')
+    assert data.read(tmp_path / "t.csv")["a"].tolist() == ["1,234"]
 
 
 def test_a_category_that_looks_like_a_gap_is_kept(tmp_path):

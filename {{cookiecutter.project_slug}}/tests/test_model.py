@@ -83,7 +83,7 @@ def test_every_learner_takes_every_type_and_survives_a_file(kind, tmp_path):
     both = members(agreed)
     blend = model.blend(agreed, both, {"linear": 0.5, "boosting": 0.5})
     for name, learner in {"dummy": model.dummy(agreed), **both, "blend": blend}.items():
-        fitted = model.pipeline(agreed, learner).fit(FRAME, target)
+        fitted = model.fit(learner, agreed, FRAME.assign(y=target))
         said = model.predict(fitted, agreed, FRAME)
         if agreed.task == "classification":
             np.testing.assert_allclose(said.sum(axis=1), 1)
@@ -94,21 +94,21 @@ def test_every_learner_takes_every_type_and_survives_a_file(kind, tmp_path):
 @pytest.mark.parametrize("name", ["linear", "boosting"])
 def test_values_nobody_has_seen_are_scored(name):
     agreed = contract(NUMBER)
-    fitted = model.pipeline(agreed, members(agreed)[name]).fit(FRAME, NUMBER)
+    fitted = model.fit(members(agreed)[name], agreed, FRAME.assign(y=NUMBER))
     new = FRAME.head(3).assign(town=["Rome", None, "Bern"], code="new", amount=np.nan, flag=np.nan)
     assert np.isfinite(model.predict(fitted, agreed, new)).all()
 
 
 def test_the_same_seed_gives_the_same_model():
     agreed = contract(NUMBER)
-    twice = [model.pipeline(agreed, model.boosting(agreed, 0.1, 30)).fit(FRAME, NUMBER) for _ in range(2)]
+    twice = [model.fit(model.boosting(agreed, 0.1, 30), agreed, FRAME.assign(y=NUMBER)) for _ in range(2)]
     np.testing.assert_array_equal(twice[0].predict(FRAME), twice[1].predict(FRAME))
 
 
 def test_a_class_without_training_rows_gets_no_probability():
     agreed = contract(TARGETS["three classes"])
-    some = TARGETS["three classes"] != "low"
-    fitted = model.pipeline(agreed, model.linear(agreed)).fit(FRAME[some], TARGETS["three classes"][some])
+    frame = FRAME.assign(y=TARGETS["three classes"])
+    fitted = model.fit(model.linear(agreed), agreed, frame[frame["y"] != "low"])
     said = model.predict(fitted, agreed, FRAME)
     assert (said[:, agreed.classes.index("low")] == 0).all()
 
@@ -131,6 +131,18 @@ def test_folds_keep_groups_together_and_never_learn_from_the_future():
         assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
 
 
+def test_a_rare_class_is_not_lost_when_folds_are_made(monkeypatch):
+    monkeypatch.setattr(choose, "ROWS", 300)
+    rare = pd.Series(np.where(np.arange(COUNT) < 40, "rare", "common"))
+    agreed = contract(rare, group="who")
+    frame = FRAME.assign(
+        y=rare, who=np.where(np.arange(COUNT) < 40, 0, FRAME["who"])
+    )  # all of them in one group
+    _, report = choose.choose(agreed, frame, members(agreed))
+    assert np.isfinite(report["value"])
+    assert 300 <= report["rows"] <= 350
+
+
 # --- on disk
 
 
@@ -141,13 +153,10 @@ def test_a_saved_model_is_an_mlflow_model_that_needs_no_project(either):
     rows = either.test_rows()[either.contract().names]
     said = loaded.predict(rows)
     assert list(said) == list(store.load(either.model).predict(rows))
-    assert {"model.skops", "contract.json", "training.json", "input_example.json"} <= set(
-        os.listdir(either.model)
-    )
-    assert sorted(item.name for item in (either.model / "code" / "science").iterdir()) == [
-        "__init__.py",
-        "features.py",
-    ]
+    files = {item.relative_to(either.model).as_posix() for item in either.model.rglob("*")}
+    assert {"model.skops", "contract.json", "training.json", "input_example.json"} <= files
+    code = {"code/science/__init__.py", "code/science/features.py"}
+    assert {name for name in files if name.startswith("code/science/")} == code
 
 
 def test_a_model_is_loaded_with_the_feature_code_it_was_saved_with(regression, tmp_path):
@@ -171,8 +180,9 @@ def test_a_file_with_other_types_is_refused(function, tmp_path):
 
 def test_nothing_is_trusted_that_no_model_needs(either, tmp_path):
     agreed, needed = contract(TARGETS["three classes"]), set()
-    fitted = model.pipeline(agreed, model.blend(agreed, members(agreed), {"linear": 0.5, "boosting": 0.5}))
-    skops.io.dump(fitted.fit(FRAME, TARGETS["three classes"]), tmp_path / "m.skops")
+    blend = model.blend(agreed, members(agreed), {"linear": 0.5, "boosting": 0.5})
+    fitted = model.fit(blend, agreed, FRAME.assign(y=TARGETS["three classes"]))
+    skops.io.dump(fitted, tmp_path / "m.skops")
     for file in (tmp_path / "m.skops", either.model / "model.skops"):
         needed |= set(skops.io.get_untrusted_types(file=file))
     assert needed == set(store.TRUSTED_TYPES)

@@ -37,9 +37,7 @@ SHARED = ("narwhals", "numpy", "pandas", "scikit-learn", "skops")  # what a mode
 def test_a_served_model_predicts_what_the_trained_one_does(either):
     contract, rows = either.contract(), either.test_rows()
     served = model_folder.load(either.model)
-    body = json.dumps(
-        {"data": json.loads(rows[contract.names].to_json(orient="records", double_precision=15))}
-    )
+    body = json.dumps({"data": json.loads(rows[contract.names].to_json(orient="records", double_precision=15))})
     answer = served.predict(rows_of(body.encode(), served.contract))
     expected = model.predict(store.load(either.model), contract, rows)
     if contract.task == "regression":
@@ -203,9 +201,7 @@ def test_the_scoring_script_trusts_what_training_writes_and_no_more():
 
 
 def test_one_date_decides_the_versions_of_both_environments():
-    ours, theirs = (
-        tomllib.loads((ROOT / file).read_text()) for file in ("pyproject.toml", "scoring/pyproject.toml")
-    )
+    ours, theirs = (tomllib.loads((ROOT / file).read_text()) for file in ("pyproject.toml", "scoring/pyproject.toml"))
     assert ours["tool"]["uv"]["exclude-newer"] == theirs["tool"]["uv"]["exclude-newer"]
 
 
@@ -224,9 +220,7 @@ def resolved(tmp_path_factory) -> list[Requirement]:
         "--no-header",
         "--quiet",
     ]
-    done = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=serving.environment(os.environ)
-    )
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=serving.environment(os.environ))
     return [Requirement(line) for line in done.stdout.splitlines()]
 
 
@@ -238,9 +232,7 @@ def versions(resolved: list[Requirement], python: str) -> dict[str, str]:
 
 def test_a_model_is_served_by_the_versions_that_trained_it(resolved):
     found = versions(resolved, f"{sys.version_info.major}.{sys.version_info.minor}")
-    assert {name: found[name] for name in SHARED} == {
-        name: importlib.metadata.version(name) for name in SHARED
-    }
+    assert {name: found[name] for name in SHARED} == {name: importlib.metadata.version(name) for name in SHARED}
 
 
 def test_azure_ml_gets_the_same_versions(resolved):

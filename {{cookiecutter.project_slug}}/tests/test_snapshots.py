@@ -1,4 +1,4 @@
-"""What a component takes along is what its step imports: no more, so that other edits do not rerun it; no less."""
+"""A component takes along what its step imports: no less, and no more, or other edits would rerun it."""
 
 import ast
 import os

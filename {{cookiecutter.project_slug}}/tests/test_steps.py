@@ -275,6 +275,7 @@ def test_steps_log_to_the_run_that_was_started_for_them(regression, tmp_path, mo
         pass
     monkeypatch.setenv("MLFLOW_RUN_ID", run.info.run_id)
     train(regression.split, tmp_path / "model", tmp_path / "baselines", max_iter=5)
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.info.run_id)  # mlflow forgets it, as each step is a process
     evaluate(regression.split, tmp_path / "model", tmp_path / "baselines", tmp_path, tmp_path / "evaluation")
     logged = mlflow.get_run(run.info.run_id).data
     assert logged.params["max_iter"] == "5"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from science import model as models
@@ -12,6 +12,7 @@ from science.contract import Contract
 from science.metrics import METRICS, Rows
 
 FOLDS = 5
+FEWEST_OF_A_CLASS = 50  # in a sample
 ROWS = 20_000  # enough to tell two families of models apart; more would only cost time
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of boosting in the average
 
@@ -28,8 +29,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         frame: The training rows.
         learners: `linear` and `boosting`, not fitted.
     """
-    if len(frame) > ROWS:
-        frame = frame.sample(ROWS, random_state=contract.seed)
+    frame = _some(contract, frame)
     if contract.time:
         frame = frame.sort_values(contract.time, kind="stable")
     predicted: dict[str, list] = {name: [] for name in learners}
@@ -37,8 +37,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
     for fit, judge in folds(contract, frame):
         judged.append(judge)
         for name, learner in learners.items():
-            pipeline = models.pipeline(contract, clone(learner))
-            pipeline.fit(frame[contract.names].iloc[fit], frame[contract.target].iloc[fit])
+            pipeline = models.fit(learner, contract, frame.iloc[fit])
             predicted[name].append(models.predict(pipeline, contract, frame.iloc[judge]))
     truth = contract.coded(frame[contract.target].iloc[np.concatenate(judged)])
     linear, boosting = (np.concatenate(predicted[name]) for name in ("linear", "boosting"))
@@ -62,16 +61,34 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
     return {"linear": 1 - share, "boosting": share}, validation
 
 
-def folds(contract: Contract, frame: pd.DataFrame):
-    """Return folds that are held out as the test rows were: whole groups, later rows, or at random."""
-    target = frame[contract.target]
+def _some(contract: Contract, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return about `ROWS` rows by chance, but not too few of any class."""
+    if len(frame) <= ROWS:
+        return frame
+    shuffled = frame.sample(frac=1, random_state=contract.seed)
+    if contract.task == "regression":
+        return shuffled.head(ROWS)
+    target = shuffled[contract.target]
+    wanted = (target.value_counts() * ROWS / len(frame)).clip(lower=FEWEST_OF_A_CLASS)
+    return shuffled[shuffled.groupby(contract.target).cumcount() < target.map(wanted)]
+
+
+def folds(contract: Contract, frame: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds, rows to fit and rows to judge, held out as the test rows were if the classes allow it."""
+    target, shuffle = frame[contract.target], {"shuffle": True, "random_state": contract.seed}
     groups = frame[contract.group] if contract.group else None
-    regression = contract.task == "regression"
-    seed = {"shuffle": True, "random_state": contract.seed}
     if groups is not None and groups.nunique() >= FOLDS:
-        folds = GroupKFold(FOLDS) if regression else StratifiedGroupKFold(FOLDS, **seed)
-    elif contract.time and regression:
-        folds = TimeSeriesSplit(FOLDS)
-    else:  # classes over time, too: every fold needs every class
-        folds = KFold(FOLDS, **seed) if regression else StratifiedKFold(FOLDS, **seed)
-    return folds.split(frame, target, groups)
+        regression = contract.task == "regression"
+        by_group = GroupKFold(FOLDS) if regression else StratifiedGroupKFold(FOLDS, **shuffle)
+        found = list(by_group.split(frame, target, groups))
+        # A class that lives in few groups would be missing where it is needed.
+        if regression or all(_classes_suffice(target.iloc[fit], target) for fit, _ in found):
+            return found
+    if contract.task == "classification":
+        return list(StratifiedKFold(FOLDS, **shuffle).split(frame, target))
+    return list((TimeSeriesSplit(FOLDS) if contract.time else KFold(FOLDS, **shuffle)).split(frame))
+
+
+def _classes_suffice(some: pd.Series, target: pd.Series) -> bool:
+    counts = some.value_counts().reindex(target.unique(), fill_value=0)
+    return counts.min() >= FEWEST_OF_A_CLASS / 2

@@ -113,7 +113,8 @@ def _dialect(file: Path, head: list[str]) -> tuple[str, str, list[str]]:
     cells = [cell for row in csv.reader(head[1:], delimiter=separator) for cell in row]
     comma = any(re.fullmatch(r"-?\d+,\d+", cell) for cell in cells)
     point = any(re.fullmatch(r"-?\d+\.\d+", cell) for cell in cells)
-    return separator, "," if comma and not point else ".", names
+    decimal = "," if comma and not point and separator != "," else "."  # "1,234" may be a thousand
+    return separator, decimal, names
 
 
 def read_for(file: Path, schema: Schema) -> pd.DataFrame:

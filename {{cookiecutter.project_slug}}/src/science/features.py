@@ -9,11 +9,11 @@ travels with each model.
 from __future__ import annotations
 
 import narwhals as nw
-import pandas as pd
+from narwhals.typing import IntoDataFrame
 from sklearn.base import BaseEstimator, TransformerMixin
 
 NUMBERS = ("float", "integer", "boolean")
-FEWEST_VALUES = 10  # in a column with gaps: boosting fails on a column that its own training part finds empty
+FEWEST_VALUES = 10  # in a column with gaps: boosting fails on one that is empty in its training part
 
 
 def features(frame: nw.LazyFrame, types: dict[str, str]) -> nw.LazyFrame:
@@ -45,25 +45,24 @@ def features(frame: nw.LazyFrame, types: dict[str, str]) -> nw.LazyFrame:
 
 
 class Features(TransformerMixin, BaseEstimator):
-    """`features` as the first step of a scikit-learn pipeline."""
+    """`features` as the first step of a scikit-learn pipeline; what comes out is of the kind that went in."""
 
     def __init__(self, types: dict[str, str]) -> None:
         self.types = types
 
-    def fit(self, frame: pd.DataFrame, target: object = None) -> Features:  # noqa: ARG002 scikit-learn's signature
+    def fit(self, frame: IntoDataFrame, target: object = None) -> Features:  # noqa: ARG002 scikit-learn's signature
         """Learn the names of what comes out, and which columns are too empty to teach anything."""
         made = self._make(frame)
-        values = made.count()
-        self.names_ = list(made)
-        self.empty_ = [name for name in made if values[name] < FEWEST_VALUES and values[name] < len(made)]
+        self.names_ = made.columns
+        self.empty_ = [name for name in made.columns if made[name].count() < min(FEWEST_VALUES, len(made))]
         return self
 
-    def transform(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the features of each row, in the same order; columns too empty to learn from are 0 throughout."""
-        return self._make(frame).assign(**dict.fromkeys(self.empty_, 0.0))
+    def transform(self, frame: IntoDataFrame) -> IntoDataFrame:
+        """Return the features of each row, in the same order; columns too empty to learn from are 0."""
+        return self._make(frame).with_columns(nw.lit(0.0).alias(name) for name in self.empty_).to_native()
 
-    def _make(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return features(nw.from_native(frame).lazy(), self.types).collect().to_native()
+    def _make(self, frame: IntoDataFrame) -> nw.DataFrame:
+        return features(nw.from_native(frame).lazy(), self.types).collect()
 
     def get_feature_names_out(self, names: object = None) -> list[str]:  # noqa: ARG002 scikit-learn's signature
         """Return the names of the columns that come out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
@@ -26,12 +26,6 @@ from science.features import Features
 TREE_CATEGORIES = 250  # histogram gradient boosting tells 255 apart
 LINEAR_CATEGORIES = 50  # each becomes a column
 MANY_ROWS = 50_000  # from here on threads pay
-
-
-def pipeline(contract: Contract, learner: BaseEstimator) -> Pipeline:
-    """Put the features in front of a learner."""
-    types = {feature.name: feature.type for feature in contract.features}
-    return Pipeline([("features", Features(types)), ("learner", learner)])
 
 
 def dummy(contract: Contract) -> BaseEstimator:
@@ -97,9 +91,18 @@ def blend(contract: Contract, members: dict[str, BaseEstimator], weights: dict[s
     return VotingClassifier(kept, weights=shares, voting="soft")
 
 
-def threads(rows: int) -> threadpool_limits:
-    """Return a context that gives a small table one thread: more would mostly wait for each other."""
-    return threadpool_limits(1 if rows < MANY_ROWS else None)
+def fit(learner: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> Pipeline:
+    """Fit a learner behind the features; what comes out takes raw columns.
+
+    Args:
+        learner: Not fitted, and left so.
+        contract: What the columns are.
+        frame: Features and target.
+    """
+    types = {feature.name: feature.type for feature in contract.features}
+    pipeline = Pipeline([("features", Features(types)), ("learner", clone(learner))])
+    with _threads(len(frame)):
+        return pipeline.fit(frame[contract.names], frame[contract.target])
 
 
 def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np.ndarray:
@@ -109,7 +112,7 @@ def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np
         Regression: one value per row. Classification: probabilities, rows x classes in the order of the
         contract; a class the model never saw has none.
     """
-    with threads(len(frame)):
+    with _threads(len(frame)):
         found = model.predict(frame) if contract.task == "regression" else model.predict_proba(frame)
     if contract.task == "regression":
         return found
@@ -118,6 +121,11 @@ def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np
     return np.column_stack(
         [found[:, known.index(label)] if label in known else zero for label in contract.classes]
     )
+
+
+def _threads(rows: int) -> threadpool_limits:
+    """Return a context that gives a small table one thread: more would mostly wait for each other."""
+    return threadpool_limits(1 if rows < MANY_ROWS else None)
 
 
 def nominal(contract: Contract) -> list[str]:

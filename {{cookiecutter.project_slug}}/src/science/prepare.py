@@ -17,6 +17,8 @@ from science.schema import Schema, check, sentences
 from science.split import copies_across, held_out
 from science.step import DataError
 
+FEWEST_OF_A_CLASS = 20  # training rows; boosting holds a tenth of them out for itself, in each of five folds
+
 
 def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) -> None:
     """Validate the data and split it.
@@ -33,7 +35,7 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
     """
     known = yaml.safe_load(facts.read_text(encoding="utf-8"))
     expected = Schema.load(schema)
-    _agree(known, expected)
+    agree(known, expected)
     file = raw / known["data"]["file"]
     frame = data.read_for(file, expected)
     checks = check(frame, expected)
@@ -72,8 +74,8 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
             print(f"warning: {count} {name.replace('_', ' ')}: see quality.json")
 
 
-def _agree(known: dict, expected: Schema) -> None:
-    """Raise if the facts name a column that the schema does not have, or a target that may be missing."""
+def agree(known: dict, expected: Schema) -> None:
+    """Raise if the facts name a column that the schema does not have, or leave nothing to learn from."""
     facts = known["data"]
     for key in ("target", "time", "group", "exclude", "sensitive"):
         names = facts.get(key) or []
@@ -84,6 +86,10 @@ def _agree(known: dict, expected: Schema) -> None:
                 )
     if expected.columns[facts["target"]].nullable:
         raise DataError(f"schema: {facts['target']} is the target and must have `nullable: false`")
+    if not expected.for_model(facts):
+        raise DataError(
+            "project.yml: every column but the target is excluded, so there is nothing to learn from"
+        )
 
 
 def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
@@ -98,22 +104,22 @@ def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
         if not pd.api.types.is_numeric_dtype(target):
             raise DataError(f"{target.name}: a regression needs a number as its target")
     else:
-        for side, rows in (("training", ~test), ("held-out", test)):
-            absent = set(target.unique()) - set(target[rows].unique())
-            if absent or target[rows].nunique() < 2:
-                what = f"no {_words(absent)}" if absent else "one class only"
+        for side, rows, fewest in (("training", ~test, FEWEST_OF_A_CLASS), ("held-out", test, 1)):
+            counts = target[rows].value_counts().reindex(target.unique(), fill_value=0)
+            if len(counts) < 2:
                 raise DataError(
-                    f"{target.name}: {what} among the {side} rows; choose another split or more data"
+                    f"{target.name}: all rows are {counts.index[0]!r}, so there is nothing to tell apart"
                 )
+            if counts.min() < fewest:
+                few = (
+                    f"{counts.min()} of the {side} rows are {counts.idxmin()!r}, at least {fewest} are needed"
+                )
+                raise DataError(f"{target.name}: {few}; merge or drop rare classes, or choose another split")
         if facts.get("positive") is not None and facts["positive"] not in set(target.unique()):
             raise DataError(
                 f"project.yml: data.positive is {facts['positive']!r}; {target.name} never has this value"
             )
     return test
-
-
-def _words(values: set) -> str:
-    return ", ".join(sorted(map(repr, values)))
 
 
 def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schema, file: Path) -> Contract:

@@ -33,17 +33,16 @@ def train(
     started = time.perf_counter()
     contract = Contract.load(split)
     frame = pd.read_parquet(split / "train.parquet")
-    rows, target = frame[contract.names], frame[contract.target]
     learners = {
         "linear": models.linear(contract),
         "boosting": models.boosting(contract, learning_rate, max_iter),
     }
-    fitted_baselines = {}
-    with models.threads(len(frame)):
-        weights, validation = choose(contract, frame, learners)
-        fitted = models.pipeline(contract, models.blend(contract, learners, weights)).fit(rows, target)
-        for name, learner in {"dummy": models.dummy(contract), "linear": models.linear(contract)}.items():
-            fitted_baselines[name] = models.pipeline(contract, learner).fit(rows, target)
+    weights, validation = choose(contract, frame, learners)
+    fitted = models.fit(models.blend(contract, learners, weights), contract, frame)
+    compared = {
+        "dummy": models.fit(models.dummy(contract), contract, frame),
+        "linear": models.fit(models.linear(contract), contract, frame),
+    }
     parameters = {"learning_rate": learning_rate, "max_iter": max_iter, "seed": contract.seed}
     training = {
         "parameters": parameters,
@@ -55,10 +54,10 @@ def train(
         "validation": validation,
     }
     with step.output(model) as folder:
-        store.save(fitted, rows, contract, folder)
+        store.save(fitted, frame[contract.names], contract, folder)
         step.write_json(folder / "training.json", training)
     with step.output(baselines) as folder:
-        for name, baseline in fitted_baselines.items():
+        for name, baseline in compared.items():
             skops.io.dump(baseline, folder / f"{name}.skops")
     tracking.log(
         parameters | {"estimator": _name(weights)}, {f"validation_{contract.metric}": validation["value"]}

@@ -66,9 +66,7 @@ class Added:
     @property
     def suspects(self) -> list[str]:
         """The columns that a finding advises to exclude."""
-        names = [
-            name for item in self.findings["findings"] if item["kind"] in SUSPECT for name in item["columns"]
-        ]
+        names = [name for item in self.findings["findings"] if item["kind"] in SUSPECT for name in item["columns"]]
         return list(dict.fromkeys(names))
 
 
@@ -96,9 +94,7 @@ def add(root: Path, file: Path, roles: Roles, dry_run: bool = False) -> Added:
     text = edit((root / FILE).read_text(encoding="utf-8"), facts)
     parse(text, root / FILE)
     new[root / FILE] = text.encode()  # last: the others mean nothing until it names them
-    new = {
-        path: content for path, content in new.items() if not path.is_file() or path.read_bytes() != content
-    }
+    new = {path: content for path, content in new.items() if not path.is_file() or path.read_bytes() != content}
     if not dry_run:
         _write(new, file, raw if copy else None)
     return Added([*([raw] if copy else []), *new], facts, findings)
@@ -146,9 +142,7 @@ def _infer(root: Path, file: Path, roles: Roles, output: Path) -> dict[str, Any]
     options |= {name: str(output / name) for name in INFERRED}
     options |= {key: value for key in ("task", "time", "group") if (value := getattr(roles, key)) is not None}
     options |= {key: json.dumps(getattr(roles, key)) for key in ("exclude", "sensitive")}
-    words = [
-        f"--{key}={value}" for key, value in options.items()
-    ]  # one word each: a column may be called "-x"
+    words = [f"--{key}={value}" for key, value in options.items()]  # one word each: a column may be called "-x"
     try:
         shell.run(sys.executable, "-m", "science.infer", *words, cwd=root, timeout=INFER_SECONDS)
     except shell.CommandError as failed:

@@ -1,8 +1,8 @@
 """The gate: may this model be registered? A pure judgement on the evidence of the steps.
 
-A challenger passes when its data passed, its metric clears the threshold, it beats the dumb baseline and the champion
-*on the same held-out rows* by more than noise, and no judged group of a sensitive column falls below its floor.
-"By more than noise" means that the paired bootstrap interval of the improvement lies above zero.
+A challenger passes when its data passed, its metric clears the threshold, it beats the dumb baseline and the
+champion *on the same held-out rows* by more than noise, and no judged group of a sensitive column falls below
+its floor. "By more than noise" means that the paired bootstrap interval of the improvement lies above zero.
 """
 
 from __future__ import annotations
@@ -63,9 +63,7 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
     """
     metric, gate = facts["metric"], facts["gate"]
     if metrics["metric"] != metric:
-        raise WrongInput(
-            f"the evidence is about {metrics['metric']}, project.yml asks for {metric}: run the pipeline again"
-        )
+        raise WrongInput(f"the evidence is of {metrics['metric']}, project.yml asks for {metric}: run again")
     value = metrics["models"]["challenger"][metric]["value"]
     checks = [_data(quality), _threshold(metric, value, gate.get("threshold"), metrics["higher_is_better"])]
     checks.append(_beats("baseline", "dummy", metrics, gate["confidence"]))
@@ -95,19 +93,23 @@ def _threshold(metric: str, value: float, threshold: float | None, higher: bool)
 
 
 def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float) -> Check:
-    """Tell whether the improvement over `other` excludes zero. Not a number, or missing, counts as no evidence."""
+    """Tell whether the improvement over `other` excludes zero; a missing number is no evidence."""
     compared = metrics["comparisons"].get(other)
     if compared is None:
         return Check(name, False, f"it was not compared with {_COMPARED[other]}")
     if not compared["confidence"] >= confidence - 1e-9:
-        return Check(name, False, f"compared at {compared['confidence']:g}, {confidence:g} is asked for: run again")
+        return Check(
+            name, False, f"compared at {compared['confidence']:g}, {confidence:g} is asked for: run again"
+        )
     better, low, high = compared["improvement"], compared["low"], compared["high"]
     interval = f"{confidence:.0%} interval {number(low)} to {number(high)}"
     if is_number(low) and is_number(better) and low > 0 and better > 0:
         return Check(name, True, f"better than {_COMPARED[other]} by {number(better)} ({interval})")
     if is_number(high) and high < 0:
         return Check(name, False, f"worse than {_COMPARED[other]} by {number(-better)} ({interval})")
-    return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {number(better)} ({interval})")
+    return Check(
+        name, False, f"no better than {_COMPARED[other]} beyond noise: {number(better)} ({interval})"
+    )
 
 
 def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> Check:
@@ -115,7 +117,13 @@ def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) ->
     judged = [group for group in groups if group["judged"]]
     small = f"; {len(groups) - len(judged)} too small to judge" if len(groups) > len(judged) else ""
     if floor is None or not judged:
-        why = "no sensitive column is named" if not groups else "no floor is set" if floor is None else "none is large enough"
+        why = (
+            "no sensitive column is named"
+            if not groups
+            else "no floor is set"
+            if floor is None
+            else "none is large enough"
+        )
         return Check("groups", True, f"not judged: {why}")
     below = [
         f"{group['column']} = {group['value']} at {number(group['metric_value'])} ({group['rows']} rows)"
@@ -123,7 +131,9 @@ def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) ->
         if not _reaches(group["metric_value"], floor, metrics["higher_is_better"])
     ]
     if below:
-        return Check("groups", False, f"{metric} misses the floor of {number(floor)} for {_few(below)}{small}")
+        return Check(
+            "groups", False, f"{metric} misses the floor of {number(floor)} for {_few(below)}{small}"
+        )
     return Check("groups", True, f"{metric} clears {number(floor)} in all {len(judged)} groups{small}")
 
 

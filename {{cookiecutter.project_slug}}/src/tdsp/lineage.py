@@ -1,4 +1,4 @@
-"""Where a model comes from: which code, and which environment. Which data is in the model's own `contract.json`."""
+"""Where a model comes from: which code and environment. Its data is in its own `contract.json`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def of(root: Path) -> Lineage:
 
 
 def _commit(root: Path) -> tuple[str, bool]:
-    """Return commit and dirtiness; `("", False)` without Git, without a commit, or in somebody else's repository."""
+    """Return commit and dirtiness; `("", False)` without a commit of the project's own."""
     try:
         if not _git(root, "ls-files", "--", "project.yml"):
             return "", False  # a folder that an outer repository ignores has no commit of its own

@@ -1,7 +1,7 @@
-"""The last step of the pipeline: register the challenger if the gate lets it pass, and say why if it does not.
+"""The last step of the pipeline: register the challenger if it passes the gate, say why if not.
 
-Runs as a component like the steps of the science, on evidence alone: it sees folders, `MLFLOW_TRACKING_URI` and a few
-`TDSP_` variables that `tdsp.lineage` sets, but no repository.
+Runs as a component like the steps of the science, on evidence alone: it sees folders, `MLFLOW_TRACKING_URI`
+and a few `TDSP_` variables that `tdsp.lineage` sets, but no repository.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def register(
         registration: folder that gets `outcome.json`.
 
     Returns:
-        What `outcome.json` holds: `outcome` (`registered`, `refused` or `unchanged`), `model`, `version` (of the
-        champion after this, None without one), `reason`, `checks` and `lineage`.
+        What `outcome.json` holds: `outcome` (`registered`, `refused` or `unchanged`), `model`, `version` (of
+        the champion after this, None without one), `reason`, `checks` and `lineage`.
 
     Raises:
         WrongInput: evidence is missing or does not belong together.
@@ -63,7 +63,10 @@ def register(
         tags = {f"tdsp.{key}": str(value) for key, value in lineage.items()}
         tags |= {f"tdsp.metric.{key}": repr(value["value"]) for key, value in _challenger(metrics).items()}
         current = registry.register(uri, name, model, tags, os.environ.get("MLFLOW_RUN_ID"))
-        outcome, reason = "registered", f"{project['metric']} {number(_challenger(metrics)[project['metric']]['value'])}"
+        outcome, reason = (
+            "registered",
+            f"{project['metric']} {number(_challenger(metrics)[project['metric']]['value'])}",
+        )
 
     record = {
         "outcome": outcome,
@@ -117,7 +120,9 @@ def _tracking_uri() -> str:
     try:
         return os.environ["MLFLOW_TRACKING_URI"]
     except KeyError:
-        raise WrongInput("MLFLOW_TRACKING_URI is not set: `tdsp run` and Azure ML set it for each step") from None
+        raise WrongInput(
+            "MLFLOW_TRACKING_URI is not set: `tdsp run` and Azure ML set it for each step"
+        ) from None
 
 
 def main() -> None:

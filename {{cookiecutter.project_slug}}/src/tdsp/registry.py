@@ -1,7 +1,7 @@
-"""The model registry: MLflow's, on the local store or on a server. The alias `champion` names the model in use.
+"""The model registry: MLflow's, local or on a server. The alias `champion` names the model in use.
 
-A local store is read with plain SQL, which takes a millisecond; importing MLflow takes a second. Anything that
-writes, and any server, goes through MLflow's client. A test holds the two readers together.
+A local store is read with plain SQL, which takes a millisecond; importing MLflow takes a second. Anything
+that writes, and any server, goes through MLflow's client. A test holds the two readers together.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Version:
 
 
 def versions(uri: str, name: str) -> list[Version]:
-    """Return all versions of a model, newest first; none when the model or the local store does not exist yet.
+    """Return all versions of a model, newest first; none without the model or the local store.
 
     Args:
         uri: MLflow tracking URI.
@@ -72,10 +72,10 @@ def champion(uri: str, name: str) -> Version | None:
 
 
 def fetch(uri: str, version: Version, home: Path) -> Path:
-    """Return a folder in `home` with the files of a version, copied from the registry unless they are there already.
+    """Return a folder in `home` with the files of a version, copied unless they are there already.
 
-    The folder appears in one rename. One whose digest is not the registered one (another registry, a damaged file)
-    is replaced.
+    The folder appears in one rename. One whose digest is not the registered one (another registry, a damaged
+    file) is replaced.
 
     Raises:
         TdspError: the registry no longer has the files, or they are not those that were registered.
@@ -98,8 +98,8 @@ def fetch(uri: str, version: Version, home: Path) -> Path:
 def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: str | None) -> Version:
     """Make `model` a version of `name` and its champion; safe to repeat after being killed at any point.
 
-    The files are logged to a run, then the version is created from them (unless one with the same digest exists), and
-    the alias moves last: until then the old champion stays.
+    The files are logged to a run, then the version is created from them (unless one with the same digest
+    exists), and the alias moves last: until then the old champion stays.
 
     Args:
         uri: MLflow tracking URI.
@@ -118,9 +118,11 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
     if number is None:
         with contextlib.suppress(MlflowException):  # it exists; anything worse shows in the next call
             client.create_registered_model(name)
-        run_id = run_id or client.create_run(_experiment(client, uri, name)).info.run_id
-        client.log_artifacts(run_id, str(model), "model")
-        number = int(client.create_model_version(name, f"runs:/{run_id}/model", run_id, tags=tags).version)
+        run = run_id or client.create_run(_experiment(client, uri, name)).info.run_id
+        client.log_artifacts(run, str(model), "model")
+        number = int(client.create_model_version(name, f"runs:/{run}/model", run, tags=tags).version)
+        if run != run_id:
+            client.set_terminated(run)
     else:
         for key, value in tags.items():
             client.set_model_version_tag(name, str(number), key, value)
@@ -141,13 +143,15 @@ def _from_sqlite(database: Path, name: str) -> list[Version]:
     if not database.is_file():
         return []
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)) as reader:
+        with contextlib.closing(
+            sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)
+        ) as reader:
             aliased = reader.execute(
                 "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?", (name, ALIAS)
             ).fetchone()
             rows = reader.execute(
-                "SELECT v.version, v.creation_time, v.source, r.run_uuid, r.artifact_uri FROM model_versions v"
-                " LEFT JOIN runs r ON r.run_uuid = v.run_id"
+                "SELECT v.version, v.creation_time, v.source, r.run_uuid, r.artifact_uri"
+                " FROM model_versions v LEFT JOIN runs r ON r.run_uuid = v.run_id"
                 " WHERE v.name = ? AND v.current_stage <> 'Deleted_Internal' ORDER BY v.version DESC",
                 (name,),
             ).fetchall()
@@ -177,7 +181,11 @@ def _from_client(uri: str, name: str) -> list[Version]:
 
     client = MlflowClient(uri, registry_uri=uri)
     try:
-        aliases = {alias: int(number) for m in client.search_registered_models(f"name = '{name}'") for alias, number in m.aliases.items()}
+        aliases = {
+            alias: int(number)
+            for m in client.search_registered_models(f"name = '{name}'")
+            for alias, number in m.aliases.items()
+        }
         found = client.search_model_versions(f"name = '{name}'")
         # The list leaves out tags on some servers; asking for the version itself never does.
         whole = [client.get_model_version(name, version.version) for version in found]
@@ -216,5 +224,7 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
     """Return the experiment for a model registered outside any run."""
     if found := client.get_experiment_by_name(name):
         return found.experiment_id
-    database = _database(uri)  # left to itself MLflow would put a local store's artifacts into the current folder
+    database = _database(
+        uri
+    )  # left to itself MLflow would put a local store's artifacts into the current folder
     return client.create_experiment(name, str(database.parent / "artifacts" / name) if database else None)

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """The one seam for outside commands: words, never a shell; a time limit; one line when it goes wrong."""
+=======
+"""The one seam for outside commands: words, never a shell; a time limit; one line when it fails."""
+>>>>>>> main
 
 from __future__ import annotations
 
@@ -16,7 +20,11 @@ from tdsp.errors import TdspError
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
+<<<<<<< HEAD
 class CommandError(TdspError):
+=======
+class Failed(TdspError):  # noqa: N818 - read as `shell.Failed`
+>>>>>>> main
     """A command ended with another status than 0; `said` is the last line that it wrote."""
 
     def __init__(self, program: str, status: int, said: str) -> None:
@@ -106,7 +114,8 @@ def _stop(process: subprocess.Popen) -> None:
     """End the whole group of `process`; workers may outlive the one that started them."""
     process.stdin.close()
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False)  # noqa: S603, S607
+        end = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(end, capture_output=True, check=False)  # noqa: S603
         process.wait()
         return
     with contextlib.suppress(ProcessLookupError):

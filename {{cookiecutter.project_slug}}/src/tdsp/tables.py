@@ -31,9 +31,7 @@ def columns(file: Path) -> list[str]:
     if suffix not in (*CSV, PARQUET):
         raise WrongInput(f"{file}: give a CSV or Parquet file, with a name that ends in .csv or .parquet")
     if not file.is_file():
-        raise WrongInput(
-            f"{file}: {'is a folder; give the file in it' if file.is_dir() else 'there is no such file'}"
-        )
+        raise WrongInput(f"{file}: {'is a folder; give the file in it' if file.is_dir() else 'there is no such file'}")
     if file.stat().st_size == 0:
         raise WrongInput(f"{file}: the file is empty")
     names = _parquet_columns(file) if suffix == PARQUET else next(csv_rows(file), [])

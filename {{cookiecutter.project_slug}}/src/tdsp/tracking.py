@@ -1,7 +1,7 @@
 """The local MLflow store: a SQLite file and a folder of artifacts in `.tdsp/mlflow`.
 
-Run as a command (`python -m tdsp.tracking ROOT`) it makes the store, so that whoever needs one does not have to
-import MLflow for it.
+Run as a command (`python -m tdsp.tracking ROOT`) it makes the store, so that whoever needs one does not have
+to import MLflow for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def artifacts(root: Path) -> Path:
 
 
 def is_ready(root: Path) -> bool:
-    """Tell whether runs can be recorded at once: a server is named, or the store is made and of this MLflow's form."""
+    """Tell whether runs can be recorded: a server is named, or the store is there and up to date."""
     if os.environ.get(VARIABLE):
         return True
     folder = _folder(root)
@@ -49,8 +49,8 @@ def is_ready(root: Path) -> bool:
 def make(root: Path) -> None:
     """Create the local store, or bring an older or moved one up to date. Imports MLflow; does nothing twice.
 
-    The database is built aside and renamed, under a lock: a reader sees none or a whole one, and of two processes
-    that start together one makes it and the other waits.
+    The database is built aside and renamed, under a lock: a reader sees none or a whole one, and of two
+    processes that start together one makes it and the other waits.
 
     Raises:
         WrongInput: the folder's name cannot be part of a database address.
@@ -58,7 +58,9 @@ def make(root: Path) -> None:
     """
     folder = _folder(root)
     if re.search(r"[?]|%[0-9A-Fa-f]{2}", str(folder)):
-        raise WrongInput(f"{root}: MLflow cannot keep a database under a path with ? or %: rename that folder")
+        raise WrongInput(
+            f"{root}: MLflow cannot keep a database under a path with ? or %: rename that folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         if is_ready(root):
@@ -73,7 +75,9 @@ def make(root: Path) -> None:
         except Exception as error:
             aside.unlink(missing_ok=True)
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise TdspError(f"{database}: MLflow cannot use this store ({reason}); move it away to start anew") from error
+            raise TdspError(
+                f"{database}: MLflow cannot use this store ({reason}); move it away to start anew"
+            ) from error
         aside.replace(database)
         files.write_text(folder / "store.json", json.dumps(_stamp(root), indent=2) + "\n")
 
@@ -87,24 +91,29 @@ def _sqlite(database: Path) -> str:
 
 
 def _stamp(root: Path) -> dict[str, str]:
-    """What the store was made for: another MLflow may need another schema, another root has other artifact paths."""
+    """What the store was made for: another MLflow has another schema, another root other paths."""
     return {"mlflow": importlib.metadata.version("mlflow-skinny"), "root": root.resolve().as_posix()}
 
 
 @contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """Hold an exclusive lock that the system releases when the process dies, on every platform: SQLite's own."""
+    """Hold an exclusive lock that ends with the process, on every platform: SQLite's own."""
     connection = sqlite3.connect(folder / "lock.db", timeout=_WAIT, isolation_level=None)
     with contextlib.closing(connection):
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise TdspError(f"{folder}: another process is making the store ({error}); try again later") from None
+            raise TdspError(
+                f"{folder}: another process is making the store ({error}); try again later"
+            ) from None
         yield
 
 
 def _copy(database: Path, aside: Path) -> None:
-    with contextlib.closing(sqlite3.connect(database)) as old, contextlib.closing(sqlite3.connect(aside)) as new:
+    with (
+        contextlib.closing(sqlite3.connect(database)) as old,
+        contextlib.closing(sqlite3.connect(aside)) as new,
+    ):
         old.backup(new)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether `value` is a finite number; evidence may hold null or NaN where nothing could be computed."""
+    """Tell whether `value` is a finite number; evidence has null or NaN where there is none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def number(value: Any) -> str:
-    """Return `value` with four significant digits and thousands marked; `n/a` when it is not a finite number."""
+    """Return `value` with four significant digits; `n/a` when it is not a finite number."""
     if not is_number(value):
         return "n/a"
     if value == 0:

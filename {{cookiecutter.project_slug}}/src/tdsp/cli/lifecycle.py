@@ -64,11 +64,13 @@ def finish(root: Path, project: Project, result: Result) -> None:
 
     from tdsp import report
 
-    text = Path(step.outputs["registration"], OUTCOME).read_text(encoding="utf-8")
+    def evidence(step: str, output: str, name: str) -> str:
+        return Path(result.steps[step].outputs[output], name).read_text(encoding="utf-8")
+
+    text = evidence(_STEP, "registration", OUTCOME)
     files.write_text(result.folder / OUTCOME, text)
     outcome = json.loads(text)
-    metrics = json.loads(Path(result.steps["evaluate"].outputs["evaluation"], "metrics.json").read_text(encoding="utf-8"))
-    for line in _told(outcome, metrics):
+    for line in _told(outcome, json.loads(evidence("evaluate", "evaluation", "metrics.json"))):
         print(line)
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
@@ -80,7 +82,8 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     """Return what came of the run, in one line; one more for each failed check."""
     version = f"{outcome['model']} v{outcome['version']}"
     value = metrics["models"]["challenger"][metrics["metric"]]
-    figure = f"{metrics['metric']} {number(value['value'])} ({number(value['low'])} to {number(value['high'])})"
+    interval = f"{number(value['low'])} to {number(value['high'])}"
+    figure = f"{metrics['metric']} {number(value['value'])} ({interval})"
     failed = [f"  {check['name']}: {check['detail']}" for check in outcome["checks"] if not check["passed"]]
     if outcome["outcome"] == "registered":
         return [f"registered: {version} is the champion: {figure}"]
@@ -101,8 +104,9 @@ def _make_ready(root: Path, project: Project) -> None:
     if not tracking.is_ready(root):
         print("creating the MLflow store in .tdsp/mlflow")
         waiting.append(("tdsp.tracking", str(root)))
+    commands = [(sys.executable, "-m", *words) for words in waiting]
     with ThreadPoolExecutor() as both:
-        for done in [both.submit(shell.run, sys.executable, "-m", *each, cwd=root, timeout=300) for each in waiting]:
+        for done in [both.submit(shell.run, *command, cwd=root, timeout=300) for command in commands]:
             done.result()
 
 

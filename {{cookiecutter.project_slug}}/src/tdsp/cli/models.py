@@ -54,7 +54,8 @@ def ui(port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one
     print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     # Being told to stop must end the server too, so it takes the way of Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server = ("-m", "mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1")
+    server = ["-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
+    server += ["--host", "127.0.0.1", "--port", str(port)]
     try:
         with shell.running(sys.executable, *server) as process:
             status = process.wait()
@@ -116,5 +117,6 @@ def _table(versions: list[Version], metric: str) -> str:
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    lines = ["  ".join(row).rstrip() for row in padded]
     return "\n".join([*lines, "* champion; + with changes that were not committed"])

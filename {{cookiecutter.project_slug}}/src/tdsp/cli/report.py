@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,12 +13,15 @@ def add_to(app: typer.Typer) -> None:
 
 
 def report_(
-    run: Annotated[str | None, typer.Argument(metavar="RUN", help="A folder's name in .tdsp/runs; the last run if left out.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="RUN", help="A folder's name in .tdsp/runs; the last run if left out."),
+    ] = None,
 ) -> None:
     """Write a run's report and refresh the documents.
 
-    The report is docs/reports/train.md and, as one page that needs nothing else, train.html. In the documents only the
-    sections between `tdsp:begin` and `tdsp:end` marks are replaced.
+    The report is docs/reports/train.md and, as one page that needs nothing else, train.html. In the documents
+    only the sections between `tdsp:begin` and `tdsp:end` marks are replaced.
     """
     from tdsp import project, report
     from tdsp.errors import WrongInput

@@ -13,15 +13,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def serve(
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")
-    ] = 5001,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a model to serve instead of the champion.")
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Start on a free port, try every case, stop.")
-    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = 5001,
+    model: Annotated[Path | None, typer.Option(help="Folder of a model to serve instead of the champion.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Start on a free port, try every case, stop.")] = False,
 ) -> None:
     """Serve the champion with scoring/score.py under Azure ML's own inference server.
 
@@ -117,9 +111,7 @@ def _check(root: Path, folder: Path, name: str) -> None:
         wrong = 0
         for result in check(server.score, folder, root / "scoring" / "sample-request.json"):
             wrong += bool(result.problem)
-            typer.echo(
-                f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}"
-            )
+            typer.echo(f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}")
             if result.problem:
                 typer.echo(f"       {result.problem}")
     if wrong:

@@ -80,13 +80,14 @@ def _files(root: Node, problems: Problems) -> None:
         stack.extend(node.children.values())
         component = node.component
         whole.add(component.file)
-        for body, file, keys in (
-            (node.job, node.file, node.keys),
-            (component.body, component.file, component.keys),
+        own = "command" if component.kind == "sweep" else component.kind  # a sweep's trial is a command
+        for body, file, keys, kind in (
+            (node.job, node.file, node.keys, component.kind),
+            (component.body, component.file, component.keys, own),
         ):
             if (file, keys) not in seen:
                 seen.add((file, keys))
-                for path, known in schema.unknown_keys(body, component.kind):
+                for path, known in schema.unknown_keys(body, kind):
                     hint = did_you_mean(str(path[-1]), known)
                     hint = hint if "did you mean" in hint else ""
                     problems.add(file, (*keys, *path), f"unknown key {path[-1]!r}{hint}", "misspelt key")

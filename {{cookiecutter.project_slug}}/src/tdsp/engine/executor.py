@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from tdsp.engine import command, digests, keys, records, shellsafe, snapshot, tail
@@ -44,55 +45,50 @@ class Executor:
         self._entries: dict[str, Entry] = {}
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
-        self._warmed = False
+        self._warmed = self._failed = False
 
     def run(self) -> None:
         """Run every step of the plan and note how each ended in `result`."""
-        waiting, failed = dict(self.plan.steps), False
+        order = TopologicalSorter({name: step.needs & self.plan.steps.keys() for name, step in self.plan.steps.items()})
+        order.prepare()
         running: dict[Future[None], str] = {}
         pool = ThreadPoolExecutor(self.workers, "step")
         try:
-            while waiting or running:
-                if failed and not self.plan.continue_on_failure:
-                    self._skip(waiting, "a step failed")
-                for name in self._ready(waiting, set(running.values())):
-                    running[pool.submit(self._run, waiting.pop(name))] = name
-                if not running:
-                    break
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    running.pop(future)
+            while order.is_active():
+                for name in order.get_ready():
+                    obstacle = self._obstacle(self.plan.steps[name])
+                    if obstacle:
+                        self._end(name, "skipped", obstacle)
+                        order.done(name)
+                    else:
+                        running[pool.submit(self._run, self.plan.steps[name])] = name
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    name = running.pop(future)
                     future.result()
-                if any(step.state == "failed" for step in self.result.steps.values()):
-                    failed = True
-                    if not self.plan.continue_on_failure:
+                    order.done(name)
+                    if self.result.steps[name].state == "failed" and not self.plan.continue_on_failure:
+                        self._failed = True
                         self.machine.processes.stop()
         except BaseException:
             self.machine.processes.stop()
-            self._skip(waiting, "the run was interrupted", "stopped")
             raise
         finally:
-            pool.shutdown()
+            pool.shutdown(cancel_futures=True)
+            for name, step in self.result.steps.items():
+                if step.state in ("waiting", "running"):
+                    self._end(name, "stopped", "the run was interrupted")
 
-    def _ready(self, waiting: dict[str, Step], running: set[str]) -> list[str]:
-        ready = []
-        for name, step in list(waiting.items()):
-            states = {need: self.result.steps[need] for need in step.needs}
-            if any(need in waiting or need in running for need in states):
-                continue
-            lost = {need for need, state in states.items() if not state.good}
-            vital = {v.step for port, v in step.inputs.items() if v.step and port not in step.optional}
-            if lost & vital:
-                self._skip({name: waiting.pop(name)}, "a step it needs failed")
-                return [*ready, *self._ready(waiting, running)]
-            ready.append(name)
-        return ready
+    def _obstacle(self, step: Step) -> str:
+        """Say why a step whose turn it is may not start."""
+        if self._failed:
+            return "a step failed"
+        vital = {value.step for port, value in step.inputs.items() if value.step and port not in step.optional}
+        lost = vital and not all(self.result.steps[need].good for need in vital)
+        return "a step it needs failed" if lost else ""
 
-    def _skip(self, steps: dict[str, Step], reason: str, state: str = "skipped") -> None:
-        for name in list(steps):
-            steps.pop(name)
-            self.result.steps[name].state, self.result.steps[name].reason = state, reason
-            self.tell(state, name, self.result.steps[name])
+    def _end(self, name: str, state: str, reason: str) -> None:
+        self.result.steps[name].state, self.result.steps[name].reason = state, reason
+        self.tell(state, name, self.result.steps[name])
 
     def _run(self, step: Step) -> None:
         """Run one step to its end; a failure of the step is a state, not an exception."""
@@ -104,7 +100,8 @@ class Executor:
                 self._entries[step.name] = entry
                 self._publish(step, entry, outcome)
         except StoppedError:
-            outcome.state, outcome.reason = "stopped", "another step failed"
+            outcome.state = "stopped"
+            outcome.reason = "another step failed" if self._failed else "the run was interrupted"
         except StepFailedError as error:
             outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
             outcome.log = str(self._log(step))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from importlib import metadata
@@ -40,9 +41,8 @@ def step(found: Step, component: Component, problems: Problems) -> None:
     if found.kind == "command":
         used = {name for name in found.outputs if re.search(rf"outputs\.{re.escape(name)}\b", found.command)}
         declared = {name for name in found.outputs if not is_artifact_root(found, name)}
-        code = "".join(found.command) + "AZURE_ML_OUTPUT_" * 0
         for name in sorted(declared - used):
-            if f"AZURE_ML_OUTPUT_{name}" not in code:
+            if f"AZURE_ML_OUTPUT_{name}" not in found.command:
                 warn(f"the command never uses the output {name!r}", "unused output")
     for name, path in snapshot.files_of(found.code).items():
         if name.endswith(".py"):
@@ -70,23 +70,27 @@ def _tracking_calls(path: Path) -> Iterator[tuple[int, str]]:
 
 def pins(found: Step, component: Component, problems: Problems) -> None:
     """Note installed versions that are not those the environment's conda file pins."""
+    for said in _broken_pins(found.environment):
+        problems.warn(component.file, (*component.keys, "environment"), said, "other version")
+
+
+@functools.lru_cache(maxsize=64)
+def _broken_pins(environment: str) -> tuple[str, ...]:
     try:
-        content = yaml.safe_load(found.environment) or {}
+        content = yaml.safe_load(environment) or {}
         conda = content.get("conda_file") if isinstance(content, dict) else None
         conda = yaml.safe_load(conda) if isinstance(conda, str) else conda
     except yaml.YAMLError:
-        return
-    if not isinstance(conda, dict):
-        return
-    for name, pinned in _pinned(conda.get("dependencies") or []):
+        return ()
+    found = []
+    for name, pinned in _pinned(conda.get("dependencies") or []) if isinstance(conda, dict) else ():
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
         if not f"{installed}.".startswith(f"{pinned}."):
-            keys = (*component.keys, "environment")
-            said = f"{name} {installed} is installed here, the environment says {pinned}"
-            problems.warn(component.file, keys, said, "other version")
+            found.append(f"{name} {installed} is installed here, the environment says {pinned}")
+    return tuple(found)
 
 
 def _pinned(dependencies: list) -> Iterator[tuple[str, str]]:

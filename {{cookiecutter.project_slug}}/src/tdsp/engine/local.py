@@ -95,10 +95,13 @@ def run(
         raise TdspError("steps need bash, as in Azure ML: run this in WSL or a dev container")
     plan = _chosen(read(pipeline, home=home, overrides=overrides, stubs=options.stubs), options)
     store = Store(home / "store")
-    store.prepare()
-    with lock.shared(store.folder / "lock"):
-        result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
-        _run(plan, store, result, options, tell)
+    try:
+        store.prepare()
+        with lock.shared(store.folder / "lock"):
+            result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
+            _run(plan, store, result, options, tell)
+    except OSError as error:  # a full disk, a folder that cannot be written
+        raise TdspError(f"{error.filename or home}: {error.strerror}; the store is as it was before") from None
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Any
 LITERALS = ("string", "number", "integer", "boolean")
 FILES = ("uri_file",)
 FOLDERS = ("uri_folder", "mltable", "mlflow_model", "triton_model")
-EITHER = ("custom_model",)
+EITHER = ("custom_model", "path")  # `path` is an older spelling of uri_folder that examples still use
 DATA = (*FILES, *FOLDERS, *EITHER)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -203,19 +204,13 @@ class Reading:
         return json.dumps(raw, sort_keys=True, default=str) if raw else ""
 
     def _in_order(self, steps: dict[str, Step]) -> dict[str, Step]:
-        ordered: dict[str, Step] = {}
-        waiting = dict(steps)
-        while waiting:
-            ready = [name for name, step in waiting.items() if not (step.needs & waiting.keys())]
-            if not ready:
-                circle = ", ".join(waiting)
-                self.problems.add(
-                    self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle"
-                )
-                return {**ordered, **waiting}
-            for name in ready:
-                ordered[name] = waiting.pop(name)
-        return ordered
+        needs = {name: step.needs & steps.keys() for name, step in steps.items()}
+        try:
+            return {name: steps[name] for name in TopologicalSorter(needs).static_order()}
+        except CycleError as error:
+            circle = " -> ".join(error.args[1])
+            self.problems.add(self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle")
+            return steps
 
 
 def _titled(component) -> str:

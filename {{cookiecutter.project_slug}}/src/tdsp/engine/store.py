@@ -23,7 +23,6 @@ from typing import Any
 
 from tdsp import files
 from tdsp.engine import digests
-from tdsp.errors import TdspError
 
 FORMAT = 1
 
@@ -74,19 +73,16 @@ class Store:
         self.entries, self.keys, self.work = folder / "entries", folder / "keys", folder / "work"
 
     def prepare(self) -> None:
-        """Make the folders.
+        """Make the folders, and make sure that they can be written to.
 
         Raises:
-            TdspError: nothing can be written there.
+            OSError: they cannot.
         """
-        try:
-            for place in (self.entries, self.keys, self.work):
-                place.mkdir(parents=True, exist_ok=True)
-            probe = self.work / f"probe-{uuid.uuid4().hex}"
-            probe.mkdir()
-            probe.rmdir()
-        except OSError as error:
-            raise TdspError(f"cannot write to the store {self.folder}: {error.strerror}") from None
+        for place in (self.entries, self.keys, self.work):
+            place.mkdir(parents=True, exist_ok=True)
+        probe = self.work / uuid.uuid4().hex
+        probe.mkdir()
+        probe.rmdir()
 
     def lookup(self, key: str) -> Entry | None:
         """Return the entry for `key` if there is one and its bytes are intact; a damaged one is forgotten."""

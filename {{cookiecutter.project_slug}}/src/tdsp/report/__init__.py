@@ -1,12 +1,14 @@
 """The documents that a run can write: its report, and the marked sections of the project's own documents.
 
-`write` reads one run's evidence and leaves `docs/reports/` and the documents as that evidence says. The same run
-gives the same bytes.
+`write` reads one run's evidence and leaves `docs/reports/` and the documents as that evidence says. The same
+run gives the same bytes.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tdsp import files
@@ -21,7 +23,14 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "1-business-understanding/charter.md": ("success-metric",),
     "1-business-understanding/data-sources.md": ("data-sources",),
     "2-data/data-definition.md": ("features",),
-    "2-data/data-report.md": ("data-summary", "data-quality-summary", "target", "variables", "ranking", "relations"),
+    "2-data/data-report.md": (
+        "data-summary",
+        "data-quality-summary",
+        "target",
+        "variables",
+        "ranking",
+        "relations",
+    ),
     "2-data/data-quality.md": ("data-quality",),
     "3-modeling/baseline-report.md": ("baseline-description", "baseline-results"),
     "3-modeling/model-report.md": ("model-description", "model-results", "model-understanding", "verdict"),
@@ -59,17 +68,25 @@ def write(root: Path, project: Project, run: Path | None = None, *, force: bool 
         REPORTS / "train.md": pages.markdown(project, evidence),
         REPORTS / "train.html": pages.html(project, evidence),
     }
-    for name, text in texts.items():
-        files.write_text(root / name, text)
-    for name, path in evidence.plots.items():
-        files.write_bytes(root / REPORTS / "plots" / name, path.read_bytes())
+    contents = {name: text.encode() for name, text in texts.items()}
+    contents |= {REPORTS / "plots" / name: path.read_bytes() for name, path in evidence.plots.items()}
+    _put(root, contents)
     for stale in (root / REPORTS / "plots").glob("*.png"):
         if stale.name not in evidence.plots:
             stale.unlink()
-    written = [*texts, *(REPORTS / "plots" / name for name in evidence.plots)]
-    digests = {name.as_posix(): files.sha256_of(root / name) for name in written}
+    digests = {name.as_posix(): files.sha256_of(root / name) for name in contents}
     files.write_text(root / _STAMP, json.dumps({**stamp, "files": digests}, indent=2) + "\n")
     return page
+
+
+def _put(root: Path, contents: Mapping[Path, bytes]) -> None:
+    """Write files below `root`, each by one rename from `.tdsp`: a kill leaves no scraps in `docs`."""
+    with tempfile.TemporaryDirectory(dir=root / ".tdsp", prefix="report.") as aside:
+        for number, content in enumerate(contents.values()):
+            Path(aside, str(number)).write_bytes(content)
+        for number, name in enumerate(contents):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            Path(aside, str(number)).replace(root / name)
 
 
 def _documents(root: Path, project: Project, evidence: Evidence) -> dict[Path, str]:
@@ -90,7 +107,7 @@ def _documents(root: Path, project: Project, evidence: Evidence) -> dict[Path, s
 
 
 def _unchanged(root: Path, stamp: dict[str, str]) -> bool:
-    """Tell whether the files of the last time were made from this evidence and nobody has touched them since."""
+    """Tell whether the last files were made from this evidence and nobody has touched them since."""
     try:
         last = json.loads((root / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):

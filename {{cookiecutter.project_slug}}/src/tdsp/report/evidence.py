@@ -71,7 +71,7 @@ class Evidence:
         return self.metrics["models"]["challenger"]
 
     def digest(self, project: Project) -> str:
-        """Return what the documents depend on, without the run's id and time: equal digests, equal content."""
+        """Return a digest of all that the documents depend on, but for the run's id and time."""
         parts = {
             "facts": project.model_dump(mode="json"),
             "outcome": {**self.outcome, "lineage": None},
@@ -99,6 +99,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WrongInput(f"{path} is missing: the run did not get that far; `uv run tdsp run` tries again") from None
+        raise WrongInput(
+            f"{path} is missing: the run did not get that far; `uv run tdsp run` tries again"
+        ) from None
     except (OSError, ValueError) as error:
         raise WrongInput(f"{path}: cannot be read ({error})") from None

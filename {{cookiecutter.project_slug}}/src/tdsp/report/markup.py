@@ -18,7 +18,7 @@ class Markdown(str):
 
 
 def show(value: Any) -> str:
-    """Return any value as Markdown: numbers short, everything else escaped. Templates apply it to all they show."""
+    """Return any value as Markdown, numbers short, the rest escaped; templates apply it to all."""
     if isinstance(value, Markdown):
         return value
     if value is None:

@@ -95,9 +95,7 @@ def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -
             shares = estimator.predict_proba(frame).tolist()
             answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in shares]
     except Exception as error:
-        raise TdspError(
-            f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}"
-        ) from error
+        raise TdspError(f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}") from error
     return answer
 
 
@@ -204,9 +202,7 @@ def _difference(expected: dict[str, list], got: Any) -> str:
 def _same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, dict):
         return (
-            isinstance(theirs, dict)
-            and ours.keys() == theirs.keys()
-            and all(_same(ours[k], theirs[k]) for k in ours)
+            isinstance(theirs, dict) and ours.keys() == theirs.keys() and all(_same(ours[k], theirs[k]) for k in ours)
         )
     if isinstance(ours, float) and isinstance(theirs, int | float):
         return math.isclose(ours, theirs, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

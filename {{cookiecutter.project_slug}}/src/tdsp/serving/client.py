@@ -54,9 +54,7 @@ def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
         return Answer(error.code, _parsed(error.read()))
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise TdspError(
-            f"no scoring server answers at {url} ({reason}); start one with `tdsp serve`"
-        ) from None
+        raise TdspError(f"no scoring server answers at {url} ({reason}); start one with `tdsp serve`") from None
 
 
 def predict(url: str, body: bytes) -> dict[str, list]:
@@ -87,9 +85,7 @@ def predict_all(url: str, batches: Iterable[list[dict[str, Any]]]) -> Iterator[d
         try:
             answer = predict(url, json.dumps({"data": batch}).encode())
         except WrongInput as error:
-            raise WrongInput(
-                f"{error} (counted from row {sent + 1} of the file)" if sent else str(error)
-            ) from None
+            raise WrongInput(f"{error} (counted from row {sent + 1} of the file)" if sent else str(error)) from None
         sent += len(batch)
         shares = answer.get("probabilities") or [{}] * len(batch)
         for prediction, share in zip(answer["predictions"], shares, strict=True):
@@ -134,9 +130,7 @@ def _rows(file: Path, header: list[str], known: dict[str, dict]) -> Iterator[dic
             continue
         if len(cells) != len(header):
             raise WrongInput(f"{file}: row {number} has {len(cells)} cells, the header has {len(header)}")
-        yield {
-            name: _value(cell, known[name]) for name, cell in zip(header, cells, strict=True) if name in known
-        }
+        yield {name: _value(cell, known[name]) for name, cell in zip(header, cells, strict=True) if name in known}
 
 
 def _value(cell: str, feature: dict[str, Any]) -> Any:

@@ -23,9 +23,12 @@ START_SECONDS = 60
 LOADING_FAILED = "cannot serve this model: "  # what score.py writes before its reason
 
 # The server's settings, the project's environment and every secret stay outside: only these variables get in.
-PASSED = set(
-    ["ALL_PROXY", "APPDATA", "COMSPEC", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LOCALAPPDATA", "NO_PROXY", "PATH", "PATHEXT", "PROGRAMDATA", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "SYSTEMDRIVE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ", "USER", "USERNAME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"]
-)
+PASSED = {
+    "ALL_PROXY", "APPDATA", "COMSPEC", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "LANG", "LOCALAPPDATA", "NO_PROXY", "PATH",
+    "PATHEXT", "PROGRAMDATA", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "SYSTEMDRIVE", "SYSTEMROOT",
+    "TEMP", "TMP", "TMPDIR", "TZ", "USER", "USERNAME", "USERPROFILE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+}  # fmt: skip
 # uv's own settings pass (mirrors, caches), but not those that point it at another project or environment.
 UV_KEPT_OUT = {"UV_ENV_FILE", "UV_FROZEN", "UV_LOCKED", "UV_NO_SYNC", "UV_PROJECT", "UV_PROJECT_ENVIRONMENT"}
 
@@ -145,13 +148,9 @@ def _free_port(port: int | None) -> int:
         try:
             probe.bind((HOST, port or 0))
         except PermissionError:
-            raise WrongInput(
-                f"port {port} is not allowed for this user; choose one above 1023 with --port"
-            ) from None
+            raise WrongInput(f"port {port} is not allowed for this user; choose one above 1023 with --port") from None
         except OSError:
-            raise WrongInput(
-                f"port {port} is taken; stop what listens there, or choose another with --port"
-            ) from None
+            raise WrongInput(f"port {port} is taken; stop what listens there, or choose another with --port") from None
         return probe.getsockname()[1]
 
 

@@ -9,26 +9,53 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import urlopen
 
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(console|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+")
 STAYS_UP = re.compile(r"\btdsp (serve(?! --check)|ui)\b")  # commands that run until Ctrl-C
 SECONDS_TO_START = 180
+ANYTHING = r"[^\n]*"
+SOME_LINES = r"\n(?:[^\n]*\n)*?"
 
 
-def commands(document: str) -> list[str]:
-    """Return every line behind a `$ ` prompt in the document's `console` blocks; a backslash joins lines."""
-    found: list[str] = []
-    for block in BLOCK.findall(document):
-        lines = iter(block.splitlines())
-        for line in lines:
-            if line.startswith("$ "):
-                command = line[2:]
-                while command.endswith("\\"):
-                    command = command[:-1] + next(lines).strip()
-                found.append(command)
+@dataclass(frozen=True)
+class Command:
+    """One command of a document, and what the document says it prints (`…` stands for anything)."""
+
+    text: str
+    output: str
+
+    def check(self, printed: str) -> None:
+        """Compare what was printed with what the document shows.
+
+        Raises:
+            AssertionError: they differ.
+        """
+        if not self.output:
+            return
+        lines = [ANYTHING.join(map(re.escape, line.split("…"))) for line in self.output.splitlines()]
+        pattern = "\n".join(lines).replace(f"\n{ANYTHING}\n", SOME_LINES).removesuffix(f"\n{ANYTHING}")
+        pattern = pattern.removeprefix(f"{ANYTHING}\n")
+        assert re.search(pattern, printed), f"$ {self.text}\nprinted\n{printed}\nthe document shows\n{self.output}"
+
+
+def commands(document: str) -> list[Command]:
+    """Return the commands of a document in order.
+
+    In a `console` block, a command stands behind a `$ ` prompt, with what it prints below it. In a `bash` block, each
+    line is a command.
+    """
+    found = []
+    for kind, block in BLOCK.findall(document):
+        if kind == "bash":
+            found += [Command(line, "") for line in block.splitlines() if line and not line.startswith("#")]
+            continue
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            text, _, output = part.partition("\n")
+            found.append(Command(text, output.rstrip("\n")))
     return found
 
 

@@ -1,0 +1,68 @@
+"""Every command block of the README and of `docs/` is run, in the order of the page, by a reader in an empty folder."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from baking import Kitchen
+from console import Reader, commands
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SALES = "day,shop,price,revenue\n" + "".join(
+    f"2026-01-{1 + i % 28:02},{'abc'[i % 3]},{5 + i % 7},{40 + 9 * (i % 7) + i % 5}\n" for i in range(300)
+)
+
+# What a page says -> what it means on this machine.
+MEANS = {
+    "make test": "make --dry-run test",  # this test is part of it
+    "gh:your-organisation/cookiecutter-tdsp-azureml": "{template}",
+    "uvx cookiecutter .": "uvx cookiecutter {template} --no-input",
+    "data add sales.csv": "data add {sales}",
+}
+
+
+def names(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page.read_text(encoding="utf-8"))], ids=names)
+def test_the_commands_of_a_page_do_what_it_says(page, kitchen: Kitchen, tmp_path):
+    sales = tmp_path / "sales.csv"
+    sales.write_text(SALES)
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    for name in ("Makefile", "make.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    for part in kitchen.template.iterdir():
+        (shutil.copytree if part.is_dir() else shutil.copy)(part, folder / part.name)
+    means = {text: value.format(template=f"'{kitchen.template}'", sales=f"'{sales}'") for text, value in MEANS.items()}
+    reader = Reader(folder, readers_variables(), means)
+    try:
+        for command in commands(page.read_text(encoding="utf-8")):
+            command.check(reader.type(command.text))
+    finally:
+        unstoppable = list(reader.stop())
+    assert not unstoppable, "Ctrl-C did not stop them"
+
+
+def readers_variables() -> dict[str, str]:
+    """A reader's own shell: not this test's virtual environment."""
+    hidden = {"VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}
+    return {key: value for key, value in os.environ.items() if key not in hidden}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_link_to_a_file_leads_somewhere(page):
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    local = [target for target in targets if "://" not in target]
+    assert [target for target in local if not (page.parent / target).exists()] == []
+
+
+def test_all_commands_are_in_blocks_that_are_run():
+    for page in PAGES:
+        fences = set(re.findall(r"^```(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE))
+        assert fences <= {"console", "yaml", "json", "text", "mermaid"}, f"{names(page)}: use `console` for commands"

@@ -1,0 +1,1 @@
+"""Code of the corpus; never run by the contract test."""

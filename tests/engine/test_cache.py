@@ -1,0 +1,226 @@
+"""What is reused, what is not, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tdsp.engine.prune import prune
+
+
+def one(bench, **extra):
+    bench.write({"src/lib.py": "A = 1", "src/main.py": "", "raw/d.txt": "1"})
+    bench.pipeline(
+        {
+            "a": {
+                "command": "cat ${{inputs.d}}/d.txt > ${{outputs.o}}/x",
+                "code": "./src",
+                "inputs": {"d": {"type": "uri_folder", "path": "./raw"}, "n": 1},
+                "outputs": {"o": None},
+                **extra,
+            },
+            "b": {
+                "command": "cat ${{inputs.i}}/x",
+                "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.a.outputs.o}}"}},
+            },
+        }
+    )
+
+
+REASONS = {
+    "code: lib.py": lambda bench: bench.write({"src/lib.py": "A = 2"}),
+    "code: new.py": lambda bench: bench.write({"src/new.py": ""}),
+    "input d": lambda bench: bench.write({"raw/d.txt": "2"}),
+    "input n": lambda bench: edit(bench, "n: 1", "n: 2"),
+    "command": lambda bench: edit(bench, "cat ${{inputs.d}}/d.txt", "cat < ${{inputs.d}}/d.txt"),
+    "environment": lambda bench: edit(bench, "image: any", "image: other"),
+    "output o": lambda bench: edit(bench, "o: null", "o: {type: mltable}"),
+    "code: lib.py, input n": lambda bench: (edit(bench, "n: 1", "n: 2"), bench.write({"src/lib.py": ""})),
+}
+
+
+def edit(bench, old: str, new: str) -> None:
+    text = bench.file.read_text()
+    assert old in text
+    bench.file.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_step_reruns_for_a_reason_and_says_it(bench, reason: str):
+    one(bench)
+    bench.run()
+    assert set(bench.states(bench.run()).values()) == {"cached"}
+    REASONS[reason](bench)
+    assert bench.run().steps["a"].reason == f"changed: {reason}"
+
+
+def test_equal_outputs_stop_the_rerunning(bench):
+    one(bench)
+    bench.run()
+    bench.write({"src/lib.py": "A = 2"})
+    assert bench.states(bench.run()) == {"a": "ok", "b": "cached"}
+
+
+def test_going_back_is_free(bench):
+    one(bench)
+    bench.run()
+    bench.write({"raw/d.txt": "2"})
+    bench.run()
+    bench.write({"raw/d.txt": "1"})
+    assert bench.states(bench.run()) == {"a": "cached", "b": "cached"}
+
+
+def test_a_touched_file_is_not_a_changed_one(bench):
+    one(bench)
+    bench.run()
+    (bench.folder / "raw" / "d.txt").touch()
+    (bench.folder / "raw" / ".tdsp").mkdir()
+    (bench.folder / "raw" / ".tdsp").rmdir()
+    assert set(bench.states(bench.run()).values()) == {"cached"}
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(bench):
+    import os
+
+    one(bench)
+    file = bench.folder / "raw" / "d.txt"
+    bench.run()
+    bench.run()
+    before = file.stat()
+    file.write_text("2")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert bench.log(bench.run(), "b") == "2"
+
+
+@pytest.mark.parametrize("extra", [{"is_deterministic": False}, None])
+def test_some_steps_are_never_reused(bench, extra):
+    one(bench, **(extra or {}))
+    if extra is None:
+        edit(bench, "default_compute: azureml:serverless", "force_rerun: true")
+    bench.run()
+    states = bench.states(bench.run())
+    assert states["a"] == "ok"
+    assert states["b"] == ("ok" if extra is None else "cached")
+
+
+def test_twins_run_once(bench):
+    count = bench.folder / "count"
+    step = {"command": f"echo x >> {count}; sleep 0.2; echo 1 > ${{{{outputs.o}}}}/y", "outputs": {"o": None}}
+    bench.pipeline({name: json.loads(json.dumps(step)) for name in ("a", "b", "c")})
+    result = bench.run(workers=3)
+    assert sorted(bench.states(result).values()) == ["cached", "cached", "ok"]
+    assert count.read_text() == "x\n"
+
+
+def damage_content(entry: Path) -> None:
+    next(entry.glob("outputs/*/x")).write_text("9")
+
+
+def damage_missing(entry: Path) -> None:
+    next(entry.glob("outputs/*/x")).unlink()
+
+
+def damage_extra(entry: Path) -> None:
+    (next(entry.glob("outputs/*/x")).parent / "more").write_text("")
+
+
+def damage_record(entry: Path) -> None:
+    (entry / "entry.json").write_text("{")
+
+
+def damage_truncated(entry: Path) -> None:
+    next(entry.glob("outputs/*/x")).write_text("")
+
+
+@pytest.mark.parametrize("damage", [damage_content, damage_missing, damage_extra, damage_record, damage_truncated])
+def test_a_damaged_result_is_made_again(bench, damage):
+    one(bench)
+    bench.run()
+    entry = next(path for path in (bench.home / "store" / "entries").iterdir() if list(path.glob("outputs/*/x")))
+    damage(entry)
+    result = bench.run()
+    assert bench.states(result) == {"a": "ok", "b": "cached"}
+    assert result.steps["a"].reason == "its stored result is gone"
+    assert Path(result.steps["a"].outputs["o"], "x").read_text() == "1"
+
+
+def test_the_store_is_pruned_by_age_size_and_use(bench):
+    one(bench)
+    bench.run()
+    assert prune(bench.home).removed == 0
+    bench.run(force=frozenset({"a"}))
+    assert prune(bench.home).removed == 1  # the result that the forced one replaced
+    assert set(bench.states(bench.run()).values()) == {"cached"}
+    assert prune(bench.home, gigabytes=0).removed == 2
+    assert set(bench.states(bench.run()).values()) == {"ok"}
+    assert prune(bench.home, days=1).removed == 0
+    assert prune(bench.home, days=0).kept == 0
+    assert len([run for run in (bench.home / "runs").iterdir() if run.is_dir()]) == 1
+
+
+def test_a_store_in_use_is_not_pruned(bench):
+    from tdsp.engine.lock import shared
+    from tdsp.errors import TdspError
+
+    one(bench)
+    bench.run()
+    with shared(bench.home / "store" / "lock"), pytest.raises(TdspError, match="a run is using the store"):
+        prune(bench.home, days=0)
+
+
+@st.composite
+def graphs(draw):
+    """(needs of each step, edits); an edit is (what, which): a step's constant or a raw file gets a new value."""
+    count = draw(st.integers(1, 5))
+    needs = [sorted(draw(st.sets(st.integers(0, number - 1), max_size=2))) if number else [] for number in range(count)]
+    edits = draw(st.lists(st.tuples(st.sampled_from(["constant", "raw", "none"]), st.integers(0, 4), st.integers(0, 2)), max_size=4))
+    return needs, edits
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(graphs())
+def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
+    """A model of the cache beside the real one: a step runs exactly if its constant and inputs were never seen together."""
+    from tests.engine.conftest import Bench
+
+    needs, edits = case
+    bench = Bench(Path(tempfile.mkdtemp()))
+    constants, raw, seen = [0] * len(needs), 0, set()
+    for what, which, value in [("none", 0, 0), *edits]:
+        if what == "constant" and which < len(needs):
+            constants[which] = value
+        elif what == "raw":
+            raw = value
+        bench.write({"raw.txt": f"{raw}\n"})
+        bench.pipeline(
+            {
+                f"s{number}": {
+                    "command": "cat " + " ".join(f"${{{{inputs.i{n}}}}}" for n in [*above, "raw"]) + " > ${{outputs.o}} &&"
+                    " echo ${{inputs.c}} >> ${{outputs.o}}",
+                    "inputs": {
+                        "c": constants[number],
+                        "iraw": {"type": "uri_file", "path": "./raw.txt"},
+                        **{f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"} for n in above},
+                    },
+                    "outputs": {"o": {"type": "uri_file"}},
+                }
+                for number, above in enumerate(needs)
+            }
+        )
+        result = bench.run()
+        expected: list[str] = []
+        fresh: set[tuple] = set()
+        for number, above in enumerate(needs):
+            expected.append("".join(expected[n] for n in above) + f"{raw}\n{constants[number]}\n")
+            key = (tuple(above), constants[number], raw, tuple(expected[n] for n in above))
+            fresh |= {key} - seen
+            step = result.steps[f"s{number}"]
+            assert Path(step.outputs["o"]).read_text() == expected[number]
+            assert step.state == "cached" or key not in seen
+        assert sum(step.state == "ok" for step in result.steps.values()) == len(fresh)
+        seen |= fresh

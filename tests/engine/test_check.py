@@ -1,0 +1,231 @@
+"""Each category of mistake is found before anything runs; a good pipeline is left alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tdsp.engine import InvalidPipeline, judge
+from tdsp.engine.check import check
+
+CORPUS = Path(__file__).parent / "corpus"
+ENVIRONMENT = {"image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"}
+COMPONENT = {
+    "name": "one",
+    "type": "command",
+    "inputs": {
+        "rate": {"type": "number", "default": 0.5, "min": 0, "max": 1},
+        "count": {"type": "integer", "default": 1},
+        "mode": {"type": "string", "default": "fast", "enum": ["fast", "slow"]},
+        "data": {"type": "uri_folder"},
+        "note": {"type": "string", "optional": True},
+    },
+    "outputs": {"out": {"type": "uri_folder"}, "table": {"type": "uri_file"}},
+    "code": "./src",
+    "environment": ENVIRONMENT,
+    "command": "echo ${{inputs.rate}} ${{inputs.count}} ${{inputs.mode}} ${{inputs.data}} $[[${{inputs.note}}]]"
+    " > ${{outputs.table}} && ls ${{outputs.out}}",
+}
+DATA = {"type": "uri_folder", "path": "./data"}
+
+
+def good() -> tuple[dict, dict]:
+    job = {
+        "type": "pipeline",
+        "settings": {"default_compute": "azureml:serverless"},
+        "inputs": {"level": 0.5},
+        "jobs": {
+            "a": {"type": "command", "component": "./one.yml", "inputs": {"data": dict(DATA)}},
+            "b": {
+                "type": "command",
+                "component": "./one.yml",
+                "inputs": {"data": "${{parent.jobs.a.outputs.out}}", "rate": "${{parent.inputs.level}}"},
+            },
+        },
+    }
+    return job, yaml.safe_load(yaml.safe_dump(COMPONENT))
+
+
+def write(folder: Path, job: dict, component: dict) -> Path:
+    for name in ("src", "data"):
+        (folder / name).mkdir()
+    (folder / "one.yml").write_text(yaml.safe_dump(component, sort_keys=False))
+    (folder / "pipeline.yml").write_text(yaml.safe_dump(job, sort_keys=False))
+    return folder / "pipeline.yml"
+
+
+def change(document: dict, dotted: str, value: object) -> None:
+    *path, last = dotted.split("/")
+    for key in path:
+        document = document[key]
+    if value is DELETE:
+        del document[last]
+    else:
+        document[last] = value
+
+
+DELETE = object()
+# what is wrong -> (file, key, value, category, words of the message)
+WRONG = {
+    "number out of range": ("job", "jobs/b/inputs/rate", 7, "wrong literal", "above the maximum 1"),
+    "number out of range, bound": ("job", "inputs/level", 7, "kinds do not fit", "above the maximum 1"),
+    "literal of the wrong type": ("job", "jobs/a/inputs/count", "many", "wrong literal", "not an integer"),
+    "2.0 for an integer": ("job", "jobs/a/inputs/count", 2.0, "wrong literal", "not an integer"),
+    "value outside an enum": ("job", "jobs/a/inputs/mode", "fats", "wrong literal", "not one of fast, slow"),
+    "unknown pipeline input": (
+        "job", "jobs/b/inputs/rate", "${{parent.inputs.levle}}", "binding to nothing", "did you mean 'level'"),
+    "unknown step": (
+        "job", "jobs/b/inputs/data", "${{parent.jobs.aa.outputs.out}}", "binding to nothing", "no step 'aa'; did you mean 'a'"),
+    "unknown output of a step": (
+        "job", "jobs/b/inputs/data", "${{parent.jobs.a.outputs.oot}}", "binding to nothing", "did you mean 'out'"),
+    "input the component lacks": ("job", "jobs/a/inputs/coutn", 3, "unknown input", "did you mean 'count'"),
+    "command uses an undefined input": (
+        "component", "command", "echo ${{inputs.rat}}", "command: undefined input", "did you mean 'rate'"),
+    "command uses an undefined output": (
+        "component", "command", "echo ${{outputs.tabel}}", "command: undefined output", "did you mean 'table'"),
+    "optional outside $[[ ]]": (
+        "component", "command", "echo ${{inputs.note}}", "optional outside $[[ ]]", "'note' must stand inside"),
+    "data path missing": ("job", "jobs/a/inputs/data/path", "./dat", "data missing", "does not exist"),
+    "step bound to itself": ("job", "jobs/a/inputs/data", "${{parent.jobs.a.outputs.out}}", "cycle", "circle"),
+    "two steps in a circle": ("job", "jobs/a/inputs/data", "${{parent.jobs.b.outputs.out}}", "cycle", "circle"),
+    "input bound to itself": ("job", "jobs/b/inputs/rate", "${{parent.jobs.b.inputs.rate}}", "cycle", "itself"),
+    "required input missing": ("job", "jobs/a/inputs", DELETE, "required input missing", "'data'"),
+    "code folder missing": ("component", "code", "./scr", "code missing", "does not exist"),
+    "component missing": ("job", "jobs/a/component", "./oen.yml", "missing component", "No such file"),
+    "misspelt key of a step": ("job", "jobs/a/componant", "x", "misspelt key", "did you mean 'component'"),
+    "misspelt key of a component": ("component", "is_determinstic", False, "misspelt key", "'is_deterministic'"),
+    "misspelt key at the top": ("job", "experiment", "x", "misspelt key", "unknown key 'experiment'"),
+    "misspelt setting": ("job", "settings/force_return", True, "misspelt key", "did you mean 'force_rerun'"),
+    "misspelt key of an input": ("component", "inputs/rate/maximum", 2, "misspelt key", "unknown key 'maximum'"),
+    "default breaks its own range": ("component", "inputs/rate/default", 5, "default breaks its range", "above"),
+    "default breaks its own enum": ("component", "inputs/mode/default", "x", "default breaks its range", "not one of"),
+    "no jobs at all": ("job", "jobs", {}, "no jobs", "no jobs"),
+    "expression without parent": (
+        "job", "jobs/b/inputs/rate", "${{inputs.level}}", "binding to nothing", "write ${{parent.inputs.level}}"),
+    "expression with one brace": (
+        "component", "command", "echo ${inputs.rate}", "command: malformed expression", "plain text"),
+    "undeclared pipeline output": (
+        "job", "jobs/a/outputs", {"out": "${{parent.outputs.x}}"}, "undeclared pipeline output", "no output 'x'"),
+    "pipeline output nobody writes": (
+        "job", "outputs", {"kept": {"type": "uri_folder"}}, "output never written", "no step writes"),
+    "output the component lacks": ("job", "jobs/a/outputs", {"otu": None}, "unknown output", "did you mean 'out'"),
+    "number where data belongs": (
+        "job", "jobs/b/inputs/data", "${{parent.inputs.level}}", "kinds do not fit", "cannot feed a uri_folder"),
+    "data where a number belongs": (
+        "job", "jobs/b/inputs/rate", "${{parent.jobs.a.outputs.out}}", "kinds do not fit", "cannot feed a number"),
+    "remote data": (
+        "job", "jobs/a/inputs/data/path", "https://x.org/a.csv", "remote data", "local-data.yml:  https://x.org/a.csv: "),
+    "spark": ("job", "jobs/s", {"type": "spark"}, "refused", "--stub s=FOLDER"),
+    "automl": ("job", "jobs/s", {"type": "automl"}, "refused", "AutoML runs only in Azure ML"),
+    "registry component": (
+        "job", "jobs/s", {"component": "azureml://registries/a/components/b"}, "refused", "registry"),
+    "workspace component": ("job", "jobs/s", {"component": "azureml:other@latest"}, "refused", "not among this project"),
+    "unknown kind": ("job", "jobs/s", {"type": "teleport"}, "refused", "'teleport'"),
+}  # fmt: skip
+
+
+def test_a_good_pipeline_has_no_mistakes(tmp_path: Path, problems):
+    assert problems(write(tmp_path, *good())) == {}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_mistake_is_found_with_its_place(name: str, tmp_path: Path, problems):
+    which, key, value, category, words = WRONG[name]
+    job, component = good()
+    change(job if which == "job" else component, key, value)
+    found = problems(write(tmp_path, job, component))
+    assert category in found
+    line = next(text for text in found[category] if words in text)
+    file, number = line.split(":")[:2]
+    assert Path(file).name == ("pipeline.yml" if which == "job" else "one.yml")
+    assert int(number) >= 1
+
+
+def test_the_line_is_that_of_the_key(tmp_path: Path, problems):
+    job, component = good()
+    change(job, "jobs/b/inputs/rate", 7)
+    file = write(tmp_path, job, component)
+    expected = 1 + file.read_text().splitlines().index("      rate: 7")
+    assert f"pipeline.yml:{expected}: jobs.b.inputs.rate:" in problems(file)["wrong literal"][0]
+
+
+def test_all_mistakes_are_told_at_once_and_nothing_starts(bench):
+    bench.pipeline({"a": "touch /should/not/run ${{inputs.x}}", "b": "echo ${{outputs.y}}"})
+    with pytest.raises(InvalidPipeline, match="2 mistakes") as error:
+        bench.run()
+    assert "undefined input" in {p.category.split(": ")[-1] for p in error.value.problems}
+    assert not bench.home.exists()
+
+
+def test_a_key_that_stands_twice_is_found(tmp_path: Path, problems):
+    file = write(tmp_path, *good())
+    text = file.read_text().replace("inputs:\n  level: 0.5\n", "inputs:\n  level: 0.5\n  level: 0.25\n")
+    file.write_text(text)
+    assert "stands twice" in problems(file)["duplicate key"][0]
+
+
+def test_a_file_for_a_folder_is_doubted_and_allowed(tmp_path: Path):
+    job, component = good()
+    change(job, "jobs/b/inputs/data", "${{parent.jobs.a.outputs.table}}")
+    report = check(write(tmp_path, job, component), judge=False)
+    assert report.good
+    assert any("feeds a uri_folder" in warning.message for warning in report.warnings)
+
+
+WARNINGS = {
+    "hidden failure": {"command": "a.py; b.py", "environment": ENVIRONMENT},
+    "pip install": {"command": "pip install x && python a.py", "environment": ENVIRONMENT},
+    "unused output": {"command": "true", "environment": ENVIRONMENT, "outputs": {"o": {"type": "uri_folder"}}},
+    "tracking call in a step": {"command": "python t.py", "environment": ENVIRONMENT, "code": "./src"},
+    "no compute": {"command": "true", "environment": ENVIRONMENT},
+    "other version": {
+        "command": "true",
+        "environment": {"image": "x", "conda_file": {"dependencies": ["python=3.8", {"pip": ["pyyaml==1.2.3"]}]}},
+    },
+}
+
+
+@pytest.mark.parametrize("category", WARNINGS)
+def test_what_looks_wrong_is_a_warning(category: str, tmp_path: Path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "t.py").write_text("import mlflow\nmlflow.set_experiment('x')\n")
+    (tmp_path / "p.yml").write_text(yaml.safe_dump({"type": "pipeline", "jobs": {"a": WARNINGS[category]}}))
+    report = check(tmp_path / "p.yml", judge=False)
+    assert report.good
+    assert category in {warning.category for warning in report.warnings}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CORPUS.glob("*.yml")))
+def test_the_corpus_is_found_good_by_both(name: str):
+    report = check(CORPUS / name)
+    assert (report.problems, report.judge) == ([], "agrees")
+
+
+def test_the_judge_is_heard(tmp_path: Path):
+    job, component = good()
+    job["settings"]["default_compute"] = "local"  # only azure-ai-ml objects
+    report = check(write(tmp_path, job, component))
+    assert report.problems == []
+    assert not report.good
+    assert "local" in report.judge
+
+
+def test_a_missing_judge_is_said(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(judge, "available", lambda: False)
+    assert check(write(tmp_path, *good())).judge == "not installed"
+
+
+def test_a_thousand_steps_are_read_and_checked_in_a_second(tmp_path: Path):
+    job, component = good()
+    for number in range(1000):
+        inputs = {"data": f"${{{{parent.jobs.s{number - 1}.outputs.out}}}}" if number else dict(DATA)}
+        job["jobs"][f"s{number}"] = {"type": "command", "component": "./one.yml", "inputs": inputs}
+    file = write(tmp_path, job, component)
+    started = time.perf_counter()
+    report = check(file, judge=False)
+    assert time.perf_counter() - started < 1
+    assert report.good
+    assert len(report.plan.steps) == 1002

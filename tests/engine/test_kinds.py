@@ -1,0 +1,333 @@
+"""Sweep, parallel, distributed and warm steps, and MLflow runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tdsp.engine import warm as fork
+from tdsp.engine.mlflow_runs import KNOWN_SCHEMAS, Runs
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    from mlflow import MlflowClient
+
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
+@pytest.fixture
+def uri(empty_store: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
+
+
+# MLflow
+
+
+@pytest.mark.slow
+def test_the_installed_mlflow_makes_a_known_schema(empty_store: Path):
+    version = sqlite3.connect(empty_store).execute("SELECT version_num FROM alembic_version").fetchone()[0]
+    assert version in KNOWN_SCHEMAS
+
+
+@pytest.mark.slow
+def test_inserted_runs_are_those_of_the_client(uri: str, monkeypatch):
+    from mlflow import MlflowClient
+
+    from tdsp.engine import mlflow_runs
+
+    found = []
+    for known in (KNOWN_SCHEMAS, {}):
+        monkeypatch.setattr(mlflow_runs, "KNOWN_SCHEMAS", known)
+        runs = Runs(uri, "mine", "pipe", "p.yml")
+        child = runs.start("step", "first run")
+        runs.end(child, "FINISHED")
+        runs.end(runs.parent, "FAILED")
+        client = MlflowClient(uri)
+        parent, run = client.get_run(runs.parent), client.get_run(child)
+        assert run.data.tags["mlflow.parentRunId"] == runs.parent
+        found.append(
+            [
+                (item.info.run_name, item.info.status, item.info.experiment_id, sorted(item.data.tags),
+                 item.info.artifact_uri.replace(item.info.run_id, "ID"), item.info.lifecycle_stage, item.info.end_time > 0)
+                for item in (parent, run)
+            ]
+        )  # fmt: skip
+    assert found[0] == found[1]
+    assert type(runs._backend).__name__ == "_Client"
+
+
+@pytest.mark.slow
+def test_a_step_resumes_its_own_run_and_logs_there(bench, uri: str):
+    from mlflow import MlflowClient
+
+    bench.write({"src/s.py": "import mlflow\nwith mlflow.start_run():\n    mlflow.log_metric('m', 3)\n    mlflow.log_text('hi', 'a.txt')\n"})
+    bench.pipeline({"a": {"command": "python s.py", "code": "./src"}, "bad": "exit 1"}, experiment_name="mine",
+                   settings={"continue_on_step_failure": True})  # fmt: skip
+    result = bench.run(tracking_uri=uri)
+    client = MlflowClient(uri)
+    run = client.get_run(result.steps["a"].mlflow_run_id)
+    assert run.data.metrics == {"m": 3}
+    assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["a.txt"]
+    everything = client.search_runs([run.info.experiment_id])
+    assert len(everything) == 3
+    assert {item.info.run_name: item.info.status for item in everything} == {"pipeline": "FAILED", "a": "FINISHED", "bad": "FAILED"}
+    assert client.get_experiment(run.info.experiment_id).name == "mine"
+    assert bench.run(tracking_uri=uri).steps["a"].mlflow_run_id == run.info.run_id  # a reused step names the run that made it
+
+
+# sweep
+
+
+@pytest.mark.slow
+def test_a_sweep_keeps_the_best_trial(bench, uri: str):
+    bench.write({"src/t.py": "import sys, mlflow\nx = float(sys.argv[1])\nmlflow.log_metric('loss', (x - 2) ** 2)\nopen(sys.argv[2], 'w').write(str(x))\n"})
+    trial = {
+        "code": "./src", "environment": {"image": "x"}, "command": "python t.py ${{search_space.x}} ${{outputs.best}}",
+    }  # fmt: skip
+    bench.pipeline(
+        {
+            "tune": {
+                "type": "sweep", "trial": trial, "outputs": {"best": {"type": "uri_file"}}, "sampling_algorithm": "grid",
+                "search_space": {"x": {"type": "choice", "values": [1, 2, 5]}},
+                "objective": {"primary_metric": "loss", "goal": "minimize"},
+            },
+            "use": {"command": "cat ${{inputs.i}}", "inputs": {"i": {"type": "uri_file", "path": "${{parent.jobs.tune.outputs.best}}"}}},
+        }
+    )  # fmt: skip
+    result = bench.run(tracking_uri=uri)
+    assert bench.log(result, "use") == "2.0"
+    table = json.loads((result.folder / "artifacts" / "tune" / "outputs" / "trials.json").read_text())
+    assert [(row["values"]["x"], row["loss"], row["state"]) for row in table] == [(1, 1.0, "ok"), (2, 0.0, "ok"), (5, 9.0, "ok")]
+    assert set(bench.states(bench.run(tracking_uri=uri)).values()) == {"cached"}
+
+
+@pytest.mark.slow
+def test_a_sweep_ends_hopeless_trials(bench, uri: str):
+    bench.write(
+        {
+            "src/t.py": "import sys, time, mlflow\nx = float(sys.argv[1])\n"
+            "for step in range(3 if x == 1 else 60):\n    mlflow.log_metric('score', x, step=step)\n    time.sleep(0.5 if x < 1 else 0)\n"
+        }
+    )
+    bench.pipeline(
+        {
+            "tune": {
+                "type": "sweep", "trial": {"code": "./src", "environment": {"image": "x"}, "command": "python t.py ${{search_space.x}}"},
+                "sampling_algorithm": "grid", "search_space": {"x": {"type": "choice", "values": [1, 0.1]}},
+                "objective": {"primary_metric": "score", "goal": "maximize"},
+                "early_termination": {"type": "bandit", "slack_factor": 0.1},
+            }
+        }
+    )  # fmt: skip
+    result = bench.run(tracking_uri=uri)
+    assert result.steps["tune"].seconds < 25
+    table = json.loads((result.folder / "artifacts" / "tune" / "outputs" / "trials.json").read_text())
+    assert [row["state"] for row in table] == ["ok", "ended early"]
+
+
+@pytest.mark.slow
+def test_a_sweep_without_its_metric_fails_with_the_reason(bench, uri: str):
+    bench.pipeline(
+        {
+            "tune": {
+                "type": "sweep", "trial": {"environment": {"image": "x"}, "command": "echo ${{search_space.x}}"},
+                "sampling_algorithm": "grid", "search_space": {"x": {"type": "choice", "values": [1]}},
+                "objective": {"primary_metric": "loss", "goal": "minimize"},
+            }
+        }
+    )  # fmt: skip
+    assert "logged 'loss'" in bench.run(tracking_uri=uri).steps["tune"].reason
+
+
+# parallel
+
+ENTRY = """
+import argparse, os, time
+def init():
+    global arguments
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mark")
+    arguments, _ = parser.parse_known_args()
+def run(batch, context):
+    rows = []
+    for path in batch:
+        text = open(path).read()
+        if text == "bad": raise ValueError("bad file")
+        if text == "slow": time.sleep(30)
+        if text == "die": os._exit(7)
+        rows.append(f"{arguments.mark} {os.path.basename(path)} {text}")
+    return rows
+def shutdown():
+    print("shut down")
+"""
+
+
+def batches(bench, contents: dict[str, str], **extra):
+    bench.write({"src/entry.py": ENTRY, **{f"raw/{name}": text for name, text in contents.items()}})
+    (bench.folder / "raw").mkdir(exist_ok=True)
+    bench.pipeline(
+        {
+            "p": {
+                "type": "parallel",
+                "inputs": {"d": {"type": "uri_folder", "path": "./raw"}},
+                "outputs": {"rows": {"type": "uri_file"}},
+                "input_data": "${{inputs.d}}",
+                "mini_batch_size": "2",
+                "retry_settings": {"max_retries": 1, "timeout": 1},
+                "task": {"type": "run_function", "code": "./src", "entry_script": "entry.py", "environment": {"image": "x"},
+                         "program_arguments": "--mark m", "append_row_to": "${{outputs.rows}}"},
+                **extra,
+            }
+        }
+    )  # fmt: skip
+
+
+def test_mini_batches_are_run_and_their_rows_joined(bench):
+    batches(bench, {f"{number}.txt": str(number) for number in range(5)}, max_concurrency_per_instance=2)
+    result = bench.run()
+    rows = Path(result.steps["p"].outputs["rows"]).read_text().splitlines()
+    assert rows == [f"m {number}.txt {number}" for number in range(5)]
+    assert "3 mini-batches, 0 failed, 5 rows" in bench.log(result, "p")
+    assert "shut down" in bench.log(result, "p")
+
+
+@pytest.mark.parametrize("trouble", ["bad", "slow", "die"])
+@pytest.mark.parametrize(("threshold", "state"), [(0, "failed"), (1, "ok")])
+def test_failed_mini_batches_count_against_the_threshold(bench, trouble: str, threshold: int, state: str):
+    batches(bench, {"a": "1", "b": "2", "c": trouble}, mini_batch_error_threshold=threshold)
+    result = bench.run()
+    assert bench.states(result) == {"p": state}
+    assert "mini-batch 1, attempt 2" in bench.log(result, "p")
+
+
+def test_items_without_a_result_count_against_the_error_threshold(bench):
+    batches(bench, {"a": "1", "b": "2", "c": "bad"}, error_threshold=0)
+    assert bench.states(bench.run()) == {"p": "failed"}
+
+
+def test_no_mini_batches_are_a_failure(bench):
+    batches(bench, {})
+    result = bench.run()
+    assert bench.states(result) == {"p": "failed"}
+    assert "no mini-batches" in bench.log(result, "p")
+
+
+def test_a_table_is_cut_by_its_partition_keys(bench):
+    batches(bench, {"t.csv": "k,v\na,1\nb,2\na,3\n", "MLTable": "paths:\n  - file: ./t.csv\ntransformations:\n  - read_delimited:\n      delimiter: ','\n"},
+            partition_keys=["k"])  # fmt: skip
+    bench.write({"src/entry.py": "def init(): pass\ndef run(frame, context):\n    return [(context.partition_key_value['k'], int(frame.v.sum()))]\n"})
+    text = bench.file.read_text().replace("type: uri_folder\n          path: ./raw", "type: mltable\n          path: ./raw")
+    bench.file.write_text(text)
+    assert Path(bench.run().steps["p"].outputs["rows"]).read_text() == "a 4\nb 2\n"
+
+
+# distribution
+
+
+@pytest.mark.parametrize(
+    ("how", "command", "expected"),
+    [
+        ({"type": "pytorch", "process_count_per_instance": 1}, "echo $RANK/$WORLD_SIZE/$NODE_RANK", {"0/2/0", "1/2/1"}),
+        ({"type": "mpi", "process_count_per_instance": 2}, "echo $OMPI_COMM_WORLD_RANK/$OMPI_COMM_WORLD_LOCAL_RANK", {"0/0", "1/1"}),
+    ],
+)
+def test_ranks_of_all_nodes_run_here(bench, how, command, expected):
+    nodes = 1 if how["type"] == "mpi" else 2
+    bench.pipeline({"a": {"command": command, "distribution": how, "resources": {"instance_count": nodes}}})
+    assert set(bench.log(bench.run(), "a").split()) == expected
+
+
+def test_tensorflow_gets_its_cluster(bench):
+    bench.pipeline({"a": {"command": "echo $TF_CONFIG", "distribution": {"type": "tensorflow", "worker_count": 2}}})
+    configs = [json.loads(line) for line in bench.log(bench.run(), "a").splitlines()]
+    assert sorted(config["task"]["index"] for config in configs) == [0, 1]
+    assert len(configs[0]["cluster"]["worker"]) == 2
+
+
+def test_one_failed_rank_ends_the_others(bench):
+    bench.pipeline({"a": {"command": "[ $RANK = 0 ] && exit 5 || sleep 60", "distribution": {"type": "pytorch"}, "resources": {"instance_count": 2}}})
+    result = bench.run()
+    assert (result.steps["a"].reason, result.steps["a"].seconds < 5) == ("exit code 5", True)
+
+
+# warm start
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("python a.py --x 1\n", ["a.py", "--x", "1"]), ("python -m pkg.mod 'a b'", ["-m", "pkg.mod", "a b"]),
+     ("python a.py && ls", None), ("python a.py > x", None), ("python -c 1", None), ("echo", None), ("python a.py $HOME", None)],
+)  # fmt: skip
+def test_only_plain_python_is_forked(command: str, words):
+    assert fork.arguments(command) == words
+
+
+def test_unsafe_imports_are_not_forked(tmp_path: Path):
+    (tmp_path / "a.py").write_text("import json, util\nfrom sklearn.tree import x\ndef f():\n    import torch\n")
+    (tmp_path / "util.py").write_text("import csv\n")
+    files = {name: tmp_path / name for name in ("a.py", "util.py")}
+    assert fork.imports(files) is None
+    (tmp_path / "a.py").write_text("import json, util\nfrom sklearn.tree import x\n")
+    assert fork.imports(files) == ["json", "sklearn.tree", "csv"]
+
+
+PROBE = """
+import os, random, sys, traceback
+print(sys.argv, __name__, os.getcwd() == os.path.realpath(sys.path[0]), os.environ.get("AZUREML_CR_NODE_RANK"))
+print("HUSH" in os.environ, __file__.endswith("probe.py"), sys.stdin.read())
+"""
+
+
+@pytest.mark.parametrize("command", ["python probe.py 1 'a b'", "python -m probe 1 'a b'"])
+def test_a_forked_step_is_like_a_started_one(bench, command: str):
+    bench.write({"src/probe.py": PROBE})
+    bench.pipeline({"a": {"command": command, "code": "./src"}})
+    plain = bench.log(bench.run(), "a")
+    warmed = bench.log(bench.run(warm=True, force=frozenset("*")), "a")
+    name = [line.replace(str(Path(plain.split("'")[1]).parent), "") for line in (plain, warmed)]
+    assert [line.split("['")[1].split("', ")[1:] for line in name][0] == [line.split("['")[1].split("', ")[1:] for line in name][1]
+
+
+def test_forked_steps_do_not_share_their_randomness(bench):
+    bench.write({"src/r.py": "import random, sys, numpy\nprint(random.random(), numpy.random.rand())\n"})
+    bench.pipeline({name: {"command": f"python r.py {name}", "code": "./src"} for name in "ab"})
+    result = bench.run(warm=True)
+    first, second = (bench.log(result, name).split() for name in "ab")
+    assert not set(first) & set(second)
+
+
+def test_a_forked_failure_has_code_traceback_and_source_path(bench):
+    bench.write({"src/f.py": "import sys\ndef g():\n    raise ValueError('no')\nsys.exit(3) if len(sys.argv) > 1 else g()\n"})
+    bench.pipeline({"a": {"command": "python f.py", "code": "./src"}, "b": {"command": "python f.py 1", "code": "./src"}},
+                   settings={"continue_on_step_failure": True})  # fmt: skip
+    result = bench.run(warm=True)
+    assert (result.steps["a"].reason, result.steps["b"].reason) == ("exit code 1", "exit code 3")
+    tail = result.steps["a"].tail
+    assert str(bench.folder / "src" / "f.py") in tail
+    assert "warm_server" not in tail
+    assert "runpy" not in tail
+
+
+def test_a_failure_ends_forked_siblings(bench):
+    bench.write({"src/s.py": "import time\ntime.sleep(60)\n"})
+    bench.pipeline({"a": {"command": "python s.py", "code": "./src"}, "b": "sleep 0.3; exit 1"})
+    result = bench.run(warm=True)
+    assert bench.states(result) == {"a": "stopped", "b": "failed"}
+    assert result.seconds < 5
+
+
+def test_a_thread_in_an_import_turns_forking_off(bench):
+    site = bench.folder / "site"
+    bench.write({"site/threaded_thing.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(30,), daemon=True).start()\n"})
+    server = fork.Warm({"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}, __import__("tdsp.engine.processes", fromlist=["x"]).Processes())
+    try:
+        assert server.run(["x.py"], ["threaded_thing"], bench.folder, {}, bench.folder / "log", None) is None
+    finally:
+        server.close()

@@ -1,0 +1,131 @@
+"""What a run does before and after the engine, with a registry but without real steps."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from process import evidence
+from tdsp import registry, tracking
+from tdsp.cli import lifecycle
+from tdsp.engine.records import Result, StepResult
+from tdsp.errors import WrongInput
+from tdsp.project import Project
+
+PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
+NAME = "disease-progression"
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("empty")
+    tracking.make(root)
+    return root
+
+
+@pytest.fixture
+def root(empty, tmp_path, monkeypatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = Path(shutil.copytree(empty, tmp_path / "project"))
+    tracking.make(folder)
+    shutil.copytree(PROJECT / "docs", folder / "docs")
+    shutil.copytree(PROJECT / "pipelines", folder / "pipelines")
+    (folder / "project.yml").write_text(yaml.safe_dump(evidence.facts()), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def project() -> Project:
+    return Project.model_validate(evidence.facts())
+
+
+def finished(root: Path, **parts) -> Result:
+    """A run as the engine leaves it, with the given evidence."""
+    folder = evidence.run_folder(root, **parts)
+    outputs = {"register": "registration", "evaluate": "evaluation"}
+    steps = {
+        step: StepResult("ok", outputs={name: str(folder / "outputs" / step / name)})
+        for step, name in outputs.items()
+    }
+    return Result(folder, "pipelines/train.yml", "ok", steps=steps)
+
+
+def test_without_a_champion_the_pipeline_keeps_its_own_input(root, project):
+    overrides, options = lifecycle.prepare(root, project, root / "pipelines" / "train.yml")
+    assert "inputs.champion" not in overrides
+    assert options == {"tracking_uri": tracking.uri(root)}
+    assert overrides["jobs.register.environment_variables"]["TDSP_DIRTY"] == "false"
+
+
+def test_the_champion_becomes_the_pipelines_input(root, project):
+    registry.register(tracking.uri(root), NAME, evidence.model(root / "model"), {}, None)
+    overrides, _ = lifecycle.prepare(root, project, root / "pipelines" / "train.yml")
+    folder = Path(overrides["inputs.champion"])
+    assert folder == root / ".tdsp" / "champion" / f"{NAME}-v1"
+    assert (folder / "MLmodel").is_file()
+
+
+def test_a_pipeline_gets_only_what_it_declares(root, project):
+    registry.register(tracking.uri(root), NAME, evidence.model(root / "model"), {}, None)
+    other = root / "other.yml"
+    other.write_text("type: pipeline\njobs: {a: {command: echo}}\n", encoding="utf-8")
+    assert lifecycle.prepare(root, project, other)[0] == {}
+
+
+def test_variables_of_the_pipelines_own_stay(root, project):
+    file = root / "pipelines" / "train.yml"
+    document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    document["jobs"]["register"]["environment_variables"] = {"MINE": "1"}
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    variables = lifecycle.prepare(root, project, file)[0]["jobs.register.environment_variables"]
+    assert variables["MINE"] == "1"
+    assert "TDSP_COMMIT" in variables
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ({}, "registered: disease-progression v1 is the champion: mae 44 (40 to 48)"),
+        (
+            {"outcome": "unchanged"},
+            "unchanged: this model is the champion, disease-progression v1: mae 44 (40 to 48)",
+        ),
+        (
+            {"outcome": "refused", "checks": [{"name": "champion", "passed": False, "detail": "worse"}]},
+            "refused: mae 44 (40 to 48); disease-progression v1 stays the champion\n  champion: worse",
+        ),
+        (
+            {"outcome": "refused", "version": None, "reason": "moved"},
+            "refused: mae 44 (40 to 48); there is no champion yet\n  moved",
+        ),
+    ],
+)
+def test_the_outcome_is_told_and_written_for_machines(root, project, capsys, outcome, said):
+    result = finished(root, outcome=evidence.outcome(**outcome))
+    lifecycle.finish(root, project, result)
+    printed = capsys.readouterr().out
+    assert printed.startswith(said + "\n")
+    assert "report: docs/reports/train.html\n" in printed
+    assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(
+        **outcome
+    )
+
+
+def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):
+    result = finished(root)
+    result.steps["register"].state = "failed"
+    lifecycle.finish(root, project, result)
+    del result.steps["register"]
+    lifecycle.finish(root, project, result)
+    assert capsys.readouterr().out == ""
+    assert not (root / "docs" / "reports" / "train.md").exists()
+
+
+def test_a_broken_document_does_not_hide_the_outcome(root, project, capsys):
+    (root / "docs" / "2-data" / "data-quality.md").write_text("all gone\n", encoding="utf-8")
+    result = finished(root)
+    with pytest.raises(WrongInput, match="missing <!-- tdsp:begin data-quality -->"):
+        lifecycle.finish(root, project, result)
+    assert capsys.readouterr().out.startswith("registered: ")
+    assert (result.folder / "outcome.json").is_file()
