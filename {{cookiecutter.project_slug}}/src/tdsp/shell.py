@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The one seam for outside commands: words, never a shell; a time limit; one line when it goes wrong."""
-=======
 """The one seam for outside commands: words, never a shell; a time limit; one line when it fails."""
->>>>>>> main
 
 from __future__ import annotations
 
@@ -20,11 +16,7 @@ from tdsp.errors import TdspError
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
-<<<<<<< HEAD
 class CommandError(TdspError):
-=======
-class Failed(TdspError):  # noqa: N818 - read as `shell.Failed`
->>>>>>> main
     """A command ended with another status than 0; `said` is the last line that it wrote."""
 
     def __init__(self, program: str, status: int, said: str) -> None:
