@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+PORT = 5001
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
@@ -13,7 +15,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def serve(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = 5001,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = PORT,
     model: Annotated[Path | None, typer.Option(help="Folder of a model to serve instead of the champion.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Start on a free port, try every case, stop.")] = False,
 ) -> None:
@@ -53,7 +55,7 @@ def serve(
 
 def score(
     file: Annotated[Path, typer.Argument(help="JSON request, or CSV with the model's columns.")],
-    url: Annotated[str, typer.Option(help="Where the rows are sent.")] = "http://127.0.0.1:5001/score",
+    url: Annotated[str, typer.Option(help="Where the rows are sent.")] = f"http://127.0.0.1:{PORT}/score",
 ) -> None:
     """Send rows to the running server and print its predictions.
 
