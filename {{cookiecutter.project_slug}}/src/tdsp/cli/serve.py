@@ -28,12 +28,11 @@ def serve(
     compares the predictions with those made without a server; prints a line for each; and exits with 1 if one
     is not as it should be.
 
-    Examples:
-        tdsp serve
+    For example:
 
-        tdsp serve --check
-
-        tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model
+    - `tdsp serve`
+    - `tdsp serve --check`
+    - `tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model`
     """
     from tdsp.project import find_root
     from tdsp.serving.server import running
@@ -63,10 +62,10 @@ def score(
     file is sent in parts, without columns the champion does not take, and answered as CSV with one line per
     row. Nothing is written but standard output.
 
-    Examples:
-        tdsp score scoring/sample-request.json
+    For example:
 
-        tdsp score data/raw/new-patients.csv > predictions.csv
+    - `tdsp score scoring/sample-request.json`
+    - `tdsp score data/raw/new-patients.csv > predictions.csv`
     """
     from tdsp.errors import WrongInput
     from tdsp.serving import client
