@@ -1,7 +1,8 @@
 """Names and addresses that only a workspace would know, found on this machine instead.
 
-Components, data, models and environments are looked up by `name:` among the project's own YAML; anything else (datastore
-paths, web addresses, registered names) in a small map file, `local-data.yml`, next to the pipeline or above it.
+Components, data, models and environments are looked up by `name:` among the project's own YAML; anything else
+(datastore paths, web addresses, registered names) in a small map file, `local-data.yml`, next to the pipeline
+or above it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ class Assets:
         return self.root / MAP_FILE
 
     def find(self, reference: str, kind: str) -> Path | None:
-        """Return the YAML file of the project that `azureml:name…` names; `kind`: component, data, model, environment."""
+        """Return the YAML file of the project that `azureml:name…` names.
+
+        `kind`: component, data, model, environment.
+        """
         match = _NAMED.match(reference)
         if match is None:
             return None
@@ -76,7 +80,10 @@ class Assets:
         return self._mapped(address) or self._standin(address)
 
     def standin(self, address: str) -> Path | None:
-        """Return where an output addressed to a datastore goes locally, or None for another kind of address."""
+        """Return where an output addressed to a datastore goes locally.
+
+        Or None for another kind of address.
+        """
         match = re.fullmatch(r"azureml:(?:/.*)?//?(?:.*/)?datastores/([^/]+)/paths/(.*)", address)
         if match is None or self.standins is None:
             return None
@@ -118,9 +125,7 @@ class Assets:
             return
         kind = _kind(content)
         if kind and self._named is not None:
-            self._named.setdefault((kind, content["name"]), []).append(
-                (str(content.get("version", "")), path)
-            )
+            self._named.setdefault((kind, content["name"]), []).append((str(content.get("version", "")), path))
 
 
 def _yaml_files(folder: Path):
@@ -144,11 +149,7 @@ def _kind(content: dict) -> str | None:
     if "environment.schema" in schema or "conda_file" in content or "image" in content:
         return "environment"
     if "path" in content:
-        return (
-            "model"
-            if "model" in schema or kind in ("mlflow_model", "custom_model", "triton_model")
-            else "data"
-        )
+        return "model" if "model" in schema or kind in ("mlflow_model", "custom_model", "triton_model") else "data"
     return None
 
 

@@ -62,9 +62,7 @@ class Bindings:
             return self._data(text_of(port.default), port.type, component.file, keys)
         complaint = objection(port, port.default)
         if complaint:
-            self.problems.add(
-                component.file, (*keys, "default"), f"default: {complaint}", "default breaks its range"
-            )
+            self.problems.add(component.file, (*keys, "default"), f"default: {complaint}", "default breaks its range")
         return Value(type=port.type if port.type != ANY else "string", literal=default_text(port))
 
     def _resolve(self, raw: Any, port: Port, node: Node, keys: Keys) -> Value:
@@ -74,9 +72,7 @@ class Bindings:
         if inside is not None:
             return self._bound(inside, port, node, keys)
         if isinstance(raw, str) and expressions.within(raw):
-            self.problems.add(
-                node.file, keys, f"{raw!r}: an expression must stand alone here", "binding to nothing"
-            )
+            self.problems.add(node.file, keys, f"{raw!r}: an expression must stand alone here", "binding to nothing")
             return ABSENT
         if port.type in DATA:
             return self._data(text_of(raw), port.type, node.file, keys)
@@ -101,17 +97,13 @@ class Bindings:
             if raw.get(key) is not None:
                 typed = replace(port, type=kind if port.type == ANY else port.type, default=raw[key])
                 value = self._resolve(raw[key], typed, node, (*keys, key))
-                return (
-                    replace(value, literal=default_text(typed))
-                    if key == "default" and value.literal
-                    else value
-                )
+                return replace(value, literal=default_text(typed)) if key == "default" and value.literal else value
         if not (raw.get("optional") or port.optional):
             self.problems.add(node.file, keys, f"input {keys[-1]!r} has no value", "required input missing")
         return replace(ABSENT, type=kind)
 
     def _bound(self, inside: str, port: Port, node: Node, keys: Keys) -> Value:
-        value = self._target(inside, port, node, keys)
+        value = self._target(inside, node, keys)
         if value is None:
             return replace(ABSENT, type=port.type)
         if value.absent:
@@ -136,7 +128,7 @@ class Bindings:
         if said:
             self.problems.warn(node.file, keys, said, "file and folder")
 
-    def _target(self, inside: str, port: Port, node: Node, keys: Keys) -> Value | None:
+    def _target(self, inside: str, node: Node, keys: Keys) -> Value | None:
         around = node.parent
         parts = inside.split(".")
         if around is None or parts[0] != "parent":
@@ -146,24 +138,18 @@ class Bindings:
         if len(parts) == 3 and parts[1] == "inputs":
             known = set(around.component.inputs or {}) | set(around.given)
             if parts[2] not in known:
-                self._nothing(
-                    node, keys, f"the pipeline has no input {parts[2]!r}{did_you_mean(parts[2], known)}"
-                )
+                self._nothing(node, keys, f"the pipeline has no input {parts[2]!r}{did_you_mean(parts[2], known)}")
                 return None
             return self.value(around, parts[2])
         if len(parts) == 5 and parts[1] == "jobs" and parts[3] in ("inputs", "outputs"):
             return self._of_job(around, parts[2], parts[3], parts[4], node, keys)
-        self._nothing(
-            node, keys, f"${{{{{inside}}}}} is no binding: use parent.inputs.x or parent.jobs.step.outputs.x"
-        )
+        self._nothing(node, keys, f"${{{{{inside}}}}} is no binding: use parent.inputs.x or parent.jobs.step.outputs.x")
         return None
 
     def _of_job(self, around: Node, job: str, group: str, name: str, node: Node, keys: Keys) -> Value | None:
         other = around.children.get(job)
         if other is None:
-            jobs = (
-                (around.component.body.get("jobs") or {}) if isinstance(around.component.body, dict) else {}
-            )
+            jobs = (around.component.body.get("jobs") or {}) if isinstance(around.component.body, dict) else {}
             if job not in jobs:
                 self._nothing(node, keys, f"there is no step {job!r}{did_you_mean(job, jobs)}")
             return None
@@ -181,9 +167,7 @@ class Bindings:
         if other.component.kind in ("registry", "registered"):
             known = known or {name}
         if name not in known:
-            self._nothing(
-                node, keys, f"step {other.name!r} has no output {name!r}{did_you_mean(name, known)}"
-            )
+            self._nothing(node, keys, f"step {other.name!r} has no output {name!r}{did_you_mean(name, known)}")
             return None
         if other.is_pipeline:
             for child in other.children.values():
@@ -206,9 +190,7 @@ class Bindings:
         if not path.exists():
             self.problems.add(file, keys, f"{documents.shown(path)} does not exist", "data missing")
         elif kind in FOLDERS and path.is_file():
-            self.problems.warn(
-                file, keys, f"{documents.shown(path)} is a file, {kind} is a folder", "kinds do not fit"
-            )
+            self.problems.warn(file, keys, f"{documents.shown(path)} is a file, {kind} is a folder", "kinds do not fit")
         elif kind == "uri_file" and path.is_dir():
             self.problems.warn(
                 file, keys, f"{documents.shown(path)} is a folder, uri_file is a file", "kinds do not fit"
@@ -240,7 +222,10 @@ def output_binding(raw: Any) -> str | None:
 
 
 def output_type(node: Node, name: str) -> str:
-    """Return the declared type of an output, here or on the pipeline output it feeds; without one it is a folder."""
+    """Return the declared type of an output, here or on the pipeline output it feeds.
+
+    Without one it is a folder.
+    """
     raw = node.given_outputs.get(name)
     for declaration in (node.component.outputs.get(name), raw):
         if isinstance(declaration, dict) and declaration.get("type"):

@@ -1,4 +1,7 @@
-"""Every mistake in a pipeline that can be known before anything runs, and then Azure's own reader as the judge."""
+"""Every mistake in a pipeline that can be known before anything runs.
+
+And then Azure's own reader as the judge.
+"""
 
 from __future__ import annotations
 
@@ -109,15 +112,11 @@ def _outputs(root: Node, problems: Problems) -> None:
         stack.extend(node.children.values())
         if not node.is_pipeline:
             continue
-        written = {
-            output_binding(raw) for child in node.children.values() for raw in child.given_outputs.values()
-        }
+        written = {output_binding(raw) for child in node.children.values() for raw in child.given_outputs.values()}
         for name in node.component.outputs:
             if name not in written:
                 keys = (*node.component.keys, "outputs", name)
-                problems.add(
-                    node.component.file, keys, f"no step writes the output {name!r}", "output never written"
-                )
+                problems.add(node.component.file, keys, f"no step writes the output {name!r}", "output never written")
 
 
 def _compute(root: Node, problems: Problems) -> None:

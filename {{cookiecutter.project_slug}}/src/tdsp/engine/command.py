@@ -1,4 +1,7 @@
-"""Runs one command step in a workspace: snapshot as working folder, outputs beside it, all it says in a log."""
+"""Runs one command step in a workspace.
+
+Snapshot as working folder, outputs beside it, all it says in a log.
+"""
 
 from __future__ import annotations
 
@@ -70,9 +73,7 @@ class Workspace:
         """Return the environment of the step's processes."""
         given = {f"AZURE_ML_INPUT_{name}": value for name, value in self.inputs.items()}
         given |= {f"AZURE_ML_OUTPUT_{name}": str(path) for name, path in self.outputs.items()}
-        return variables.with_declared(
-            {**self.environment, "AZUREML_CR_NODE_RANK": "0", **given}, self.step.variables
-        )
+        return variables.with_declared({**self.environment, "AZUREML_CR_NODE_RANK": "0", **given}, self.step.variables)
 
     def command(self, searched: dict[str, str] | None = None) -> str:
         """Return the command with every expression filled in; values are not quoted, as in the service."""

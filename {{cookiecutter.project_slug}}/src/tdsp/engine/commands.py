@@ -16,7 +16,10 @@ def examine(
     searched: set[str],
     problems: Problems,
 ) -> None:
-    """Note every expression of `command` that means nothing, and optional inputs that are not inside `$[[ ]]`."""
+    """Note every expression of `command` that means nothing.
+
+    And optional inputs that are not inside `$[[ ]]`.
+    """
     component = node.component
     keys = (*component.keys, "command")
     groups = {
@@ -42,9 +45,7 @@ def examine(
                 f"command: undefined {word}",
             )
     for wrong in expressions.NEAR_MISS.findall(command):
-        complain(
-            f"{wrong!r} is plain text: an expression is ${{{{inputs.x}}}}", "command: malformed expression"
-        )
+        complain(f"{wrong!r} is plain text: an expression is ${{{{inputs.x}}}}", "command: malformed expression")
     outside = expressions.OPTIONAL.sub("", command)
     for inside in dict.fromkeys(expressions.within(outside)):
         group, _, name = inside.partition(".")

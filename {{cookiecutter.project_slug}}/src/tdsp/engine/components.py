@@ -60,11 +60,14 @@ class Components:
         return self.referenced(reference, file, (*keys, "component"))
 
     def referenced(self, reference: Any, file: Path, keys: tuple[str | int, ...]) -> Component | None:
-        """Return the component that `reference` names: a path, `file:path`, `azureml:name[:version|@label]` or a mapping."""
+        """Return the component that `reference` names.
+
+        A path, `file:path`, `azureml:name[:version|@label]` or a mapping.
+        """
         if isinstance(reference, dict):
             return _component(reference, file, keys)
         text = str(reference)
-        if text.startswith("azureml://registries/") or text.startswith("azureml://"):
+        if text.startswith("azureml://"):
             return Component("registry", {"reference": text}, file, keys, {})
         if text.startswith("azureml:"):
             found = self.assets.find(text, "component")

@@ -1,8 +1,11 @@
 """Content digests of files and folders, remembered by what `stat` says so that unchanged bytes are read once.
 
-A memory maps a path to `[size, mtime_ns, ctime_ns, inode, digest]`. A file changed so recently that a second write could
-leave the same times is read again instead of being remembered (Git calls this a racy entry).
+A memory maps a path to `[size, mtime_ns, ctime_ns, inode, digest]`. A file changed so recently that a second
+write could leave the same times is read again instead of being remembered (Git calls this a racy entry).
 """
+
+# Plain strings and `os` are several times faster than pathlib over many files.
+# ruff: noqa: PTH112, PTH116, PTH123
 
 from __future__ import annotations
 

@@ -20,9 +20,7 @@ def environments(settings: dict[str, Any]) -> tuple[list[dict[str, str]], str | 
     nodes = _count((settings.get("resources") or {}).get("instance_count"), 1)
     kind = str(how.get("type", "")).lower()
     if kind == "tensorflow":
-        return _tensorflow(
-            _count(how.get("worker_count"), nodes), _count(how.get("parameter_server_count"), 0)
-        )
+        return _tensorflow(_count(how.get("worker_count"), nodes), _count(how.get("parameter_server_count"), 0))
     if kind not in ("pytorch", "mpi"):
         return [{}], None
     each = _count(how.get("process_count_per_instance"), 1)
@@ -66,11 +64,7 @@ def _tensorflow(workers: int, servers: int) -> tuple[list[dict[str, str]], str |
         cluster["ps"] = [f"127.0.0.1:{_free_port()}" for _ in range(servers)]
     tasks = [(kind, index) for kind, places in cluster.items() for index in range(len(places))]
     return [
-        {
-            "TF_CONFIG": json.dumps(
-                {"cluster": cluster, "task": {"type": kind, "index": index}, "environment": "cloud"}
-            )
-        }
+        {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}, "environment": "cloud"})}
         for kind, index in tasks
     ], _note(workers, count)
 

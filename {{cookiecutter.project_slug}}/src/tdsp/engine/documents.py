@@ -57,7 +57,10 @@ def line_of(path: Path, keys: tuple[str | int, ...]) -> int:
 
 
 def duplicate_keys(path: Path) -> list[tuple[tuple[str | int, ...], int, int]]:
-    """Return (keys, first line, line) for each key that a mapping of `path` holds twice; YAML keeps the last."""
+    """Return (keys, first line, line) for each key that a mapping of `path` holds twice.
+
+    YAML keeps the last.
+    """
     found: list[tuple[tuple[str | int, ...], int, int]] = []
     stack: list[tuple[tuple[str | int, ...], yaml.Node | None]] = [((), _tree(path))]
     while stack:

@@ -1,8 +1,10 @@
-"""Runs a plan: what is ready at once, what is known from the store, and nothing after a failure that forbids it."""
+"""Runs a plan: what is ready at once, what is known from the store.
+
+And nothing after a failure that forbids it.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -12,10 +14,11 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from tdsp.engine import command, digests, keys, records, shellsafe, snapshot, tail
+from tdsp.engine import command, digests, keys, snapshot, tail
 from tdsp.engine.command import Machine, StepFailedError, Workspace
+from tdsp.engine.handover import Handover
 from tdsp.engine.memory import Memories
-from tdsp.engine.plan import FILES, Plan, Step
+from tdsp.engine.plan import Plan, Step
 from tdsp.engine.processes import StoppedError
 from tdsp.engine.records import Result, StepResult
 from tdsp.engine.store import Entry, Store
@@ -29,7 +32,8 @@ class Executor:
 
     Attributes:
         forced: names of steps that may not be reused; `*` means all.
-        tell: called with (event, step, result) from several threads; events: start, ok, cached, stub, failed, skipped, stopped.
+        tell: called with (event, step, result) from several threads; events: start, ok, cached, stub, failed,
+            skipped, stopped.
     """
 
     plan: Plan
@@ -42,7 +46,7 @@ class Executor:
     workers: int = 2
 
     def __post_init__(self):
-        self._entries: dict[str, Entry] = {}
+        self._handover = Handover(self.result, self.memories.files)
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         self._warmed = self._failed = False
@@ -95,16 +99,15 @@ class Executor:
         outcome = self.result.steps[step.name]
         started = time.monotonic()
         try:
-            entry = self._stubbed(step, outcome) if step.kind == "stub" else self._entry(step, outcome)
+            entry = self._handover.stub(step, outcome) if step.kind == "stub" else self._entry(step, outcome)
             if entry is not None:
-                self._entries[step.name] = entry
-                self._publish(step, entry, outcome)
+                self._handover.publish(step, entry, outcome)
         except StoppedError:
             outcome.state = "stopped"
             outcome.reason = "another step failed" if self._failed else "the run was interrupted"
         except StepFailedError as error:
             outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
-            outcome.log = str(self._log(step))
+            outcome.log = str(self._handover.log(step))
         except OSError as error:
             outcome.state, outcome.reason = (
                 "failed",
@@ -116,9 +119,7 @@ class Executor:
 
     def _entry(self, step: Step, outcome: StepResult) -> Entry:
         files = snapshot.files_of(step.code)
-        parts = keys.ingredients(
-            step, digests.of_files(files, self.memories.files), self._input_digests(step)
-        )
+        parts = keys.ingredients(step, digests.of_files(files, self.memories.files), self._handover.contents(step))
         key = keys.key_of(parts)
         forced = "asked to" if self.forced & {"*", step.name} else ""
         forced = forced or ("not deterministic" if not step.deterministic else "")
@@ -151,17 +152,11 @@ class Executor:
         if warm is not None:
             from tdsp.engine.warm import arguments, imports
 
-            python = [
-                step
-                for step in self.plan.steps.values()
-                if step.kind == "command" and arguments(step.command)
-            ]
+            python = [step for step in self.plan.steps.values() if step.kind == "command" and arguments(step.command)]
             wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
             warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
-    def _tracked(
-        self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult
-    ) -> Entry:
+    def _tracked(self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult) -> Entry:
         """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
         runs = self.machine.runs
         if runs is None:
@@ -189,103 +184,20 @@ class Executor:
         variables: dict[str, str],
         facts: dict[str, object],
     ) -> Entry:
-        log = self._log(step)
+        log = self._handover.log(step)
         environment = {**self.machine.environment, **variables}
-        work = Workspace(folder, step, self._inputs(step), files, log, environment)
+        work = Workspace(folder, step, self._handover.paths(step), files, log, environment)
         started = time.monotonic()
         work.lay_out()
         try:
             _runner(step.kind)(work, self.machine)
         except StepFailedError as error:
             raise StepFailedError(str(error), tail.of(log, files, work.code)) from None
-        self._check_inputs(step)
-        outputs = self._collect(step, folder)
+        self._handover.check(step)
+        outputs = self._handover.collect(step, folder)
         shutil.copyfile(log, folder / "log.txt")
         seconds = round(time.monotonic() - started, 3)
         return self.store.commit(folder, key, outputs, {"step": step.name, "seconds": seconds, **facts})
-
-    def _collect(self, step: Step, folder: Path) -> dict[str, str]:
-        """Check that the outputs are there; return output -> path relative to the workspace."""
-        found: dict[str, str] = {}
-        kept = folder / "artifacts"
-        for part in ("outputs", "logs"):
-            source = folder / "code" / part
-            if source.is_dir() and any(source.iterdir()):
-                kept.mkdir(exist_ok=True)
-                source.rename(kept / part)
-        shutil.rmtree(folder / "code", ignore_errors=True)
-        for name, output in step.outputs.items():
-            if command.is_artifact_root(step, name):
-                (kept / "outputs").mkdir(parents=True, exist_ok=True)
-                found[name] = "artifacts"
-                continue
-            relative = f"outputs/{name}"
-            if output.type in FILES:
-                relative += f"/{output.file_name}"
-                if not (folder / relative).is_file():
-                    raise StepFailedError(f"it did not write its output {name!r} (a file)")
-            found[name] = relative
-        return found
-
-    def _inputs(self, step: Step) -> dict[str, str]:
-        values = {}
-        for name, value in step.inputs.items():
-            if value.literal is not None:
-                values[name] = value.literal
-            elif value.step is not None:
-                if value.step in self._entries:
-                    values[name] = str(shellsafe.safe(self._entries[value.step].path(str(value.output))))
-            elif value.path is not None:
-                values[name] = str(shellsafe.safe(Path(value.path)))
-        return values
-
-    def _input_digests(self, step: Step) -> dict[str, str]:
-        found = {}
-        for name, value in step.inputs.items():
-            if value.literal is not None:
-                found[name] = value.literal
-            elif value.step is not None:
-                if value.step in self._entries:
-                    found[name] = self._entries[value.step].digest(str(value.output))
-            elif value.path is not None:
-                found[name] = digests.of(Path(value.path), self.memories.files)
-        return found
-
-    def _check_inputs(self, step: Step) -> None:
-        """Azure ML mounts inputs read-only; here a step that writes to one is found out and its result refused."""
-        for name, value in step.inputs.items():
-            entry = self._entries.get(value.step or "")
-            if entry is not None and not entry.intact(value.output):
-                raise StepFailedError(
-                    f"it wrote to its input {name!r}; inputs are read-only in Azure ML: write to an output"
-                )
-
-    def _stubbed(self, step: Step, outcome: StepResult) -> Entry:
-        folder = Path(str(step.stub))
-        found = {}
-        for name in step.outputs:
-            inner = folder / name
-            place = inner if inner.exists() else folder
-            found[name] = (os.path.relpath(place, folder), digests.of(place, self.memories.files))
-        outcome.state, outcome.reason = "stub", str(folder)
-        return Entry(folder, found, 0.0)
-
-    def _publish(self, step: Step, entry: Entry, outcome: StepResult) -> None:
-        """Link a step's outputs into the run's folder, and to the datastore addresses the YAML gives them."""
-        for name, output in step.outputs.items():
-            place = self.result.folder / "outputs" / step.name / name
-            records.link(entry.path(name), place)
-            outcome.outputs[name] = str(place)
-            if output.path:
-                records.link(entry.path(name), Path(output.path))
-        if (entry.folder / "artifacts").is_dir():
-            records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
-        if outcome.state == "cached" and (entry.folder / "log.txt").is_file():
-            records.link(entry.folder / "log.txt", self._log(step))
-        outcome.log = str(self._log(step))
-
-    def _log(self, step: Step) -> Path:
-        return self.result.folder / "logs" / f"{step.name}.txt"
 
 
 def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
@@ -302,7 +214,10 @@ def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
 
 
 class _Turn:
-    """Lets twins - steps with one key - work one after the other, so that the second finds the first one's result."""
+    """Lets twins - steps with one key - work one after the other.
+
+    So that the second finds the first one's result.
+    """
 
     def __init__(self, key: str, making: dict[str, threading.Event], lock: threading.Lock):
         self._key, self._making, self._lock = key, making, lock

@@ -1,4 +1,7 @@
-"""The two expression forms of the YAML: `${{...}}`, replaced by a value, and `$[[...]]`, kept only if its inputs have one."""
+"""The two expression forms of the YAML.
+
+`${{...}}`, replaced by a value, and `$[[...]]`, kept only if its inputs have one.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ def render(template: str, value_of: Callable[[str, str], str | None]) -> str:
 
     Args:
         template: text with both forms; values go in as they are, never quoted, as in the service.
-        value_of: (group, name) -> text, or None for an optional input without value. Groups: inputs, outputs, search_space.
+        value_of: (group, name) -> text, or None for an optional input without value. Groups: inputs, outputs,
+            search_space.
 
     Returns:
         The command; a `$[[ ]]` part that names an input without value is dropped.
@@ -50,6 +54,4 @@ def render(template: str, value_of: Callable[[str, str], str | None]) -> str:
         return None if missing else filled
 
     kept = OPTIONAL.sub(lambda match: fill(match[1]) or "", template)
-    return EXPRESSION.sub(
-        lambda match: value_of(*match[1].split(".", 1)) or "" if "." in match[1] else match[0], kept
-    )
+    return EXPRESSION.sub(lambda match: value_of(*match[1].split(".", 1)) or "" if "." in match[1] else match[0], kept)

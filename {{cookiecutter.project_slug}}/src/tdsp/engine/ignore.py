@@ -1,4 +1,7 @@
-"""`.amlignore`, or `.gitignore` where there is none: Git's patterns, read from the code folder only, as the upload does."""
+"""`.amlignore`, or `.gitignore` where there is none.
+
+Git's patterns, read from the code folder only, as the upload does.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def ask(pipeline: Path) -> str:
             from azure.ai.ml import load_job
 
             load_job(pipeline)
-    except Exception as error:  # noqa: BLE001 - whatever it raises is its verdict
+    except Exception as error:  # whatever it raises is its verdict
         return _in_one_line(error)
     finally:
         logging.disable(logging.NOTSET)
@@ -41,10 +41,6 @@ def available() -> bool:
 
 
 def _in_one_line(error: Exception) -> str:
-    lines = [
-        line.strip()
-        for line in str(error).splitlines()
-        if line.strip() and "troubleshoot" not in line.lower()
-    ]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and "troubleshoot" not in line.lower()]
     useful = [line for line in lines if line.startswith(("x ", "(x)", "- ", '"'))] or lines
     return " ".join(useful)[:500] or type(error).__name__

@@ -1,5 +1,8 @@
 """What decides whether a step may be reused, and, when it may not, what changed."""
 
+# Listing names is all it does.
+# ruff: noqa: PTH208
+
 from __future__ import annotations
 
 import functools
@@ -19,9 +22,7 @@ def installed() -> str:
     names: set[str] = set()
     for place in sys.path:
         try:
-            names.update(
-                name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info"))
-            )
+            names.update(name for name in os.listdir(place or ".") if name.endswith((".dist-info", ".egg-info")))
         except OSError:
             continue
     return digests.of_text("\n".join([sys.version, *sorted(names)]))
@@ -55,9 +56,7 @@ def key_of(parts: Ingredients) -> str:
 def compact(parts: Ingredients) -> Ingredients:
     """Return `parts` with long texts as digests: enough to say what changed later."""
     return {
-        name: {inner: _short(value) for inner, value in part.items()}
-        if isinstance(part, dict)
-        else _short(part)
+        name: {inner: _short(value) for inner, value in part.items()} if isinstance(part, dict) else _short(part)
         for name, part in parts.items()
     }
 
@@ -68,7 +67,10 @@ def _short(value: Any) -> Any:
 
 
 def difference(old: Ingredients, new: Ingredients) -> str:
-    """Say in one line what changed between two compact ingredients, e.g. `changed: code: train.py, input split`."""
+    """Say in one line what changed between two compact ingredients, e.g.
+
+    `changed: code: train.py, input split`.
+    """
     said: list[str] = []
     for name, part in new.items():
         before = old.get(name)

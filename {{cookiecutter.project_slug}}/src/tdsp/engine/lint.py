@@ -30,11 +30,7 @@ def step(found: Step, component: Component, problems: Problems) -> None:
         problems.warn(component.file, keys, message, category)
 
     bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", found.command)
-    if (
-        re.search(r";\s*\S", bare)
-        and "set -e" not in bare
-        and not re.search(r"\b(for|while|if|do|then)\b", bare)
-    ):
+    if re.search(r";\s*\S", bare) and "set -e" not in bare and not re.search(r"\b(for|while|if|do|then)\b", bare):
         warn("`;` hides the failure of the command before it: use `&&`", "hidden failure")
     if _PIP.search(bare):
         warn("`pip install` in a command: put the package into the environment", "pip install")
@@ -60,11 +56,7 @@ def _tracking_calls(path: Path) -> Iterator[tuple[int, str]]:
     except (OSError, SyntaxError, ValueError):
         return
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in _TRACKING_CALLS
-        ):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _TRACKING_CALLS:
             yield node.lineno, node.func.attr
 
 

@@ -43,9 +43,7 @@ class Options:
     warm: bool = False
 
 
-def read(
-    pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None
-) -> Plan:
+def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None) -> Plan:
     """Return the flat plan of a pipeline file.
 
     Args:

@@ -18,7 +18,10 @@ class InUseError(Exception):
 
 @contextlib.contextmanager
 def shared(path: Path) -> Iterator[None]:
-    """Hold the store together with other engines; waits while it is being pruned. Ends with the process at the latest."""
+    """Hold the store together with other engines.
+
+    Waits while it is being pruned. Ends with the process at the latest.
+    """
     with path.open("a") as stream:
         if fcntl is not None:
             fcntl.flock(stream, fcntl.LOCK_SH)

@@ -18,7 +18,8 @@ from tdsp.errors import WrongInput
 def apply(document: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of `document` with each `a.b.c` of `settings` set.
 
-    Inputs must exist. A data input may be given its path directly; a relative one starts at the current folder.
+    Inputs must exist. A data input may be given its path directly; a relative one starts at the current
+    folder.
 
     Raises:
         WrongInput: no such input, or a key that leads through something that is no mapping.

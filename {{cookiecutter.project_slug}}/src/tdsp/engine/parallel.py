@@ -36,9 +36,7 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
             "required input missing",
         )
     if not task.get("entry_script"):
-        problems.add(
-            node.component.file, (*node.component.keys, "task"), "it needs entry_script", "no command"
-        )
+        problems.add(node.component.file, (*node.component.keys, "task"), "it needs entry_script", "no command")
     target = expressions.whole(task.get("append_row_to")) or ""
     return {
         "input": source.removeprefix("inputs."),
@@ -50,8 +48,7 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
         "timeout": float(retry.get("timeout") or 60),
         "error_threshold": _whole(body.get("error_threshold"), -1),
         "mini_batch_error_threshold": _whole(body.get("mini_batch_error_threshold"), -1),
-        "workers": _whole(body.get("max_concurrency_per_instance"), 1)
-        * _whole(resources.get("instance_count"), 1),
+        "workers": _whole(body.get("max_concurrency_per_instance"), 1) * _whole(resources.get("instance_count"), 1),
     }
 
 

@@ -1,8 +1,11 @@
 """Runs an entry script's `init`, `run` and `shutdown` over mini-batches, as Azure ML's parallel step does.
 
-A script of its own, started with the path of a JSON file and the step's program arguments; standard library only, except
-pandas for tabular data.
+A script of its own, started with the path of a JSON file and the step's program arguments; standard library
+only, except pandas for tabular data.
 """
+
+# A script of plain strings.
+# ruff: noqa: PTH100, PTH112, PTH113, PTH118, PTH120, PTH123, PTH207
 
 from __future__ import annotations
 
@@ -32,9 +35,7 @@ def mini_batches(spec: dict) -> list[tuple[dict, list]]:
     table = read_table(spec["data"])
     if table is None:
         files = sorted(
-            path
-            for path in glob.glob(os.path.join(spec["data"], "**"), recursive=True)
-            if os.path.isfile(path)
+            path for path in glob.glob(os.path.join(spec["data"], "**"), recursive=True) if os.path.isfile(path)
         )
         files = [spec["data"]] if os.path.isfile(spec["data"]) else files
         size = spec["size"] or 1
@@ -74,11 +75,8 @@ def read_table(path: str):
     for entry in table.get("paths") or []:
         pattern = next(iter(entry.values()))
         for file in sorted(glob.glob(os.path.join(path, pattern), recursive=True)):
-            for inner in (
-                sorted(glob.glob(os.path.join(file, "**"), recursive=True)) if os.path.isdir(file) else [file]
-            ):
-                if os.path.isfile(inner):
-                    frames.append(_read(pandas, inner, steps, options))
+            for inner in sorted(glob.glob(os.path.join(file, "**"), recursive=True)) if os.path.isdir(file) else [file]:
+                frames += [_read(pandas, inner, steps, options)] if os.path.isfile(inner) else []
     if not frames:
         raise SystemExit(f"{description}: its paths hold no files")
     return pandas.concat(frames, ignore_index=True)
@@ -95,7 +93,10 @@ def _read(pandas, file: str, steps: dict, options: dict):
 
 
 def work(spec: dict, arguments: list[str], pipe) -> None:
-    """Load the entry script in a process of its own and answer (number, partition, items) with (ok, rows or text)."""
+    """Load the entry script in a process of its own and answer (number, partition, items) with (ok.
+
+    Rows or text).
+    """
     script = os.path.abspath(spec["entry_script"])
     sys.argv = [script, *arguments]
     sys.path.insert(0, os.path.dirname(script))
@@ -128,7 +129,10 @@ def work(spec: dict, arguments: list[str], pipe) -> None:
 
 
 def rows_of(result) -> list[str]:
-    """Return what `run` returned as lines of text; a DataFrame's rows are separated by spaces, without header."""
+    """Return what `run` returned as lines of text.
+
+    A DataFrame's rows are separated by spaces, without header.
+    """
     if result is None:
         return []
     if hasattr(result, "to_csv"):
@@ -154,9 +158,7 @@ class Worker:
     def start(self) -> None:
         """Start the process; ends everything if the script cannot start."""
         self.pipe, other = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(
-            target=work, args=(self.spec, self.arguments, other), daemon=True
-        )
+        self.process = multiprocessing.Process(target=work, args=(self.spec, self.arguments, other), daemon=True)
         self.process.start()
         other.close()
         try:
@@ -234,11 +236,7 @@ def _judge(spec: dict, batches: list, results: list) -> int:
     lost += sum(len(batches[number][1]) for number in failed)
     print(f"[tdsp] {len(batches)} mini-batches, {len(failed)} failed, {len(rows)} rows", flush=True)
     if spec["target"]:
-        path = (
-            os.path.join(spec["target"], "parallel_run_step.txt")
-            if spec["target_is_folder"]
-            else spec["target"]
-        )
+        path = os.path.join(spec["target"], "parallel_run_step.txt") if spec["target_is_folder"] else spec["target"]
         with open(path, "w", encoding="utf-8") as stream:
             stream.writelines(f"{row}\n" for row in rows)
     if 0 <= spec["mini_batch_error_threshold"] < len(failed):

@@ -1,8 +1,9 @@
 """Keeps `pip install` in a step from changing the user's environment.
 
-In Azure ML a step installs into its own container. Here every step shares one environment, and two installations at once
-can wreck it. So `pip`, `conda` and `python -m pip` say what they would have done, and do nothing; a package that is really
-missing shows itself one line later. Commands that only look (`pip list`) work as ever.
+In Azure ML a step installs into its own container. Here every step shares one environment, and two
+installations at once can wreck it. So `pip`, `conda` and `python -m pip` say what they would have done, and
+do nothing; a package that is really missing shows itself one line later. Commands that only look (`pip list`)
+work as ever.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ CHANGES = {"install", "uninstall", "download", "wheel", "sync", "create", "updat
 words = [word for word in sys.argv[1:] if not word.startswith("-")]
 if CHANGES.intersection(words[:2]):
     name = os.environ.get("TDSP_GUARDED", "pip")
-    print(f"[tdsp] not run here: {name} {' '.join(sys.argv[1:])} (the project's environment stands for the step's)")
+    said = " ".join([name, *sys.argv[1:]])
+    print(f"[tdsp] not run here: {said} (the project's environment stands for the step's)")
     sys.exit(0)
 guard = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:] = [place for place in sys.path if os.path.abspath(place) != guard]

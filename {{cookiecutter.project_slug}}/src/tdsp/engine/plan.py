@@ -14,7 +14,9 @@ DATA = (*FILES, *FOLDERS, *EITHER)
 
 @dataclass(frozen=True)
 class Value:
-    """What an input of a step gets: exactly one of a literal, a local path, another step's output, or nothing.
+    """What an input of a step gets.
+
+    Exactly one of a literal, a local path, another step's output, or nothing.
 
     Attributes:
         type: the port's type.

@@ -1,4 +1,7 @@
-"""Early termination of a sweep's trials, as the service documents it. Pure functions over metric histories."""
+"""Early termination of a sweep's trials, as the service documents it.
+
+Pure functions over metric histories.
+"""
 
 from __future__ import annotations
 

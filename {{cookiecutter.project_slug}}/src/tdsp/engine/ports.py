@@ -98,14 +98,15 @@ def mismatch(given: str, wanted: str) -> str | None:
     if (given in DATA) != (wanted in DATA):
         return f"{_article(given)} cannot feed {_article(wanted)}"
     if given in LITERALS:
-        return (
-            None if wanted == "string" or (given, wanted) == ("integer", "number") else _words(given, wanted)
-        )
+        return None if wanted == "string" or (given, wanted) == ("integer", "number") else _words(given, wanted)
     return None
 
 
 def doubt(given: str, wanted: str) -> str | None:
-    """Say why a value of type `given` looks wrong in a port of type `wanted`; the service passes its path on as it is."""
+    """Say why a value of type `given` looks wrong in a port of type `wanted`.
+
+    The service passes its path on as it is.
+    """
     if (given in FILES and wanted in FOLDERS) or (given in FOLDERS and wanted in FILES):
         return f"a {'file' if given in FILES else 'folder'} ({given}) feeds {_article(wanted)}"
     return None

@@ -49,7 +49,9 @@ class Processes:
         timeout: float | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> int:
-        """Run a command to its end, once for each environment, all at the same time; both streams are added to `log`.
+        """Run a command to its end, once for each environment, all at the same time.
+
+        Both streams are added to `log`.
 
         Args:
             command: program and arguments.
@@ -60,7 +62,8 @@ class Processes:
             cancelled: asked now and then whether to end them early.
 
         Returns:
-            The first exit code that is not 0, else 0; negative for a signal. Where one fails, the others are ended.
+            The first exit code that is not 0, else 0; negative for a signal. Where one fails, the others are
+            ended.
 
         Raises:
             Stopped: `stop` was called before or meanwhile.
@@ -73,7 +76,10 @@ class Processes:
             return self._finish(started, None if simple else _Watch(timeout, cancelled))
 
     def adopt(self, pid: int) -> None:
-        """Count a group that something else started; raises `Stopped` and ends it if the run is being stopped."""
+        """Count a group that something else started.
+
+        Raises `Stopped` and ends it if the run is being stopped.
+        """
         with self._lock:
             if self._stopping:
                 signal_group(pid, signal.SIGKILL)

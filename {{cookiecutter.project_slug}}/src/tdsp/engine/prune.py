@@ -65,8 +65,9 @@ def _prune(store: Store, runs: Path, days: float | None, gigabytes: float | None
             answers.pop(entry.name).unlink(missing_ok=True)  # first the answer, then what it names
         shutil.rmtree(entry, ignore_errors=True)
         removed, removed_bytes, total = removed + 1, removed_bytes + size, total - size
-    for key, name in [(key, name) for name, key in answers.items() if not (store.entries / name).is_dir()]:
-        key.unlink(missing_ok=True)
+    for name, key in answers.items():
+        if not (store.entries / name).is_dir():
+            key.unlink(missing_ok=True)
     _prune_runs(runs)
     return Pruned(removed, removed_bytes, len(found) - removed, total)
 
@@ -97,11 +98,7 @@ def _size(folder: Path) -> int:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return (
-        [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
-        if folder.is_dir()
-        else []
-    )
+    return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()] if folder.is_dir() else []
 
 
 def _files(folder: Path) -> list[Path]:

@@ -40,7 +40,10 @@ class Reading:
         self.root: Node | None = None
 
     def plan(self, settings: Mapping[str, Any]) -> Plan | None:
-        """Read everything; mistakes are left in `problems`, and None comes back if there is no pipeline at all."""
+        """Read everything; mistakes are left in `problems`.
+
+        And None comes back if there is no pipeline at all.
+        """
         try:
             document = overrides.apply(load_job(self.file), settings)
         except documents.UnreadableError as error:
@@ -69,9 +72,7 @@ class Reading:
     def _known_steps(self, names: Mapping[str, Path], leaves: list[Node]) -> None:
         for name in names:
             if name not in {leaf.name for leaf in leaves}:
-                raise WrongInput(
-                    f"there is no step {name!r}{did_you_mean(name, [leaf.name for leaf in leaves])}"
-                )
+                raise WrongInput(f"there is no step {name!r}{did_you_mean(name, [leaf.name for leaf in leaves])}")
 
     def _step(self, node: Node) -> Step:
         component, body = node.component, node.component.body
@@ -80,9 +81,7 @@ class Reading:
             if component.kind not in kinds.CLOUD_ONLY:
                 hint = did_you_mean(name, component.inputs or {})
                 keys = (*node.keys, "inputs", name)
-                self.problems.add(
-                    node.file, keys, f"{_titled(component)} has no input {name!r}{hint}", "unknown input"
-                )
+                self.problems.add(node.file, keys, f"{_titled(component)} has no input {name!r}{hint}", "unknown input")
         if node.name in self.stubs:
             return self._stub(node)
         if component.kind in kinds.CLOUD_ONLY or component.kind not in kinds.LOCAL:
@@ -108,8 +107,7 @@ class Reading:
             settings=settings,
             environment=self._environment(node),
             source=str(component.file),
-            deterministic=body.get("is_deterministic") is not False
-            and node.job.get("is_deterministic") is not False,
+            deterministic=body.get("is_deterministic") is not False and node.job.get("is_deterministic") is not False,
             display_name=str(node.job.get("display_name") or body.get("display_name") or node.name),
             optional=frozenset(name for name, port in (component.inputs or {}).items() if port.optional),
         )
@@ -181,25 +179,21 @@ class Reading:
         raw = node.job.get("environment") or kinds.task_body(node.component).get("environment")
         file = node.file if node.job.get("environment") else node.component.file
         if isinstance(raw, str):
-            if raw.startswith("azureml:") or not is_remote(raw):
-                found = self.assets.find(raw, "environment") if raw.startswith("azureml:") else None
-                found = found or (
-                    file.parent / raw.removeprefix("file:") if raw.startswith("file:") else None
-                )
-                if found is None:
-                    return raw
-                try:
-                    raw, file = documents.load(found), found
-                except documents.UnreadableError as error:
-                    self.problems.add(node.file, node.keys, str(error), "environment missing")
-                    return str(error)
+            found = self.assets.find(raw, "environment")
+            if raw.startswith("file:"):
+                found = documents.absolute(file.parent / raw.removeprefix("file:"))
+            if found is None:
+                return raw
+            try:
+                raw, file = documents.load(found), found
+            except documents.UnreadableError as error:
+                self.problems.add(node.file, node.keys, str(error), "environment missing")
+                return str(error)
         if isinstance(raw, dict) and isinstance(raw.get("conda_file"), str):
             conda = documents.absolute(file.parent / raw["conda_file"])
             raw = {
                 **raw,
-                "conda_file": conda.read_text(encoding="utf-8")
-                if conda.is_file()
-                else str(raw["conda_file"]),
+                "conda_file": conda.read_text(encoding="utf-8") if conda.is_file() else str(raw["conda_file"]),
             }
         return json.dumps(raw, sort_keys=True, default=str) if raw else ""
 

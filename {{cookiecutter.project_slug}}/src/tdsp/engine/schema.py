@@ -1,4 +1,4 @@
-"""The keys that Azure ML's YAML documents, so that a misspelt one is found; the service ignores most of them silently.
+"""The keys that Azure ML's YAML documents: a misspelt one, which the service ignores silently, is found.
 
 A test compares these sets with the schemas of azure-ai-ml.
 """
@@ -24,7 +24,8 @@ _BATCHES = {
 }  # fmt: skip
 
 PIPELINE = _ABOUT | {
-    "experiment_name", "compute", "identity", "inputs", "outputs", "jobs", "settings", "services", "component", "tags",
+    "experiment_name", "compute", "identity", "inputs", "outputs", "jobs", "settings", "services",
+    "component", "tags",
 }  # fmt: skip
 COMMAND = (
     _ABOUT
@@ -41,20 +42,18 @@ COMMAND = (
     }
     | {"additional_includes", "auto_delete_setting", "component", "parent_job_name"}
 )
-PARALLEL = (
-    _ABOUT | _PLACE | _BATCHES | {"inputs", "outputs", "task", "is_deterministic", "component", "environment"}
-)
+PARALLEL = _ABOUT | _PLACE | _BATCHES | {"inputs", "outputs", "task", "is_deterministic", "component", "environment"}
 SWEEP = _ABOUT | _PLACE | {
-    "inputs", "outputs", "trial", "search_space", "objective", "sampling_algorithm", "early_termination", "limits",
-    "experiment_name",
+    "inputs", "outputs", "trial", "search_space", "objective", "sampling_algorithm", "early_termination",
+    "limits", "experiment_name",
 }  # fmt: skip
 SETTINGS = {
-    "default_compute", "default_datastore", "continue_on_step_failure", "force_rerun", "default_compute_type",
-    "on_init", "on_finalize", "ssh_key",
+    "default_compute", "default_datastore", "continue_on_step_failure", "force_rerun",
+    "default_compute_type", "on_init", "on_finalize", "ssh_key",
 }  # fmt: skip
 INPUT = {
-    "type", "path", "mode", "value", "default", "optional", "description", "min", "max", "enum", "datastore",
-    "path_on_compute", "version",
+    "type", "path", "mode", "value", "default", "optional", "description", "min", "max", "enum",
+    "datastore", "path_on_compute", "version",
 }  # fmt: skip
 OUTPUT = {"type", "path", "mode", "name", "version", "description"}
 TASK = {
@@ -68,18 +67,18 @@ TASK = {
     "additional_includes",
 }
 RESOURCES = {
-    "instance_count", "instance_type", "max_instance_count", "docker_args", "shm_size", "locations", "properties",
-    "runtime_version",
+    "instance_count", "instance_type", "max_instance_count", "docker_args", "shm_size", "locations",
+    "properties", "runtime_version",
 }  # fmt: skip
 LIMITS = {"timeout", "max_total_trials", "max_concurrent_trials", "trial_timeout"}
 RETRY = {"max_retries", "timeout"}
 DISTRIBUTION = {
-    "type", "process_count_per_instance", "worker_count", "parameter_server_count", "port", "include_dashboard",
-    "address", "head_node_additional_args", "worker_node_additional_args",
+    "type", "process_count_per_instance", "worker_count", "parameter_server_count", "port",
+    "include_dashboard", "address", "head_node_additional_args", "worker_node_additional_args",
 }  # fmt: skip
 ENVIRONMENT = {
-    "$schema", "name", "version", "description", "tags", "image", "conda_file", "build", "os_type", "inference_config",
-    "properties", "id", "datastore", "auto_delete_setting",
+    "$schema", "name", "version", "description", "tags", "image", "conda_file", "build", "os_type",
+    "inference_config", "properties", "id", "datastore", "auto_delete_setting",
 }  # fmt: skip
 
 _BY_KIND = {"pipeline": PIPELINE, "command": COMMAND, "parallel": PARALLEL, "sweep": SWEEP}
@@ -104,9 +103,7 @@ def unknown_keys(body: dict[str, Any], kind: str):
         if isinstance(inner, dict):
             yield from (((part, key), keys) for key in inner if key not in keys)
     if isinstance(body.get("environment"), dict):
-        yield from (
-            (("environment", key), ENVIRONMENT) for key in body["environment"] if key not in ENVIRONMENT
-        )
+        yield from ((("environment", key), ENVIRONMENT) for key in body["environment"] if key not in ENVIRONMENT)
     for group, keys in (("inputs", INPUT), ("outputs", OUTPUT)):
         for name, port in (body.get(group) or {}).items() if isinstance(body.get(group), dict) else ():
             if isinstance(port, dict):

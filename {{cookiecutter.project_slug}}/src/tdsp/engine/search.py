@@ -59,7 +59,10 @@ def _axis(entry: dict[str, Any]) -> list[Any]:
 
 
 def sample(entry: dict[str, Any], dice: random.Random) -> Any:
-    """Draw one value; `q` rounds to its multiples, log variants are exp of the plain one, randint excludes `upper`."""
+    """Draw one value; `q` rounds to its multiples, log variants are exp of the plain one.
+
+    Randint excludes `upper`.
+    """
     kind = entry["type"]
     if kind == "choice":
         return dice.choice(entry["values"])

@@ -1,6 +1,7 @@
 """Paths that survive a shell unquoted.
 
-Azure ML's paths hold no spaces, so commands there are written without quotes. A project in `~/My Projects` must run them
+Azure ML's paths hold no spaces, so commands there are written without quotes. A project in `~/My Projects`
+must run them
 too: a path with such characters is reached through a link whose own path has none.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import getpass
 import hashlib
-import os
 import re
 import tempfile
 from pathlib import Path
@@ -44,6 +44,6 @@ def _link(target: Path) -> Path:
     place = folder / hashlib.sha256(str(target).encode()).hexdigest()[:12]
     with contextlib.suppress(FileExistsError):
         place.symlink_to(target, target_is_directory=True)
-    if os.readlink(place) != str(target):
+    if place.readlink() != target:
         raise TdspError(f"{place} is in the way; remove it")
     return place

@@ -1,4 +1,7 @@
-"""What Azure ML would upload for a step: the files of `code` and `additional_includes`, ignore files respected."""
+"""What Azure ML would upload for a step.
+
+The files of `code` and `additional_includes`, ignore files respected.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ def _walk(folder: Path, prefix: str) -> dict[str, Path]:
 
 
 def copy(files: dict[str, Path], target: Path) -> None:
-    """Lay the snapshot out in the existing folder `target`; the copies can be written to, the sources are safe."""
+    """Lay the snapshot out in the existing folder `target`.
+
+    The copies can be written to, the sources are safe.
+    """
     made: set[str] = set()
     zipped: dict[str, list[tuple[str, Path]]] = {}
     for name, source in files.items():

@@ -1,11 +1,11 @@
 """The content-keyed store: what a step made, found again by what went into it.
 
-    entries/<id>/    one finished step: outputs/, artifacts/, log.txt, entry.json; never changed after the rename
+    entries/<id>/    one finished step: outputs/, artifacts/, log.txt, entry.json; never changed
     keys/<key>       the id of the entry that holds the answer for a key; replaced in one rename
     work/<id>/       a step at work; becomes an entry, or is thrown away
 
-Several engines may share a store. An entry appears whole or not at all, because it is renamed into place after its last
-byte is written; it is trusted only while its bytes still have the digests noted when it was made.
+Several engines may share a store. An entry appears whole or not at all, because it is renamed into place
+after its last byte is written; it is trusted only while its bytes have the digests noted when it was made.
 """
 
 from __future__ import annotations

@@ -39,13 +39,9 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
     if not space:
         problems.add(node.file, (*node.keys, "search_space"), "a sweep needs a search space", "search space")
     if not objective.get("primary_metric"):
-        problems.add(
-            node.file, (*node.keys, "objective"), "a sweep needs objective.primary_metric", "search space"
-        )
+        problems.add(node.file, (*node.keys, "objective"), "a sweep needs objective.primary_metric", "search space")
     if str(algorithm) == "bayesian":
-        problems.warn(
-            node.file, (*node.keys, "sampling_algorithm"), "bayesian is sampled at random here", "differs"
-        )
+        problems.warn(node.file, (*node.keys, "sampling_algorithm"), "bayesian is sampled at random here", "differs")
     return {
         "space": space,
         "algorithm": str(algorithm),
@@ -101,9 +97,7 @@ def _prepare(work: Workspace, number: int, values: dict[str, Any], runs: Runs) -
     log = work.log.with_name(f"{work.log.stem}.trial-{number}.txt")
     inner = Workspace(folder, work.step, work.inputs, work.files, log, dict(work.environment))
     inner.lay_out()
-    run = runs.start(
-        f"{work.step.name}.{number}", json.dumps(values), parent=work.environment.get("MLFLOW_RUN_ID")
-    )
+    run = runs.start(f"{work.step.name}.{number}", json.dumps(values), parent=work.environment.get("MLFLOW_RUN_ID"))
     inner.environment |= runs.variables(run)
     return _Trial(number, values, inner, run)
 
@@ -176,13 +170,9 @@ def _keep(work: Workspace, trials: list[_Trial], best: _Trial, metric: str) -> N
         }
         for t in trials
     ]
-    (work.code / "outputs" / "trials.json").write_text(
-        json.dumps(table, indent=1, default=str), encoding="utf-8"
-    )
+    (work.code / "outputs" / "trials.json").write_text(json.dumps(table, indent=1, default=str), encoding="utf-8")
     shutil.rmtree(work.folder / "trials")
-    work.say(
-        f"[tdsp] best of {len(trials)} trials: {best.number} with {best.values}, {metric} {best.history[-1]}"
-    )
+    work.say(f"[tdsp] best of {len(trials)} trials: {best.number} with {best.values}, {metric} {best.history[-1]}")
 
 
 def _own_runs(work: Workspace) -> Runs:

@@ -1,4 +1,7 @@
-"""The end of a failed step's log, with snapshot paths as the source files a person can open, and what to do about it."""
+"""The end of a failed step's log, with snapshot paths as the source files a person can open.
+
+And what to do about it.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +41,7 @@ def mapped(text: str, files: dict[str, Path], code: Path) -> str:
     return pattern.sub(source, text)
 
 
-_MISSING_TOOL = re.compile(
-    r"(?:bash: )?(?:line \d+: )?([\w./-]+): (?:command not found|No such file or directory)"
-)
+_MISSING_TOOL = re.compile(r"(?:bash: )?(?:line \d+: )?([\w./-]+): (?:command not found|No such file or directory)")
 _MISSING_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 
 
@@ -48,7 +49,8 @@ def remedy(text: str) -> str:
     """Return what to do about a known kind of failure, or nothing."""
     module = _MISSING_MODULE.search(text)
     if module:
-        return f"the module {module[1]!r} is neither in the step's snapshot nor installed here: `additional_includes` or the environment lacks it"
+        place = "neither in the step's snapshot nor installed here"
+        return f"the module {module[1]!r} is {place}: `additional_includes` or the environment lacks it"
     tool = _MISSING_TOOL.search(text)
     if tool and "command not found" in tool[0]:
         return f"the program {tool[1]!r} is not installed on this machine"

@@ -77,9 +77,7 @@ def _grow(node: Node, components: Components, problems: Problems, depth: int) ->
     body = node.component.body
     jobs = body.get("jobs")
     if not isinstance(jobs, dict) or not jobs:
-        problems.add(
-            node.component.file, (*node.component.keys, "jobs"), "the pipeline has no jobs", "no jobs"
-        )
+        problems.add(node.component.file, (*node.component.keys, "jobs"), "the pipeline has no jobs", "no jobs")
         return
     if depth > _DEEPEST:
         problems.add(node.file, node.keys, "pipelines nested too deep: does one include itself?", "cycle")

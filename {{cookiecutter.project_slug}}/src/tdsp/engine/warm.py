@@ -1,6 +1,7 @@
-"""Warm start: plain `python` steps are forked from a Python that has their imports loaded (see `warm_server`).
+"""Warm start: plain `python` steps are forked from a Python with their imports loaded (see `warm_server`).
 
-Only for Linux, only for commands without any shell syntax, and never for libraries that start threads or a GPU at import.
+Only for Linux, only for commands without any shell syntax, and never for libraries that start threads or a
+GPU at import.
 """
 
 from __future__ import annotations
@@ -36,7 +37,20 @@ _UNSAFE = {
     "torch",
     "xgboost",
 }
-_READ_AT_START = ("PYTHON", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "LD_", "PATH", "CUDA_", "MPL", "KMP_", "LANG", "LC_")
+_READ_AT_START = (
+    "PYTHON",
+    "OMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "NUMEXPR_",
+    "LD_",
+    "PATH",
+    "CUDA_",
+    "MPL",
+    "KMP_",
+    "LANG",
+    "LC_",
+)
 _SHELL = re.compile(r"[;&|<>$`\\*?(){}\[\]~#!\n]")
 
 
@@ -56,9 +70,7 @@ def arguments(command: str) -> list[str] | None:
         return None
     if len(words) < 2 or words[0] not in ("python", "python3"):
         return None
-    plain = words[1].endswith(".py") or (
-        words[1] == "-m" and len(words) > 2 and words[2] not in ("pip", "venv")
-    )
+    plain = words[1].endswith(".py") or (words[1] == "-m" and len(words) > 2 and words[2] not in ("pip", "venv"))
     return words[1:] if plain else None
 
 
@@ -68,7 +80,10 @@ def too_late(variables: Mapping[str, str]) -> bool:
 
 
 def imports(files: dict[str, Path]) -> list[str] | None:
-    """Return the modules from outside the snapshot that its Python files import; None if one of them is unsafe to fork."""
+    """Return the modules from outside the snapshot that its Python files import.
+
+    None if one of them is unsafe to fork.
+    """
     own = {name.split("/")[0].removesuffix(".py") for name in files}
     found: dict[str, None] = {}
     for name, path in files.items():

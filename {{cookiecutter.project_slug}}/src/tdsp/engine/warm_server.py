@@ -1,12 +1,15 @@
 """The fork server: a Python that has the steps' imports loaded and forks a copy of itself for each step.
 
-Run as a script, never imported: it must stay free of everything but the standard library. Requests come in on standard
-input as JSON lines, answers go out on standard output:
+Run as a script, never imported: it must stay free of everything but the standard library. Requests come in
+on standard input as JSON lines, answers go out on standard output:
 
-    {"preload": [modules]}                                            imported when there is nothing else to do
+    {"preload": [modules]}                                         imported when there is nothing else to do
     {"id": 1, "argv": [...], "cwd": "...", "env": {}, "log": "...", "modules": [...]}
     -> {"id": 1, "pid": 42}, later {"id": 1, "code": 0};  or {"id": 1, "refused": "why"}
 """
+
+# It must import next to nothing.
+# ruff: noqa: PTH100, PTH109, PTH120
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ class Server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the engine, which ends us
 
     def loop(self) -> dict | None:
-        """Serve until the engine is gone; returns the request to carry out in a forked child, None in the server."""
+        """Serve until the engine is gone; a forked child returns the request it is to carry out."""
         while True:
             ready, _, _ = select.select([self._requests, self._wake], [], [], 0 if self._preload else None)
             if self._wake in ready:
@@ -117,10 +120,10 @@ def become(request: dict) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115 - lives as long as the process
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
     for name in ("stdout", "stderr"):
         number = 1 if name == "stdout" else 2
-        stream = open(number, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: PTH123, SIM115
+        stream = open(number, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     _reseed()
