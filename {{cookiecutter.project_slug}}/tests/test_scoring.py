@@ -243,9 +243,16 @@ def test_azure_ml_gets_the_same_versions(resolved):
     assert pins == {name: found[name] for name in (*SHARED, "azureml-inference-server-http")}
 
 
-def test_the_real_server_answers_every_case_as_it_should(either, tmp_path):
-    shutil.copytree(ROOT / "scoring", tmp_path / "scoring", ignore=shutil.ignore_patterns(".venv"))
-    with serving.running(tmp_path, either.model) as server:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A project's root with nothing but its scoring folder: the first server builds the environment, once."""
+    folder = tmp_path_factory.mktemp("home")
+    shutil.copytree(ROOT / "scoring", folder / "scoring", ignore=shutil.ignore_patterns(".venv"))
+    return folder
+
+
+def test_the_real_server_answers_every_case_as_it_should(either, home):
+    with serving.running(home, either.model) as server:
         results = list(serving_check.check(server.score, either.model, either.folder / "request.txt"))
     assert len(results) > 15
     assert [(result.name, result.problem) for result in results if result.problem] == []

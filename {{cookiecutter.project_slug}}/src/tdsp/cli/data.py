@@ -49,12 +49,11 @@ def add(
     Thresholds of the gate that were chosen for other data are forgotten. A large file need not be copied: move it to
     data/raw first.
 
-    Examples:
-        tdsp data add ~/sales.csv --target revenue
+    For example:
 
-        tdsp data add rentals.csv --target count --time day --exclude casual --exclude registered
-
-        tdsp data add patients.parquet --target outcome --group patient --sensitive sex --dry-run
+    - `tdsp data add ~/sales.csv --target revenue`
+    - `tdsp data add rentals.csv --target count --time day --exclude casual --exclude registered`
+    - `tdsp data add patients.parquet --target outcome --group patient --sensitive sex --dry-run`
     """
     from tdsp import dataset
     from tdsp.errors import WrongInput

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+PORT = 5001
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
@@ -13,7 +15,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def serve(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = 5001,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = PORT,
     model: Annotated[Path | None, typer.Option(help="Folder of a model to serve instead of the champion.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Start on a free port, try every case, stop.")] = False,
 ) -> None:
@@ -26,12 +28,11 @@ def serve(
     compares the predictions with those made without a server; prints a line for each; and exits with 1 if one
     is not as it should be.
 
-    Examples:
-        tdsp serve
+    For example:
 
-        tdsp serve --check
-
-        tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model
+    - `tdsp serve`
+    - `tdsp serve --check`
+    - `tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model`
     """
     from tdsp.project import find_root
     from tdsp.serving.server import running
@@ -53,7 +54,7 @@ def serve(
 
 def score(
     file: Annotated[Path, typer.Argument(help="JSON request, or CSV with the model's columns.")],
-    url: Annotated[str, typer.Option(help="Where the rows are sent.")] = "http://127.0.0.1:5001/score",
+    url: Annotated[str, typer.Option(help="Where the rows are sent.")] = f"http://127.0.0.1:{PORT}/score",
 ) -> None:
     """Send rows to the running server and print its predictions.
 
@@ -61,10 +62,10 @@ def score(
     file is sent in parts, without columns the champion does not take, and answered as CSV with one line per
     row. Nothing is written but standard output.
 
-    Examples:
-        tdsp score scoring/sample-request.json
+    For example:
 
-        tdsp score data/raw/new-patients.csv > predictions.csv
+    - `tdsp score scoring/sample-request.json`
+    - `tdsp score data/raw/new-patients.csv > predictions.csv`
     """
     from tdsp.errors import WrongInput
     from tdsp.serving import client

@@ -18,7 +18,6 @@ from tdsp import shell
 from tdsp.errors import TdspError, WrongInput
 
 HOST = "127.0.0.1"
-PORT = 5001
 START_SECONDS = 60
 LOADING_FAILED = "cannot serve this model: "  # what score.py writes before its reason
 
