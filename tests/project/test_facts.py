@@ -6,8 +6,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from science.metrics import METRICS as COMPUTED
 
+from science.metrics import METRICS as COMPUTED
 from tdsp.errors import WrongInput
 from tdsp.project import METRICS, edit, find_root, load, parse
 
@@ -35,9 +35,7 @@ def with_(changes: dict) -> str:
     return yaml.safe_dump(facts)
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"gate.threshold": 3}, {"data.exclude": ["a"]}, {"split.test_fraction": 0.3}]
-)
+@pytest.mark.parametrize("changes", [{}, {"gate.threshold": 3}, {"data.exclude": ["a"]}, {"split.test_fraction": 0.3}])
 def test_good_facts_pass(changes):
     assert parse(with_(changes), HERE).task == "regression"
 
@@ -109,7 +107,7 @@ def test_the_root_is_found_from_below_and_missed_elsewhere(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     assert find_root(tmp_path / "a" / "b") == tmp_path.resolve()
     (tmp_path / "project.yml").unlink()
-    with pytest.raises(WrongInput, match="no project.yml in .* or above it"):
+    with pytest.raises(WrongInput, match=r"no project.yml in .* or above it"):
         find_root(tmp_path / "a")
 
 

@@ -1,4 +1,4 @@
-"""A project with a served model: the template's own scoring folder beside models trained here, in a real environment."""
+"""A project that serves: the template's own scoring folder, and models trained here."""
 
 import json
 import shutil

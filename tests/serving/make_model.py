@@ -55,9 +55,10 @@ def main(folder: Path, task: str) -> None:
     import mlflow
     import numpy as np
     import pandas as pd
-    from science.features import Features
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.pipeline import make_pipeline
+
+    from science.features import Features
 
     random, size = np.random.default_rng(0), 400
     frame = pd.DataFrame(
@@ -76,9 +77,7 @@ def main(folder: Path, task: str) -> None:
     )
     signal = frame["hour"] + 3 * frame["season"] + frame["wind"]
     classes = ["high", "low", "middle"]
-    target = (
-        signal if task == "regression" else np.select([signal < 12, signal > 24], ["low", "high"], "middle")
-    )
+    target = signal if task == "regression" else np.select([signal < 12, signal > 24], ["low", "high"], "middle")
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     model = make_pipeline(Features(), kind(max_iter=20, random_state=0)).fit(frame, target)
     import skops.io

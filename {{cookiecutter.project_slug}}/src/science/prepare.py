@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from science import data, plots, step, tracking
+from science import data, plots, step
 from science.contract import Contract, Feature
 from science.quality import constant_columns, describe, ranking
 from science.schema import Schema, check, sentences
@@ -67,7 +67,6 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
         frame.loc[~test, kept].to_parquet(folder / "train.parquet")
         frame.loc[test, kept].to_parquet(folder / "test.parquet")
         contract.save(folder)
-    tracking.log(metrics={"rows_train": contract.rows["train"], "rows_test": contract.rows["test"]})
     print(f"{len(frame)} rows pass {len(checks)} checks; {contract.rows['test']} of them are held out")
     for name, count in report["duplicates"].items():
         if count:

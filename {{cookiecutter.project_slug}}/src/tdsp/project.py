@@ -19,7 +19,8 @@ from tdsp.errors import WrongInput
 FILE = "project.yml"
 Task = Literal["regression", "classification"]
 
-# Metric name -> (task, whether a higher value is better). `science.metrics` computes them; a test compares the two.
+# Metric name -> (task, whether a higher value is better). `science.metrics` computes them; a test compares
+# the two.
 METRICS: dict[str, tuple[str, bool]] = {
     "mae": ("regression", False),
     "median_ae": ("regression", False),

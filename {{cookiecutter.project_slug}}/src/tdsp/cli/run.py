@@ -70,7 +70,7 @@ def run(
     except KeyboardInterrupt:
         progress.interrupted()
         raise typer.Exit(130) from None
-    progress.end(result, options.tracking_uri)
+    progress.end(result, None if root else options.tracking_uri)  # a project has `tdsp ui`
     if root:
         lifecycle.finish(root, facts, result)
     if not result.ok:

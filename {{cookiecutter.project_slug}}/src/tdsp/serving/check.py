@@ -1,4 +1,4 @@
-"""Try a running scoring server: the sample rows, ten thousand rows, and every kind of mistake the contract forbids."""
+"""Try a running scoring server: sample rows, ten thousand rows, every kind of mistake."""
 
 from __future__ import annotations
 
@@ -95,9 +95,7 @@ def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -
             shares = estimator.predict_proba(frame).tolist()
             answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in shares]
     except Exception as error:
-        raise TdspError(
-            f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}"
-        ) from error
+        raise TdspError(f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}") from error
     return answer
 
 
@@ -197,16 +195,14 @@ def _difference(expected: dict[str, list], got: Any) -> str:
             return f"{len(got[key])} {key} for {len(values)} rows"
         for row, (ours, theirs) in enumerate(zip(values, got[key], strict=True), 1):
             if not _same(ours, theirs):
-                return f"row {row}: {key[:-1] if key != 'probabilities' else key} {theirs} served, {ours} offline"
+                return f"row {row}: {key}: {theirs} served, {ours} offline"
     return ""
 
 
 def _same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, dict):
         return (
-            isinstance(theirs, dict)
-            and ours.keys() == theirs.keys()
-            and all(_same(ours[k], theirs[k]) for k in ours)
+            isinstance(theirs, dict) and ours.keys() == theirs.keys() and all(_same(ours[k], theirs[k]) for k in ours)
         )
     if isinstance(ours, float) and isinstance(theirs, int | float):
         return math.isclose(ours, theirs, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
