@@ -11,8 +11,6 @@ from tdsp.engine.assets import Assets
 from tdsp.engine.ports import Port, port_of
 from tdsp.engine.problems import Problems
 
-RUNNABLE = ("command", "parallel", "pipeline", "sweep")
-
 
 @dataclass(frozen=True)
 class Component:
@@ -25,7 +23,6 @@ class Component:
         keys: where in that file.
         inputs: declared inputs; None for a step whose inputs declare themselves.
         outputs: declared outputs, raw.
-        digest_name: name of the component, for messages.
     """
 
     kind: str
