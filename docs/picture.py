@@ -2,7 +2,7 @@
 
     uv run python docs/picture.py
 
-Generates a project with the default answers, runs the commands, and writes `docs/pictures/run.svg` from what they printed.
+Generates a project with the default answers, runs the commands, and draws what they printed.
 """
 
 import io

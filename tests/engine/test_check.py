@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tdsp.engine import InvalidPipeline, judge
-from tdsp.engine.check import check
+from tdsp.engine import InvalidPipeline
+from tdsp.engine.check import judge
+from tdsp.engine.check.mistakes import check
 
 CORPUS = Path(__file__).parent / "corpus"
 ENVIRONMENT = {"image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"}

@@ -29,9 +29,7 @@ def test_about_the_wanted_share_is_held_out_and_the_same_each_time(strategy, by)
 
 @pytest.mark.parametrize("strategy", ["random", "group"])
 def test_another_seed_holds_out_other_rows(strategy):
-    assert not held_out(TABLE, strategy, 0.2, 7, "patient").equals(
-        held_out(TABLE, strategy, 0.2, 8, "patient")
-    )
+    assert not held_out(TABLE, strategy, 0.2, 7, "patient").equals(held_out(TABLE, strategy, 0.2, 8, "patient"))
 
 
 def test_no_group_is_on_both_sides():

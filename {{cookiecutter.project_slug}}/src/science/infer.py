@@ -88,9 +88,7 @@ def _agree(frame: pd.DataFrame, facts: dict) -> None:
         names = facts[key] if isinstance(facts[key], list) else [facts[key]] if facts[key] is not None else []
         for name in names:
             if name not in frame:
-                raise ArgumentError(
-                    f"--{key}: there is no column {name!r}; there are {', '.join(map(str, frame))}"
-                )
+                raise ArgumentError(f"--{key}: there is no column {name!r}; there are {', '.join(map(str, frame))}")
             if key != "target" and name == facts["target"]:
                 raise ArgumentError(f"--{key}: {name!r} is the target")
     for key in ("target", "time", "group"):

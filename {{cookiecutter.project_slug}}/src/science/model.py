@@ -33,11 +33,7 @@ MANY_ROWS = 50_000  # from here on threads pay
 
 def dummy(contract: Contract) -> BaseEstimator:
     """Predict the same for everybody: the median, or the share of each class."""
-    return (
-        DummyRegressor(strategy="median")
-        if contract.task == "regression"
-        else DummyClassifier(strategy="prior")
-    )
+    return DummyRegressor(strategy="median") if contract.task == "regression" else DummyClassifier(strategy="prior")
 
 
 def linear(contract: Contract) -> BaseEstimator:
@@ -50,9 +46,7 @@ def linear(contract: Contract) -> BaseEstimator:
         ),
         remainder=make_pipeline(gaps, StandardScaler()),
     )
-    return make_pipeline(
-        columns, Ridge() if contract.task == "regression" else LogisticRegression(max_iter=1000)
-    )
+    return make_pipeline(columns, Ridge() if contract.task == "regression" else LogisticRegression(max_iter=1000))
 
 
 def boosting(contract: Contract, learning_rate: float, max_iter: int) -> BaseEstimator:
@@ -121,9 +115,7 @@ def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np
         return found
     known = list(model.classes_)
     zero = np.zeros(len(frame))
-    return np.column_stack(
-        [found[:, known.index(label)] if label in known else zero for label in contract.classes]
-    )
+    return np.column_stack([found[:, known.index(label)] if label in known else zero for label in contract.classes])
 
 
 def _threads(rows: int) -> AbstractContextManager:

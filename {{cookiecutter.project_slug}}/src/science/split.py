@@ -29,9 +29,7 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
         DataError: the rows cannot be divided like that.
     """
     if by is not None and frame[by].isna().any():
-        raise DataError(
-            f"{by}: {frame[by].isna().sum()} rows have no value, so the {strategy} split cannot place them"
-        )
+        raise DataError(f"{by}: {frame[by].isna().sum()} rows have no value, so the {strategy} split cannot place them")
     if strategy == "group":
         chosen = _groups(frame[by], fraction, seed)
     elif strategy == "time":
@@ -45,9 +43,7 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
 
 def _at_random(frame: pd.DataFrame, fraction: float, seed: int, classes: pd.Series | None) -> np.ndarray:
     try:
-        _, test = train_test_split(
-            np.arange(len(frame)), test_size=fraction, random_state=seed, stratify=classes
-        )
+        _, test = train_test_split(np.arange(len(frame)), test_size=fraction, random_state=seed, stratify=classes)
     except ValueError as error:
         raise DataError(f"{len(frame)} rows cannot be split: {str(error).split('.')[0]}") from None
     return np.isin(np.arange(len(frame)), test)

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from tdsp.engine import command, digests, keys, snapshot, tail
-from tdsp.engine.command import Machine, StepFailedError, Workspace
-from tdsp.engine.handover import Handover
-from tdsp.engine.memory import Memories
+from tdsp.engine.executor import snapshot, tail
+from tdsp.engine.executor.handover import Handover
+from tdsp.engine.executor.processes import StoppedError
 from tdsp.engine.plan import Plan, Step
-from tdsp.engine.processes import StoppedError
 from tdsp.engine.records import Result, StepResult
-from tdsp.engine.store import Entry, Store
+from tdsp.engine.steps import command
+from tdsp.engine.steps.command import Machine, StepFailedError, Workspace
+from tdsp.engine.store import digests, keys
+from tdsp.engine.store.entries import Entry, Store
+from tdsp.engine.store.memory import Memories
 
 Listener = Callable[[str, str, StepResult], None]
 
@@ -150,7 +152,7 @@ class Executor:
         with self._lock:
             warm, self._warmed = self.machine.warm if not self._warmed else None, True
         if warm is not None:
-            from tdsp.engine.warm import arguments, imports
+            from tdsp.engine.warm.client import arguments, imports
 
             python = [step for step in self.plan.steps.values() if step.kind == "command" and arguments(step.command)]
             wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
@@ -203,11 +205,11 @@ class Executor:
 def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
     """Return what runs a kind of step; the rare ones are imported when they are met."""
     if kind == "sweep":
-        from tdsp.engine import sweep
+        from tdsp.engine.steps import sweep
 
         return sweep.run
     if kind == "parallel":
-        from tdsp.engine import parallel
+        from tdsp.engine.steps import parallel
 
         return parallel.run
     return command.run

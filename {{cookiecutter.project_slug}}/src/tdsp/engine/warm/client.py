@@ -1,4 +1,4 @@
-"""Warm start: plain `python` steps are forked from a Python with their imports loaded (see `warm_server`).
+"""Warm start: plain `python` steps are forked from a Python with their imports loaded (see `server`).
 
 Only for Linux, only for commands without any shell syntax, and never for libraries that start threads or a
 GPU at import.
@@ -20,8 +20,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from tdsp.engine.expressions import EXPRESSION
-from tdsp.engine.processes import Processes, TooSlowError, signal_group
+from tdsp.engine.executor.processes import Processes, TooSlowError, signal_group
+from tdsp.engine.reader.expressions import EXPRESSION
 
 _UNSAFE = {
     "cupy",
@@ -196,7 +196,7 @@ class Warm:
 
     def _start(self) -> subprocess.Popen[bytes]:
         server = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, str(Path(__file__).with_name("warm_server.py"))],
+            [sys.executable, str(Path(__file__).with_name("server.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

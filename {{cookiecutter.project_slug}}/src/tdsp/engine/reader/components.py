@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents
-from tdsp.engine.assets import Assets
-from tdsp.engine.ports import Port, port_of
 from tdsp.engine.problems import Problems
+from tdsp.engine.reader import documents
+from tdsp.engine.reader.assets import Assets
+from tdsp.engine.reader.ports import Port, port_of
 
 
 @dataclass(frozen=True)
