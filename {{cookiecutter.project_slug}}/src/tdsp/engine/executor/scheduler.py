@@ -148,15 +148,20 @@ class Executor:
         return _Turn(key, self._making, self._lock)
 
     def _warm_up(self) -> None:
-        """Before the first step that really runs: let the fork server import what the others will need."""
+        """Before the first step that really runs: let the fork server import what it and the others will need.
+
+        A step alone gains nothing from a server that imports on its behalf.
+        """
         with self._lock:
             warm, self._warmed = self.machine.warm if not self._warmed else None, True
         if warm is not None:
             from tdsp.engine.warm.client import arguments, imports
 
-            python = [step for step in self.plan.steps.values() if step.kind == "command" and arguments(step.command)]
-            wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
-            warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
+            left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
+            python = [step for step in left if step.kind == "command" and arguments(step.command)]
+            if len(python) > 1:
+                wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
+                warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
     def _tracked(self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult) -> Entry:
         """Make a step's entry inside an MLflow run of its own, if runs are wanted."""

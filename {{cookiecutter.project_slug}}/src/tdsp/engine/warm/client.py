@@ -109,7 +109,7 @@ def _imports_of(path: str, _changed: int) -> tuple[str, ...]:
 
 
 class Warm:
-    """The engine's end of the fork server; it is started by the first step that can use it."""
+    """The engine's end of the fork server, which `preload` starts; without it every step starts the plain way."""
 
     def __init__(self, environment: dict[str, str], processes: Processes):
         self._environment, self._processes = environment, processes
@@ -122,6 +122,9 @@ class Warm:
     def preload(self, modules: list[str]) -> None:
         """Start the server and let it import `modules` while nothing else is asked of it."""
         if modules:
+            with self._lock, contextlib.suppress(OSError):  # no server: steps start the plain way
+                if self._server is None and not self._gone:
+                    self._server = self._start()
             self._send({"preload": self._wanted(modules)})
 
     def _wanted(self, modules: list[str]) -> list[str]:
@@ -183,11 +186,9 @@ class Warm:
 
     def _send(self, message: dict) -> bool:
         with self._lock:
-            if self._gone:
+            if self._gone or self._server is None:
                 return False
             try:
-                if self._server is None:
-                    self._server = self._start()
                 self._server.stdin.write(json.dumps(message).encode() + b"\n")  # type: ignore[union-attr]
                 self._server.stdin.flush()  # type: ignore[union-attr]
             except OSError:
