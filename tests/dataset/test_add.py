@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-
 from science import data
 from tdsp import dataset, files, tables
 from tdsp.dataset import Roles, add

@@ -6,7 +6,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-
 from science.metrics import METRICS as COMPUTED
 from tdsp.errors import WrongInput
 from tdsp.project import METRICS, edit, find_root, load, parse

@@ -56,10 +56,9 @@ def main(folder: Path, task: str) -> None:
     import mlflow
     import numpy as np
     import pandas as pd
+    from science.features import Features
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.pipeline import make_pipeline
-
-    from science.features import Features
 
     random, size = np.random.default_rng(0), 400
     frame = pd.DataFrame(

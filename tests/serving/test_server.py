@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-
 from tdsp.errors import TdspError, WrongInput
 from tdsp.serving import check as serving_check
 from tdsp.serving import server as serving
