@@ -137,7 +137,8 @@ def test_the_check_finds_another_model_behind_the_address(served, models):
     [
         (200, {"predictions": [1.0]}, ""),
         (200, {"predictions": [1.0001]}, "row 1: predictions: 1.0001 served, 1.0 offline"),
-        (200, {"predictions": []}, "0 predictions for 1 rows"),
+        (200, {"predictions": []}, "predictions must be a list with one entry for each of 1 rows"),
+        (200, {"predictions": None}, "predictions must be a list with one entry for each of 1 rows"),
         (200, {"prediction": [1.0]}, "the answer must hold predictions"),
         (200, None, "the answer must hold predictions"),
         (500, {"predictions": [1.0]}, "status 500 instead of 200"),

@@ -115,10 +115,10 @@ def _check_keys(rows: list, names: list[str], mistakes: _Mistakes) -> None:
     for name in names:
         mistakes.add(
             (row for row in objects if name not in rows[row]),
-            lambda _, n=name: f"column {_show(n)} is missing",
+            lambda _, n=name: f"column {n!r} is missing",
         )
     for row in objects:
-        for name in rows[row].keys() - expected:
+        for name in sorted(rows[row].keys() - expected):
             mistakes.add([row], lambda _, n=name: f"column {_show(n)} is not one the model knows")
 
 
@@ -130,7 +130,7 @@ def _column(feature: dict[str, Any], values: list, mistakes: _Mistakes) -> Any:
     def note(rows: Iterable[int], text: Callable[[int], str]) -> None:
         fresh = [int(row) for row in rows if row not in told]
         told.update(fresh)
-        mistakes.add(fresh, lambda row: f"column {_show(name)}: {text(row)}")
+        mistakes.add(fresh, lambda row: f"column {name!r}: {text(row)}")
 
     types = set(map(type, values))
     if NULL in types and not feature["nullable"]:

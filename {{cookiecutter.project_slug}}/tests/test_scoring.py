@@ -150,6 +150,13 @@ def test_of_many_mistakes_the_first_are_told_and_the_rest_counted():
     assert told.count("row ") == 3
 
 
+def test_a_row_of_nothing_but_nulls_is_a_row():
+    contract = {"features": [each | {"nullable": True} for each in CONTRACT["features"]]}
+    rows = rows_of(json.dumps({"data": [dict.fromkeys(GOOD)]}).encode(), contract)
+    assert [str(kind) for kind in rows.dtypes] == ["float64", "float64", "object", "float64", "datetime64[ns]"]
+    assert rows.isna().all(axis=None)
+
+
 def test_too_many_rows_are_too_large_a_request():
     with pytest.raises(RequestError, match="100,001 rows in one request, at most 100,000") as refused:
         rows_of(json.dumps({"data": [0] * (scoring_request.MAX_ROWS + 1)}).encode(), CONTRACT)

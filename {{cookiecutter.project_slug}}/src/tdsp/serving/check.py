@@ -60,10 +60,7 @@ def check(url: str, model: Path, sample: Path) -> Iterator[Result]:
         started = time.perf_counter()
         answer = send(url, case.body, case.method)
         milliseconds = 1000 * (time.perf_counter() - started)
-        detail = (
-            answer.sentence
-            or f"{len((answer.content or {}).get('predictions', []))} predictions in {milliseconds:.0f} ms"
-        )
+        detail = answer.sentence or f"answered in {milliseconds:.0f} ms"
         yield Result(case.name, answer.status, detail, problem_of(case, answer))
 
 
@@ -130,9 +127,9 @@ def _wrong_rows(contract: dict[str, Any], rows: list[dict[str, Any]]) -> Iterato
     yield Case(
         "a missing column",
         _body([*rows[:-1], {name: rows[-1][name] for name in names[1:]}]),
-        words=(f"row {last}", names[0], "missing"),
+        words=(f"row {last}", repr(names[0]), "missing"),
     )
-    stranger = "not_" + "_".join(names)[:20]
+    stranger = next(name for name in map("column_{}".format, range(len(names) + 1)) if name not in names)
     yield Case("an unknown column", with_last({stranger: 1}), words=(f"row {last}", stranger))
     for kind in sorted({feature["type"] for feature in features}):
         feature = first(lambda f, k=kind: f["type"] == k)
@@ -160,7 +157,7 @@ def _wrong_rows(contract: dict[str, Any], rows: list[dict[str, Any]]) -> Iterato
 
 
 def _value_case(name: str, column: str, value: Any, row: int, with_last) -> Case:
-    return Case(f"{name} ({column})", with_last({column: value}), words=(f"row {row}", column))
+    return Case(f"{name} ({column})", with_last({column: value}), words=(f"row {row}", repr(column)))
 
 
 def _stranger(categories: list) -> Any:
@@ -191,8 +188,8 @@ def _difference(expected: dict[str, list], got: Any) -> str:
     if not isinstance(got, dict) or got.keys() != expected.keys():
         return f"the answer must hold {', '.join(expected)}"
     for key, values in expected.items():
-        if len(got[key]) != len(values):
-            return f"{len(got[key])} {key} for {len(values)} rows"
+        if not isinstance(got[key], list) or len(got[key]) != len(values):
+            return f"{key} must be a list with one entry for each of {len(values)} rows"
         for row, (ours, theirs) in enumerate(zip(values, got[key], strict=True), 1):
             if not _same(ours, theirs):
                 return f"row {row}: {key}: {theirs} served, {ours} offline"
