@@ -1,6 +1,7 @@
 """The local MLflow store: made once, whole or not at all, and found again after a move or an update."""
 
 import contextlib
+import os
 import json
 import shutil
 import signal
@@ -29,7 +30,9 @@ def made(tmp_path_factory) -> Path:
 
 
 def start(root: Path) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "tdsp.tracking", str(root)], stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PYTHONPATH": str(Path(tracking.__file__).parents[1])}
+    command = [sys.executable, "-m", "tdsp.tracking", str(root)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def tables(database: Path) -> set[str]:

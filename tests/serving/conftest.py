@@ -32,6 +32,13 @@ def models(tmp_path_factory):
     return home
 
 
+@pytest.fixture(autouse=True)
+def no_science(monkeypatch):
+    """The models here bring a `science` of their own, as all do; what other tests imported must not stand in for it."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "science"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
 @pytest.fixture
 def copied(models, tmp_path):
     """A function that returns a copy of a model, to break."""
