@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import operator
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -203,15 +204,27 @@ def edit(text: str, facts: dict[str, Any]) -> str:
     for key, value in facts.items():
         *parents, last = key.split(".")
         place = functools.reduce(operator.getitem, parents, document)
-        if isinstance(value, list):
-            value = ruamel.yaml.comments.CommentedSeq(value)
-            value.fa.set_flow_style()
-        place[last] = value
+        place[last] = _written(value)
         if comment := place.ca.items.get(last, [None] * 3)[2]:
             comment.column = 0  # right behind the new value, not where the old one ended
     stream = io.StringIO()
     editor.dump(document, stream)
     return stream.getvalue()
+
+
+def _written(value: Any) -> Any:
+    """Return a value that `edit` writes so that `parse` reads it back; the two differ on words like `on` and `a?`."""
+    from ruamel.yaml import comments, scalarstring
+
+    if isinstance(value, list):
+        line = comments.CommentedSeq(_written(item) for item in value)
+        line.fa.set_flow_style()
+        return line
+    if not isinstance(value, str) or (
+        re.fullmatch(r"[A-Za-z_][\w.-]*", value, re.ASCII) and yaml.safe_load(value) == value
+    ):
+        return value
+    return scalarstring.DoubleQuotedScalarString(value)
 
 
 # What pydantic calls a mistake -> what it is for somebody who writes YAML.
