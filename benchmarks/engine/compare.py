@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
+STEPS = HERE / "steps"
 SOURCE = HERE.parents[1] / "{{cookiecutter.project_slug}}" / "src"
 PACKAGES = [
     "pyyaml",
@@ -76,7 +77,7 @@ class Contest:
             "DVC_NO_ANALYTICS": "1",
             "PYTHONPATH": str(SOURCE),
         }
-        self.call([str(python), str(HERE / "steps.py"), "make", str(work / "raw")])
+        self.call([str(python), str(STEPS / "make.py"), str(work / "raw")])
         self.store = work / "empty.db"
         self.call(
             [
@@ -115,7 +116,7 @@ class Contest:
         """Call the four functions."""
         folder = self.folder("one")
         return self.call(
-            [str(self.python), str(HERE / "steps.py"), "everything", str(self.work / "raw"), str(folder)],
+            [str(self.python), str(STEPS / "everything.py"), str(self.work / "raw"), str(folder)],
             **variables,
         ), None
 
@@ -128,19 +129,20 @@ class Contest:
     def four_processes(self) -> tuple[float, None]:
         """Start Python four times."""
         folder = self.folder("four")
-        steps, raw = f"{self.python} {HERE / 'steps.py'}", self.work / "raw"
+        start, raw = f"{self.python} {STEPS}", self.work / "raw"
         lines = [
-            f"{steps} prepare {raw} p",
-            f"{steps} features p s",
-            f"{steps} train s m",
-            f"{steps} evaluate s m e",
+            f"{start}/prepare.py {raw} p",
+            f"{start}/features.py p s",
+            f"{start}/train.py s m",
+            f"{start}/evaluate.py s m e",
         ]
         return self.call(["bash", "-ec", "\n".join(lines)], folder), None
 
     def _engine(self, name: str, *flags: str, **variables: str) -> tuple[float, float]:
         folder = self.folder(name)
-        (folder / "code").mkdir()
-        shutil.copy(HERE / "steps.py", folder / "code")
+        for step in ("prepare", "features", "train", "evaluate"):
+            (folder / step).mkdir()
+            shutil.copy(STEPS / f"{step}.py", folder / step)
         (folder / "pipeline.yml").write_text(_azure(self.work / "raw", bool(variables.get("BENCHMARK_TRACKING"))))
         command = [str(self.python), "-c", RUN, "run", *flags, "pipeline.yml"]
         return self.call(command, folder, **variables), min(self.call(command, folder, **variables) for _ in range(3))
@@ -165,7 +167,7 @@ class Contest:
         program = str(self.python.parent / "dvc")
         self.call([program, "init", "-q", "--no-scm"], folder)
         shutil.copytree(self.work / "raw", folder / "raw")
-        shutil.copy(HERE / "steps.py", folder)
+        shutil.copytree(STEPS, folder / "steps")
         stages = {
             "prepare": (["raw"], ["p"]),
             "features": (["p"], ["s"]),
@@ -177,8 +179,8 @@ class Contest:
                 {
                     "stages": {
                         name: {
-                            "cmd": f"python steps.py {name} {' '.join(needs + makes)}",
-                            "deps": ["steps.py", *needs],
+                            "cmd": f"python steps/{name}.py {' '.join(needs + makes)}",
+                            "deps": [f"steps/{name}.py", *needs],
                             "outs": makes,
                         }
                         for name, (needs, makes) in stages.items()
@@ -193,14 +195,14 @@ class Contest:
     def kedro(self) -> tuple[float, float]:
         """Four nodes in one process."""
         folder = self.folder("kedro")
-        (folder / "run.py").write_text(_KEDRO.format(here=str(HERE), raw=str(self.work / "raw"), out=str(folder)))
+        (folder / "run.py").write_text(_KEDRO.format(here=str(STEPS), raw=str(self.work / "raw"), out=str(folder)))
         command = [str(self.python), "run.py"]
         return self.call(command, folder), self.call(command, folder)
 
     def kfp(self) -> tuple[float, None]:
         """Four components, each a process."""
         folder = self.folder("kfp")
-        (folder / "run.py").write_text(_KFP.format(here=str(HERE), raw=str(self.work / "raw")))
+        (folder / "run.py").write_text(_KFP.format(here=str(STEPS), raw=str(self.work / "raw")))
         return self.call([str(self.python), "run.py"], folder), None
 
 
@@ -208,8 +210,8 @@ def _azure(raw: Path, tracked: bool) -> str:
     def job(name: str, inputs: dict[str, object], output: str) -> dict:
         words = " ".join([*(f"${{{{inputs.{key}}}}}" for key in inputs), f"${{{{outputs.{output}}}}}"])
         found = {
-            "command": f"python steps.py {name} {words}",
-            "code": "./code",
+            "command": f"python {name}.py {words}",
+            "code": f"./{name}",
             "environment": {"image": "any"},
             "inputs": inputs,
             "outputs": {output: {"type": "uri_folder"}},
@@ -237,19 +239,22 @@ _KEDRO = """
 import sys
 sys.path.insert(0, {here!r})
 from pathlib import Path
-import steps
+from evaluate import evaluate
+from features import features
+from prepare import prepare
+from train import train
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import node, pipeline
 from kedro.runner import SequentialRunner
 out = Path({out!r})
-def wrap(name, target):
+def wrap(step, target):
     def run(*paths):
-        steps.STEPS[name](*paths, out / target)
+        step(*paths, out / target)
         return out / target
-    run.__name__ = name
+    run.__name__ = step.__name__
     return run
-flow = pipeline([node(wrap("prepare", "p"), "raw", "p"), node(wrap("features", "s"), "p", "s"),
-                 node(wrap("train", "m"), "s", "m"), node(wrap("evaluate", "e"), ["s", "m"], "e")])
+flow = pipeline([node(wrap(prepare, "p"), "raw", "p"), node(wrap(features, "s"), "p", "s"),
+                 node(wrap(train, "m"), "s", "m"), node(wrap(evaluate, "e"), ["s", "m"], "e")])
 SequentialRunner().run(flow, DataCatalog({{"raw": MemoryDataset(Path({raw!r}))}}))
 """
 _KFP = """
@@ -258,20 +263,20 @@ local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root="out")
 HERE, RAW = {here!r}, {raw!r}
 @dsl.component(install_kfp_package=False)
 def prepare(here: str, raw: str, made: dsl.Output[dsl.Dataset]):
-    import sys, pathlib; sys.path.insert(0, here); import steps
-    steps.prepare(pathlib.Path(raw), pathlib.Path(made.path))
+    import sys, pathlib; sys.path.insert(0, here); from prepare import prepare as step
+    step(pathlib.Path(raw), pathlib.Path(made.path))
 @dsl.component(install_kfp_package=False)
 def features(here: str, given: dsl.Input[dsl.Dataset], made: dsl.Output[dsl.Dataset]):
-    import sys, pathlib; sys.path.insert(0, here); import steps
-    steps.features(pathlib.Path(given.path), pathlib.Path(made.path))
+    import sys, pathlib; sys.path.insert(0, here); from features import features as step
+    step(pathlib.Path(given.path), pathlib.Path(made.path))
 @dsl.component(install_kfp_package=False)
 def train(here: str, given: dsl.Input[dsl.Dataset], made: dsl.Output[dsl.Dataset]):
-    import sys, pathlib; sys.path.insert(0, here); import steps
-    steps.train(pathlib.Path(given.path), pathlib.Path(made.path))
+    import sys, pathlib; sys.path.insert(0, here); from train import train as step
+    step(pathlib.Path(given.path), pathlib.Path(made.path))
 @dsl.component(install_kfp_package=False)
 def evaluate(here: str, given: dsl.Input[dsl.Dataset], model: dsl.Input[dsl.Dataset], made: dsl.Output[dsl.Dataset]):
-    import sys, pathlib; sys.path.insert(0, here); import steps
-    steps.evaluate(pathlib.Path(given.path), pathlib.Path(model.path), pathlib.Path(made.path))
+    import sys, pathlib; sys.path.insert(0, here); from evaluate import evaluate as step
+    step(pathlib.Path(given.path), pathlib.Path(model.path), pathlib.Path(made.path))
 @dsl.pipeline
 def flow():
     p = prepare(here=HERE, raw=RAW)

@@ -72,7 +72,7 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture
 def problems() -> Callable[[Path], dict[str, list[str]]]:
     """Category -> messages of what `check` finds, without asking azure-ai-ml."""
-    from tdsp.engine.check import check
+    from tdsp.engine.check.mistakes import check
 
     def find(file: Path) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tdsp.engine.prune import prune
+from tdsp.engine.store.prune import prune
 
 
 def one(bench, **extra):
@@ -163,7 +163,7 @@ def test_the_store_is_pruned_by_age_size_and_use(bench):
 
 
 def test_a_store_in_use_is_not_pruned(bench):
-    from tdsp.engine.lock import shared
+    from tdsp.engine.store.lock import shared
     from tdsp.errors import TdspError
 
     one(bench)

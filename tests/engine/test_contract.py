@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from tdsp import engine
-from tdsp.engine import schema
-from tdsp.engine.expressions import whole
+from tdsp.engine.reader import schema
+from tdsp.engine.reader.expressions import whole
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(path.name for path in CORPUS.glob("*.yml"))

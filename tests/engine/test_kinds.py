@@ -9,9 +9,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tdsp.engine import warm as fork
+from tdsp.engine.executor.processes import Processes
 from tdsp.engine.mlflow_runs import KNOWN_SCHEMAS, Runs
-from tdsp.engine.processes import Processes
+from tdsp.engine.warm import client as fork
 
 # the code of steps
 
@@ -414,7 +414,7 @@ def test_a_forked_failure_has_code_traceback_and_source_path(bench):
     assert (result.steps["a"].reason, result.steps["b"].reason) == ("exit code 1", "exit code 3")
     tail = result.steps["a"].tail
     assert str(bench.folder / "src" / "f.py") in tail
-    assert "warm_server" not in tail
+    assert "warm" not in tail
     assert "runpy" not in tail
 
 

@@ -9,10 +9,12 @@ import pathspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tdsp.engine import expressions, graph, ports, search
-from tdsp.engine.ignore import IgnoreFile
+from tdsp.engine import graph
+from tdsp.engine.executor.ignore import IgnoreFile
 from tdsp.engine.plan import Plan, Step, Value
-from tdsp.engine.policies import hopeless
+from tdsp.engine.reader import expressions, ports
+from tdsp.engine.steps import search
+from tdsp.engine.steps.policies import hopeless
 
 WORDS = st.text("abc $[]{}", max_size=6)
 

@@ -148,7 +148,7 @@ def test_a_failure_shows_its_tail_with_source_paths_and_stops_the_rest(bench):
     assert bench.states(result) == {"bad": "failed", "after": "skipped"}
     assert str(bench.folder / "src" / "bad.py") in result.steps["bad"].tail
     assert result.steps["bad"].reason == "exit code 1"
-    from tdsp.engine import tail
+    from tdsp.engine.executor import tail
 
     assert "nothing_like_this" in tail.remedy(result.steps["bad"].tail)
     assert "'no-such-tool'" in tail.remedy("bash: line 1: no-such-tool: command not found")

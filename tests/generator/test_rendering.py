@@ -79,9 +79,7 @@ def test_a_folder_is_never_copied_whole(kitchen):
     (inside,) = kitchen.template.glob("{*")
     patterns = questions(kitchen.template)["_copy_without_render"]
     folders = [path.relative_to(inside).as_posix() for path in inside.rglob("*") if path.is_dir()]
-    assert not [
-        (folder, pattern) for folder in folders for pattern in patterns if fnmatch.fnmatch(folder, pattern)
-    ]
+    assert not [(folder, pattern) for folder in folders for pattern in patterns if fnmatch.fnmatch(folder, pattern)]
 
 
 def test_everything_that_can_be_parsed_is_what_it_says(project):

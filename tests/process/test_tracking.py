@@ -29,9 +29,7 @@ def made(tmp_path_factory) -> Path:
 
 
 def start(root: Path) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tdsp.tracking", str(root)], stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([sys.executable, "-m", "tdsp.tracking", str(root)], stderr=subprocess.PIPE, text=True)
 
 
 def tables(database: Path) -> set[str]:

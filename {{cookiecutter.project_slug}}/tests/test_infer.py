@@ -151,6 +151,7 @@ def test_a_leak_that_is_excluded_is_no_finding(tmp_path):
         (BASE, {"exclude": ["x"]}, ArgumentError, "--exclude: there is no column 'x'"),
         (BASE, {"group": "cost"}, ArgumentError, "'cost' is the target"),
         (BASE.assign(cost=3), {}, DataError, "the same in all rows"),
+        (BASE.head(19), {}, DataError, "19 rows are too few"),
         (
             BASE.assign(cost=np.where(BASE.index % 5, BASE["cost"], np.nan)),
             {},
@@ -161,9 +162,7 @@ def test_a_leak_that_is_excluded_is_no_finding(tmp_path):
         (BASE.assign(cost=[f"c{place}" for place in range(COUNT)]), {}, DataError, "too many classes"),
     ],
 )
-def test_what_cannot_be_predicted_is_refused_and_nothing_is_written(
-    tmp_path, frame, arguments, error, message
-):
+def test_what_cannot_be_predicted_is_refused_and_nothing_is_written(tmp_path, frame, arguments, error, message):
     with pytest.raises(error, match=message):
         inferred(frame, tmp_path, **arguments)
     assert [item.name for item in tmp_path.iterdir()] == ["t.csv"]

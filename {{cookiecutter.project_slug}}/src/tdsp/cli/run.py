@@ -86,8 +86,8 @@ def check(
     cloud: Annotated[bool, typer.Option(help="Steps and data that only Azure ML has are fine.")] = False,
 ) -> None:
     """Find the mistakes in pipelines without running anything."""
-    from tdsp.engine.check import check as look
-    from tdsp.engine.documents import shown
+    from tdsp.engine.check.mistakes import check as look
+    from tdsp.engine.reader.documents import shown
 
     good = True
     for given in pipelines or [None]:
@@ -124,7 +124,7 @@ def graph(
     from tdsp import engine, files
     from tdsp.engine import graph as drawing
     from tdsp.engine import records
-    from tdsp.engine.documents import absolute
+    from tdsp.engine.reader.documents import absolute
     from tdsp.errors import WrongInput
 
     root, file = _locate(pipeline)
@@ -149,7 +149,7 @@ def cache(
     gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")] = None,
 ) -> None:
     """Make the store of results smaller; without an option, remove only what nothing refers to."""
-    from tdsp.engine.prune import prune
+    from tdsp.engine.store.prune import prune
 
     gone = prune(_home(_project_root(Path())), days=days, gigabytes=gigabytes)
     print(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tdsp.engine import documents
+from tdsp.engine.reader import documents
 from tdsp.errors import WrongInput
 
 Keys = tuple[str | int, ...]

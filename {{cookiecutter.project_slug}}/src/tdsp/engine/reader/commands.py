@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tdsp.engine import expressions
 from tdsp.engine.plan import Output, Value
 from tdsp.engine.problems import Problems, did_you_mean
-from tdsp.engine.tree import Node
+from tdsp.engine.reader import expressions
+from tdsp.engine.reader.tree import Node
 
 
 def examine(

@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tdsp.engine.ignore import IgnoreFile
+from tdsp.engine.executor.ignore import IgnoreFile
 from tdsp.engine.plan import Code
 
 _ALWAYS_LEFT_OUT = ("__pycache__", ".git", ".tdsp", ".amlignore.amltmp")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents
-from tdsp.engine.components import Component, Components
 from tdsp.engine.problems import Problems
+from tdsp.engine.reader import documents
+from tdsp.engine.reader.components import Component, Components
 
 _DEEPEST = 20  # a pipeline that includes itself ends here
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import yaml
 
-from tdsp.engine import documents, snapshot
-from tdsp.engine.command import is_artifact_root
-from tdsp.engine.components import Component
+from tdsp.engine.executor import snapshot
 from tdsp.engine.plan import Step
 from tdsp.engine.problems import Problems
+from tdsp.engine.reader import documents
+from tdsp.engine.reader.components import Component
+from tdsp.engine.steps.command import is_artifact_root
 
 _TRACKING_CALLS = {"set_experiment", "set_tracking_uri"}
 _PIP = re.compile(r"\b(?:pip3?|conda|python -m pip)\s+install\b")

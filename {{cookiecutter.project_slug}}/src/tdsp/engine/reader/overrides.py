@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from tdsp.engine import documents
 from tdsp.engine.plan import DATA
 from tdsp.engine.problems import did_you_mean
+from tdsp.engine.reader import documents
 from tdsp.errors import WrongInput
 
 

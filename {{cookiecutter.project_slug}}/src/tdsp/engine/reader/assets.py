@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tdsp.engine import documents
+from tdsp.engine.reader import documents
 
 MAP_FILE = "local-data.yml"
 _REMOTE = re.compile(r"(azureml|https?|wasbs?|abfss?|adl|git(\+\w+)?|s3|gs|hdfs):", re.IGNORECASE)

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from tdsp.engine import command, digests, keys, snapshot, tail
-from tdsp.engine.command import Machine, StepFailedError, Workspace
-from tdsp.engine.handover import Handover
-from tdsp.engine.memory import Memories
+from tdsp.engine.executor import snapshot, tail
+from tdsp.engine.executor.handover import Handover
+from tdsp.engine.executor.processes import StoppedError
 from tdsp.engine.plan import Plan, Step
-from tdsp.engine.processes import StoppedError
 from tdsp.engine.records import Result, StepResult
-from tdsp.engine.store import Entry, Store
+from tdsp.engine.steps import command
+from tdsp.engine.steps.command import Machine, StepFailedError, Workspace
+from tdsp.engine.store import digests, keys
+from tdsp.engine.store.entries import Entry, Store
+from tdsp.engine.store.memory import Memories
 
 Listener = Callable[[str, str, StepResult], None]
 
@@ -146,15 +148,20 @@ class Executor:
         return _Turn(key, self._making, self._lock)
 
     def _warm_up(self) -> None:
-        """Before the first step that really runs: let the fork server import what the others will need."""
+        """Before the first step that really runs: let the fork server import what it and the others will need.
+
+        A step alone gains nothing from a server that imports on its behalf.
+        """
         with self._lock:
             warm, self._warmed = self.machine.warm if not self._warmed else None, True
         if warm is not None:
-            from tdsp.engine.warm import arguments, imports
+            from tdsp.engine.warm.client import arguments, imports
 
-            python = [step for step in self.plan.steps.values() if step.kind == "command" and arguments(step.command)]
-            wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
-            warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
+            left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
+            python = [step for step in left if step.kind == "command" and arguments(step.command)]
+            if len(python) > 1:
+                wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
+                warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
     def _tracked(self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult) -> Entry:
         """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
@@ -203,11 +210,11 @@ class Executor:
 def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
     """Return what runs a kind of step; the rare ones are imported when they are met."""
     if kind == "sweep":
-        from tdsp.engine import sweep
+        from tdsp.engine.steps import sweep
 
         return sweep.run
     if kind == "parallel":
-        from tdsp.engine import parallel
+        from tdsp.engine.steps import parallel
 
         return parallel.run
     return command.run

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import policies, search
-from tdsp.engine.command import Machine, StepFailedError, Workspace, execute
+from tdsp.engine.executor.processes import CancelledError, StoppedError
 from tdsp.engine.mlflow_runs import Runs
 from tdsp.engine.problems import Problems
-from tdsp.engine.processes import CancelledError, StoppedError
-from tdsp.engine.tree import Node
+from tdsp.engine.reader.tree import Node
+from tdsp.engine.steps import policies, search
+from tdsp.engine.steps.command import Machine, StepFailedError, Workspace, execute
 
 MOST_TRIALS = 20  # the service's default is 1000; a laptop is no cluster
 _LOOK_EVERY = 0.5  # seconds between looks at a running trial's metric

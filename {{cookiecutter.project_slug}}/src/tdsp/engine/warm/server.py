@@ -13,7 +13,9 @@ on standard input as JSON lines, answers go out on standard output:
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -70,6 +72,7 @@ class Server:
         if threading.active_count() > 1:
             self._answer({"id": request["id"], "refused": "an import started a thread"})
             return False
+        gc.freeze()  # so that a child's collections do not copy what it shares
         pid = os.fork()
         if pid == 0:
             return True
@@ -127,7 +130,28 @@ def become(request: dict) -> None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     _reseed()
-    _start(request["argv"])
+    code = 0
+    try:
+        _start(request["argv"])
+    except SystemExit as end:
+        code = _code(end.code)
+    _leave(code)
+
+
+def _code(said: object) -> int:
+    if isinstance(said, str):
+        print(said, file=sys.stderr)
+    return said if isinstance(said, int) else 0 if said is None else 1
+
+
+def _leave(code: int) -> None:
+    """End as Python does, except that memory is not tidied: undoing the shared imports would copy all of them."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code & 0xFF)
 
 
 def _reseed() -> None:

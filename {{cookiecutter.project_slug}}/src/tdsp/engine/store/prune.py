@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tdsp.engine import records
-from tdsp.engine.lock import InUseError, exclusive
-from tdsp.engine.store import Store
+from tdsp.engine.store.entries import Store
+from tdsp.engine.store.lock import InUseError, exclusive
 from tdsp.errors import TdspError
 
 _DAY = 24 * 3600.0

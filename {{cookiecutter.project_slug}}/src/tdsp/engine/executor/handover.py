@@ -10,11 +10,13 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tdsp.engine import digests, records, shellsafe
-from tdsp.engine.command import StepFailedError, is_artifact_root
+from tdsp.engine import records
+from tdsp.engine.executor import shellsafe
 from tdsp.engine.plan import FILES, Step
 from tdsp.engine.records import Result, StepResult
-from tdsp.engine.store import Entry
+from tdsp.engine.steps.command import StepFailedError, is_artifact_root
+from tdsp.engine.store import digests
+from tdsp.engine.store.entries import Entry
 
 
 @dataclass

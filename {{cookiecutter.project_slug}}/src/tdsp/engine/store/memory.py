@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from tdsp import files
-from tdsp.engine import digests, keys
+from tdsp.engine.store import digests, keys
 
 
 class Memories:

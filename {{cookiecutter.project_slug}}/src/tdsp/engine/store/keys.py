@@ -10,8 +10,8 @@ import os
 import sys
 from typing import Any
 
-from tdsp.engine import digests
 from tdsp.engine.plan import Step
+from tdsp.engine.store import digests
 
 Ingredients = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""Warm start: plain `python` steps are forked from a Python with their imports loaded (see `warm_server`).
+"""Warm start: plain `python` steps are forked from a Python with their imports loaded (see `server`).
 
 Only for Linux, only for commands without any shell syntax, and never for libraries that start threads or a
 GPU at import.
@@ -20,8 +20,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from tdsp.engine.expressions import EXPRESSION
-from tdsp.engine.processes import Processes, TooSlowError, signal_group
+from tdsp.engine.executor.processes import Processes, TooSlowError, signal_group
+from tdsp.engine.reader.expressions import EXPRESSION
 
 _UNSAFE = {
     "cupy",
@@ -109,7 +109,7 @@ def _imports_of(path: str, _changed: int) -> tuple[str, ...]:
 
 
 class Warm:
-    """The engine's end of the fork server; it is started by the first step that can use it."""
+    """The engine's end of the fork server, which `preload` starts; without it every step starts the plain way."""
 
     def __init__(self, environment: dict[str, str], processes: Processes):
         self._environment, self._processes = environment, processes
@@ -122,7 +122,15 @@ class Warm:
     def preload(self, modules: list[str]) -> None:
         """Start the server and let it import `modules` while nothing else is asked of it."""
         if modules:
-            self._send({"preload": modules})
+            with self._lock, contextlib.suppress(OSError):  # no server: steps start the plain way
+                if self._server is None and not self._gone:
+                    self._server = self._start()
+            self._send({"preload": self._wanted(modules)})
+
+    def _wanted(self, modules: list[str]) -> list[str]:
+        """Leave out mlflow where no runs are kept: steps import it just in case, and it is the slowest of all."""
+        tracked = "MLFLOW_TRACKING_URI" in self._environment
+        return [module for module in modules if tracked or module.split(".")[0] != "mlflow"]
 
     def run(
         self,
@@ -150,7 +158,7 @@ class Warm:
             "cwd": str(folder),
             "env": variables,
             "log": str(log),
-            "modules": modules,
+            "modules": self._wanted(modules),
         }
         if not self._send(request):
             return None
@@ -178,11 +186,9 @@ class Warm:
 
     def _send(self, message: dict) -> bool:
         with self._lock:
-            if self._gone:
+            if self._gone or self._server is None:
                 return False
             try:
-                if self._server is None:
-                    self._server = self._start()
                 self._server.stdin.write(json.dumps(message).encode() + b"\n")  # type: ignore[union-attr]
                 self._server.stdin.flush()  # type: ignore[union-attr]
             except OSError:
@@ -191,7 +197,7 @@ class Warm:
 
     def _start(self) -> subprocess.Popen[bytes]:
         server = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, str(Path(__file__).with_name("warm_server.py"))],
+            [sys.executable, str(Path(__file__).with_name("server.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

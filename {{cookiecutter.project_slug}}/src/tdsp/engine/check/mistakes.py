@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents, kinds, lint, schema
-from tdsp.engine.bindings import output_binding
+from tdsp.engine.check import lint
 from tdsp.engine.plan import Plan
 from tdsp.engine.problems import Problem, Problems, did_you_mean
-from tdsp.engine.reader import Reading
-from tdsp.engine.tree import Node
+from tdsp.engine.reader import documents, kinds, schema
+from tdsp.engine.reader.bindings import output_binding
+from tdsp.engine.reader.job import Reading
+from tdsp.engine.reader.tree import Node
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def check(
     found = [problem for problem in problems.found if not (cloud and problem.category in local_only)]
     said = "not asked"
     if judge and not overrides:
-        from tdsp.engine import judge as azure
+        from tdsp.engine.check import judge as azure
 
         said = azure.ask(documents.absolute(pipeline))
     return Report(plan, found, problems.warnings, said)

@@ -9,13 +9,13 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import commands, documents, kinds, overrides
-from tdsp.engine.assets import Assets, is_remote
-from tdsp.engine.bindings import Bindings, output_binding, output_type
-from tdsp.engine.components import Components
-from tdsp.engine.plan import FILES, Code, Output, Plan, Step, Value
+from tdsp.engine.plan import FILES, Code, Output, Plan, Step
 from tdsp.engine.problems import Problems, did_you_mean
-from tdsp.engine.tree import Node, grow, load_job
+from tdsp.engine.reader import commands, documents, kinds, overrides
+from tdsp.engine.reader.assets import Assets, is_remote
+from tdsp.engine.reader.bindings import Bindings, output_binding, output_type
+from tdsp.engine.reader.components import Components
+from tdsp.engine.reader.tree import Node, grow, load_job
 from tdsp.errors import WrongInput
 
 
@@ -217,6 +217,3 @@ def _variables(body: dict[str, Any], job: dict[str, Any]) -> dict[str, str]:
         for name, value in (source.get("environment_variables") or {}).items():
             merged[str(name)] = str(value)
     return merged
-
-
-__all__ = ["Reading", "Value"]

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents, expressions
-from tdsp.engine.assets import Assets, is_remote
 from tdsp.engine.plan import ABSENT, DATA, FOLDERS, Value
-from tdsp.engine.ports import ANY, Port, default_text, doubt, mismatch, objection, text_of
 from tdsp.engine.problems import Problems, did_you_mean
-from tdsp.engine.tree import Node
+from tdsp.engine.reader import documents, expressions
+from tdsp.engine.reader.assets import Assets, is_remote
+from tdsp.engine.reader.ports import ANY, Port, default_text, doubt, mismatch, objection, text_of
+from tdsp.engine.reader.tree import Node
 
 Keys = tuple[str | int, ...]
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents
-from tdsp.engine.assets import Assets
-from tdsp.engine.ports import Port, port_of
 from tdsp.engine.problems import Problems
-
-RUNNABLE = ("command", "parallel", "pipeline", "sweep")
+from tdsp.engine.reader import documents
+from tdsp.engine.reader.assets import Assets
+from tdsp.engine.reader.ports import Port, port_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,6 @@ class Component:
         keys: where in that file.
         inputs: declared inputs; None for a step whose inputs declare themselves.
         outputs: declared outputs, raw.
-        digest_name: name of the component, for messages.
     """
 
     kind: str

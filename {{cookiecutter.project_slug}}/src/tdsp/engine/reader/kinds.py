@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents
-from tdsp.engine.assets import is_remote
-from tdsp.engine.components import Component
 from tdsp.engine.plan import Code
 from tdsp.engine.problems import Problems
-from tdsp.engine.tree import Node
+from tdsp.engine.reader import documents
+from tdsp.engine.reader.assets import is_remote
+from tdsp.engine.reader.components import Component
+from tdsp.engine.reader.tree import Node
 
 LOCAL = ("command", "parallel", "sweep")
 CLOUD_ONLY = {
@@ -86,11 +86,11 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
         if isinstance(limits, dict) and limits.get("timeout"):
             found["timeout"] = float(limits["timeout"])
     if node.component.kind == "sweep":
-        from tdsp.engine import sweep  # few pipelines hold one
+        from tdsp.engine.steps import sweep  # few pipelines hold one
 
         found["sweep"] = sweep.settings(node, problems)
     if node.component.kind == "parallel":
-        from tdsp.engine import parallel
+        from tdsp.engine.steps import parallel
 
         found["parallel"] = parallel.settings(node, problems)
     return found

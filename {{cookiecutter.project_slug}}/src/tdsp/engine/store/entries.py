@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tdsp import files
-from tdsp.engine import digests
+from tdsp.engine.store import digests
 
 FORMAT = 1
 

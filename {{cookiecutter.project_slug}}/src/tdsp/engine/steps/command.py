@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tdsp.engine import expressions, shellsafe, snapshot, variables
+from tdsp.engine.executor import shellsafe, snapshot, variables
+from tdsp.engine.executor.processes import Processes, TooSlowError
 from tdsp.engine.plan import FILES, Step
-from tdsp.engine.processes import Processes, TooSlowError
+from tdsp.engine.reader import expressions
 
 if TYPE_CHECKING:
     from tdsp.engine.mlflow_runs import Runs
-    from tdsp.engine.warm import Warm
+    from tdsp.engine.warm.client import Warm
 
 
 class StepFailedError(Exception):
@@ -143,7 +144,7 @@ def _warmly(
     command: str, work: Workspace, warm: Warm, environment: dict[str, str], timeout: float | None
 ) -> int | None:
     """Run a plain `python` command in a forked interpreter; None if it is not one."""
-    from tdsp.engine import warm as fork
+    from tdsp.engine.warm import client as fork
 
     plain = "distribution" not in work.step.settings and not fork.too_late(work.step.variables)
     argv = fork.arguments(command) if plain else None
@@ -156,7 +157,7 @@ def _warmly(
 def _distributed(work: Workspace, environment: dict[str, str]) -> list[dict[str, str]]:
     if "distribution" not in work.step.settings:
         return [environment]
-    from tdsp.engine import distribution  # needs socket, which few steps do
+    from tdsp.engine.steps import distribution  # needs socket, which few steps do
 
     extra, note = distribution.environments(work.step.settings)
     if note:

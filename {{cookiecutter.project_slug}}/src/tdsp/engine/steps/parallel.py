@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import expressions, shellsafe
-from tdsp.engine.command import Machine, Workspace, execute
+from tdsp.engine.executor import shellsafe
 from tdsp.engine.problems import Problems
-from tdsp.engine.tree import Node
+from tdsp.engine.reader import expressions
+from tdsp.engine.reader.tree import Node
+from tdsp.engine.steps.command import Machine, Workspace, execute
 
 _UNITS = {"kb": 1024, "mb": 1024**2, "gb": 1024**3}
 
