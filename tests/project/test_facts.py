@@ -7,8 +7,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from science.metrics import METRICS as COMPUTED
+from tdsp.editing import edit
 from tdsp.errors import WrongInput
-from tdsp.project import METRICS, edit, find_root, load, parse
+from tdsp.project import METRICS, find_root, load, parse
 
 GOOD = {
     "project": {"name": "N", "slug": "n", "question": "Q?"},
