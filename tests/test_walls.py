@@ -8,6 +8,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}" / "src"
 FACTS = {
+    "editing",
     "errors",
     "files",
     "project",

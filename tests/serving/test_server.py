@@ -132,6 +132,27 @@ def test_the_check_finds_another_model_behind_the_address(served, models):
     assert wrong.keys() == {"the sample request", "10,000 rows", "the sample request again"}
 
 
+def test_a_sample_of_other_data_is_said_to_be_one(models, tmp_path):
+    sample = tmp_path / "sample.json"
+    for content, said in [
+        ('{"data": [{"a": 1}]}', "has other columns than this model: train one on the new data"),
+        ('{"data": []}', "has other columns than this model"),
+        ('{"data": 5}', "is not a sample request"),
+        ("[", "is not a sample request"),
+    ]:
+        sample.write_text(content)
+        with pytest.raises(WrongInput, match=said):
+            next(serving_check.check("http://127.0.0.1:9/score", models / "regression", sample))
+
+
+def test_a_model_that_cannot_be_used_offline_is_one_line(copied):
+    model = copied()
+    (model / "model.skops").write_bytes(b"")
+    with pytest.raises(TdspError, match="cannot be loaded and used without a server: ") as failed:
+        next(serving_check.check("http://127.0.0.1:9/score", model, model / "sample-request.json"))
+    assert "\n" not in str(failed.value)
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "problem"),
     [

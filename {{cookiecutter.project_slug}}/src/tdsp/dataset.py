@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tdsp import files, shell, tables
+from tdsp.editing import edit
 from tdsp.errors import TdspError, WrongInput
-from tdsp.project import FILE, METRICS, Project, edit, load, parse
+from tdsp.project import FILE, METRICS, Project, load, parse
 
 RAW = Path("data", "raw")
 INFER_SECONDS = 3600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from tdsp import shell
 from tdsp.errors import TdspError, WrongInput
 from tdsp.serving.client import Answer, send
 
@@ -53,9 +55,9 @@ def check(url: str, model: Path, sample: Path) -> Iterator[Result]:
         WrongInput: the sample request is not one.
         TdspError: the server is gone.
     """
-    rows = _sample_rows(sample)
     contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
-    expected = offline(model, contract, rows)
+    rows = _sample_rows(sample, {feature["name"] for feature in contract["features"]})
+    expected = _offline(model, sample)
     for case in cases(contract, rows, expected):
         started = time.perf_counter()
         answer = send(url, case.body, case.method)
@@ -64,36 +66,23 @@ def check(url: str, model: Path, sample: Path) -> Iterator[Result]:
         yield Result(case.name, answer.status, detail, problem_of(case, answer))
 
 
-def _sample_rows(sample: Path) -> list[dict[str, Any]]:
+def _sample_rows(sample: Path, names: set[str]) -> list[dict[str, Any]]:
     try:
         rows = json.loads(sample.read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        fitting = bool(rows) and all(row.keys() == names for row in rows)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WrongInput(f"{sample} is not a sample request: {error}") from None
-    if not rows:
-        raise WrongInput(f"{sample} has no rows")
+    if not fitting:
+        raise WrongInput(f"{sample} has other columns than this model: train one on the new data with `tdsp run`")
     return rows
 
 
-def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, list]:
-    """Predict without the scoring script: load the model with MLflow, in this environment."""
-    import mlflow
-    import pandas as pd
-
+def _offline(model: Path, sample: Path) -> dict[str, list]:
+    """Return the answer that this machine gives without a server."""
     try:
-        estimator = mlflow.sklearn.load_model(str(model.resolve()))
-        frame = pd.DataFrame(rows)[[feature["name"] for feature in contract["features"]]]
-        for feature in contract["features"]:
-            if feature["type"] == "datetime":
-                frame[feature["name"]] = pd.to_datetime(frame[feature["name"]], utc=True).dt.tz_localize(None)
-        answer = {"predictions": estimator.predict(frame).tolist()}
-        if contract["task"] == "classification":
-            labels = [json.loads(json.dumps({label: 0})) for label in estimator.classes_.tolist()]
-            names = [next(iter(label)) for label in labels]  # as JSON spells them
-            shares = estimator.predict_proba(frame).tolist()
-            answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in shares]
-    except Exception as error:
-        raise TdspError(f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}") from error
-    return answer
+        return json.loads(shell.run(sys.executable, "-m", "tdsp.serving.offline", str(model), str(sample), timeout=120))
+    except shell.CommandError as failed:
+        raise TdspError(f"{model} cannot be loaded and used without a server: {failed.said}") from None
 
 
 def cases(contract: dict[str, Any], rows: list[dict[str, Any]], expected: dict[str, list]) -> Iterator[Case]:
