@@ -1,8 +1,8 @@
 """The local MLflow store: made once, whole or not at all, and found again after a move or an update."""
 
 import contextlib
-import os
 import json
+import os
 import shutil
 import signal
 import sqlite3
