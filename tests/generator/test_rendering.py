@@ -56,7 +56,8 @@ def test_no_jinja_is_left(baked, kitchen, name):
 
 
 def test_every_pattern_of_what_is_copied_is_needed(kitchen, baked):
-    for pattern in questions(kitchen.template)["_copy_without_render"]:
+    caches = "*_cache/*"  # of whoever ran tools in the template: not text, and rendering one would end in a traceback
+    for pattern in set(questions(kitchen.template)["_copy_without_render"]) - {caches}:
         assert fnmatch.filter([*baked("the defaults").files, *EXPECTED], pattern), pattern
 
 
