@@ -79,6 +79,8 @@ def agree(known: dict, expected: Schema) -> None:
         for name in [names] if isinstance(names, str) else names:
             if name not in expected.columns:
                 raise DataError(f"project.yml: data.{key} names {name!r}, a column that the schema does not have")
+    if facts.get("time") and expected.columns[facts["time"]].type not in ("datetime", "integer", "float"):
+        raise DataError(f"project.yml: data.time names {facts['time']!r}, which is text and has no order in time")
     if expected.columns[facts["target"]].nullable:
         raise DataError(f"schema: {facts['target']} is the target and must have `nullable: false`")
     if not expected.for_model(facts):

@@ -85,5 +85,7 @@ def _tell(root: Path, added, dry_run: bool) -> None:
         again = " ".join(f"--exclude {shlex.quote(column)}" for column in added.suspects)
         typer.echo(f"to leave them out, say the same again with: {again}")
     typer.echo(
-        "next: the same without --dry-run" if dry_run else "next: look at data/schema.yml, then: uv run tdsp run"
+        "next: the same without --dry-run"
+        if dry_run
+        else "next: look at data/schema.yml and at the question in project.yml, then: uv run tdsp run"
     )

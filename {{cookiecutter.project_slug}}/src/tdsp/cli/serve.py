@@ -45,7 +45,7 @@ def serve(
     try:
         with running(root, folder, port) as server:
             typer.echo(f"serving {name} at {server.score}")
-            typer.echo(f"send rows: tdsp score scoring/sample-request.json --url {server.score}")
+            typer.echo(f"send rows: uv run tdsp score scoring/sample-request.json --url {server.score}")
             typer.echo(f"log: {server.log}\nstop: Ctrl-C")
             server.wait()
     except KeyboardInterrupt:
