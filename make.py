@@ -104,9 +104,7 @@ def test(options: list[str]) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("demo", "test"))
     arguments, options = parser.parse_known_args()
     {"demo": demo, "test": test}[arguments.command](options)

@@ -66,6 +66,7 @@ def _watch(process: subprocess.Popen, peak: list[int]) -> None:
 
 
 def median(figures: list[tuple[float, int]]) -> tuple[float, int]:
+    """Return the median of the seconds and the largest of the peaks."""
     return statistics.median(seconds for seconds, _ in figures), max(memory for _, memory in figures)
 
 

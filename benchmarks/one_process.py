@@ -18,7 +18,6 @@ os.environ["MLFLOW_TRACKING_URI"] = tracking.uri(root)
 from science.evaluate import evaluate  # noqa: E402 - as each step does, after the variables are set
 from science.prepare import prepare  # noqa: E402
 from science.train import train  # noqa: E402
-
 from tdsp.register import register  # noqa: E402
 
 here.mkdir(parents=True)

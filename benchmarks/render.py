@@ -28,9 +28,7 @@ def seconds(command: list[str], into: Path) -> float:
     into.mkdir()
     environment = os.environ | {"HOME": str(into.parent), "USERPROFILE": str(into.parent)}
     start = time.perf_counter()
-    subprocess.run(
-        command, cwd=into, env=environment, check=True, capture_output=True, stdin=subprocess.DEVNULL
-    )
+    subprocess.run(command, cwd=into, env=environment, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     taken = time.perf_counter() - start
     shutil.rmtree(into, ignore_errors=True)
     return taken
@@ -53,16 +51,12 @@ def contestants(folder: Path, ccds: Path | None) -> dict[str, list[str]]:
 
 def main() -> int:
     """Print the table; return 1 when the target is missed."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--ccds", type=Path, help="a clone of cookiecutter-data-science")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        (Path(name) / ".gitconfig").write_text(
-            "[user]\nname = Bench\nemail = bench@example.com\n", encoding="utf-8"
-        )
+        (Path(name) / ".gitconfig").write_text("[user]\nname = Bench\nemail = bench@example.com\n", encoding="utf-8")
         commands = contestants(Path(name), options.ccds)
         times: dict[str, list[float]] = {contestant: [] for contestant in commands}
         for _ in range(options.rounds):

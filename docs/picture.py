@@ -2,7 +2,7 @@
 
     uv run python docs/picture.py
 
-Generates a project with the default answers, runs the commands, and writes `docs/pictures/run.svg` from what they printed.
+Generates a project with the default answers, runs the commands, and draws what they printed.
 """
 
 import io
@@ -23,13 +23,14 @@ from make import copy_template, environment, find_uv  # noqa: E402 - the path is
 
 PICTURE = ROOT / "docs" / "pictures" / "run.svg"
 COLUMNS = 96
+PERSON = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "user.name", "GIT_CONFIG_VALUE_0": "Ada Lovelace"}
 COLOURS = {"+ ": "green", "= ": "cyan", "> ": "bright_black", "registered": "bold green", "unchanged": "bold cyan"}
 
 
 def printed(*command: str, cwd: Path) -> str:
     """Return what a command prints, without the colours of a terminal."""
-    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=True)
-    return done.stdout
+    variables = environment() | PERSON
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, check=True).stdout
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ def explain(errors: str) -> str:
 def asks_nothing() -> bool:
     """Whether cookiecutter was started with an option that suppresses the questions (Windows: unknown)."""
     try:
-        words = run(["ps", "-o", "args=", "-p", str(os.getppid())]).split()
+        words = run(["ps", "-ww", "-o", "args=", "-p", str(os.getppid())]).split()
     except (NotPossibleError, OSError):
         return False
     return any(word == "--no-input" or word.startswith("--replay") for word in words)

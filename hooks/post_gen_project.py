@@ -31,9 +31,7 @@ def run(*command: str, stdin: bytes = b"") -> str:
     """Run `command` in the new project; return what it prints, or raise `FailedError` in one line."""
     environment = {key: value for key, value in os.environ.items() if key not in GIT_VARIABLES}
     try:
-        result = subprocess.run(
-            command, env=environment, input=stdin, capture_output=True, timeout=TIMEOUT_SECONDS
-        )
+        result = subprocess.run(command, env=environment, input=stdin, capture_output=True, timeout=TIMEOUT_SECONDS)
     except FileNotFoundError:
         raise FailedError(f"{command[0]} is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -133,9 +133,7 @@ def check_azure_names(answers: dict) -> list[str]:
     """Make the longest name of each resource, as the infrastructure will, and apply Azure's rule."""
     mistakes = []
     for resource, (form, pattern, rule) in AZURE_NAMES.items():
-        name, example = (
-            form.format(prefix=prefix, suffix="a1b2c") for prefix in (answers["__azure_prefix"], "churn")
-        )
+        name, example = (form.format(prefix=prefix, suffix="a1b2c") for prefix in (answers["__azure_prefix"], "churn"))
         if not re.fullmatch(pattern, name):
             mistakes.append(complain(f"project_slug, {resource} made from it", name, rule, example))
     return mistakes

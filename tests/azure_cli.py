@@ -20,9 +20,7 @@ def workspace(name: str, group: str = "rg-churn-dev", region: str = "westeurope"
     return row | more
 
 
-def install_az(
-    folder: Path, answer: object = "", *, code: int = 0, errors: str = "", seconds: float = 0
-) -> Path:
+def install_az(folder: Path, answer: object = "", *, code: int = 0, errors: str = "", seconds: float = 0) -> Path:
     """Put the stand-in into `folder`, where it also notes its arguments (`az.log`); return `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     text = answer if isinstance(answer, str) else json.dumps(answer)

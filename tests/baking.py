@@ -68,9 +68,7 @@ class Kitchen:
 
     def environment(self, **changes: str) -> dict[str, str]:
         """The variables of a user without settings; `changes` are added last."""
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "COOKIECUTTER"))
-        }
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "COOKIECUTTER"))}
         # cookiecutter leaves its rendered hooks in the folder for temporary files
         apart = {name: str(self.home) for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP")}
         apart["GIT_CONFIG_NOSYSTEM"] = "1"

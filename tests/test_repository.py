@@ -56,9 +56,7 @@ def test_linter_and_formatter_find_nothing(root, arguments):
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize(
-    "command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--no-progress", ".github"]]
-)
+@pytest.mark.parametrize("command", [["actionlint", "-no-color"], ["zizmor", "--offline", "--no-progress", ".github"]])
 def test_the_workflows_are_sound(root, command):
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environment = os.environ | {"PATH": path}
@@ -89,9 +87,7 @@ def test_a_copy_of_the_template_holds_the_template_only(tmp_path):
 
 def test_make_and_python_know_the_same_commands(root):
     targets = re.search(r"^\.PHONY: (.*)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    helped = subprocess.run(
-        [sys.executable, "make.py", "--help"], cwd=root, capture_output=True, text=True
-    ).stdout
+    helped = subprocess.run([sys.executable, "make.py", "--help"], cwd=root, capture_output=True, text=True).stdout
     assert "{" + ",".join(targets[1].split()) + "}" in helped
 
 

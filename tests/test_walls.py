@@ -8,6 +8,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}" / "src"
 FACTS = {
+    "editing",
     "errors",
     "files",
     "project",
@@ -89,9 +90,7 @@ def test_the_process_never_imports_science(file):
     assert not violations(file, lambda name: name.split(".")[0] == "science")
 
 
-@pytest.mark.parametrize(
-    "file", [f for f in modules("tdsp") if own_room(f) not in FACTS | JOINING], ids=str
-)
+@pytest.mark.parametrize("file", [f for f in modules("tdsp") if own_room(f) not in FACTS | JOINING], ids=str)
 def test_capabilities_do_not_know_each_other(file):
     mine = own_room(file)
 
@@ -109,9 +108,7 @@ def test_nothing_heavy_is_imported_before_a_command_needs_it(file):
 
 def test_the_walls_notice_a_hole(tmp_path):
     broken = tmp_path / "broken.py"
-    broken.write_text(
-        "import pandas\ndef f():\n    from science import metrics\n    import tdsp.engine.store\n"
-    )
+    broken.write_text("import pandas\ndef f():\n    from science import metrics\n    import tdsp.engine.store\n")
     found = dict(imports(broken))
     assert found["pandas"] is True
     assert found["science.metrics"] is False

@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from console import Command, Reader, commands
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tdsp import engine
 from tdsp.engine import Options, Result
 
@@ -40,7 +39,9 @@ class Bench:
         jobs = {name: {"command": job} if isinstance(job, str) else job for name, job in jobs.items()}
         for job in jobs.values():
             job.setdefault("environment", {"image": "any"}) if "command" in job else None
-        self.write({"pipeline.yml": yaml.safe_dump({"type": "pipeline", **COMPUTE, **rest, "jobs": jobs}, sort_keys=False)})
+        self.write(
+            {"pipeline.yml": yaml.safe_dump({"type": "pipeline", **COMPUTE, **rest, "jobs": jobs}, sort_keys=False)}
+        )
 
     def run(self, overrides: dict[str, Any] | None = None, **options: Any) -> Result:
         self.events.clear()
@@ -49,7 +50,11 @@ class Bench:
             self.events.append((event, step, result.reason))
 
         return engine.run(
-            self.file, home=self.home, overrides=overrides, options=Options(**{"warm": False, **options}), tell=tell
+            self.file,
+            home=self.home,
+            overrides=overrides,
+            options=Options(**{"warm": False, **options}),
+            tell=tell,
         )
 
     def states(self, result: Result) -> dict[str, str]:
@@ -67,7 +72,7 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture
 def problems() -> Callable[[Path], dict[str, list[str]]]:
     """Category -> messages of what `check` finds, without asking azure-ai-ml."""
-    from tdsp.engine.check import check
+    from tdsp.engine.check.mistakes import check
 
     def find(file: Path) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

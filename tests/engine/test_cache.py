@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from tdsp.engine.prune import prune
+from tdsp.engine.store.prune import prune
 
 
 def one(bench, **extra):
@@ -164,7 +163,7 @@ def test_the_store_is_pruned_by_age_size_and_use(bench):
 
 
 def test_a_store_in_use_is_not_pruned(bench):
-    from tdsp.engine.lock import shared
+    from tdsp.engine.store.lock import shared
     from tdsp.errors import TdspError
 
     one(bench)
@@ -178,14 +177,19 @@ def graphs(draw):
     """(needs of each step, edits); an edit is (what, which): a step's constant or a raw file gets a new value."""
     count = draw(st.integers(1, 5))
     needs = [sorted(draw(st.sets(st.integers(0, number - 1), max_size=2))) if number else [] for number in range(count)]
-    edits = draw(st.lists(st.tuples(st.sampled_from(["constant", "raw", "none"]), st.integers(0, 4), st.integers(0, 2)), max_size=4))
+    edits = draw(
+        st.lists(
+            st.tuples(st.sampled_from(["constant", "raw", "none"]), st.integers(0, 4), st.integers(0, 2)),
+            max_size=4,
+        )
+    )
     return needs, edits
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(graphs())
 def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
-    """A model of the cache beside the real one: a step runs exactly if its constant and inputs were never seen together."""
+    """Beside a model of the cache: a step runs exactly if its constant and inputs were never seen together."""
     from tests.engine.conftest import Bench
 
     needs, edits = case
@@ -200,12 +204,16 @@ def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
         bench.pipeline(
             {
                 f"s{number}": {
-                    "command": "cat " + " ".join(f"${{{{inputs.i{n}}}}}" for n in [*above, "raw"]) + " > ${{outputs.o}} &&"
+                    "command": "cat "
+                    + " ".join(f"${{{{inputs.i{n}}}}}" for n in [*above, "raw"])
+                    + " > ${{outputs.o}} &&"
                     " echo ${{inputs.c}} >> ${{outputs.o}}",
                     "inputs": {
                         "c": constants[number],
                         "iraw": {"type": "uri_file", "path": "./raw.txt"},
-                        **{f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"} for n in above},
+                        **{
+                            f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"} for n in above
+                        },
                     },
                     "outputs": {"o": {"type": "uri_file"}},
                 }

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from tdsp.engine import InvalidPipeline, judge
-from tdsp.engine.check import check
+from tdsp.engine import InvalidPipeline
+from tdsp.engine.check import judge
+from tdsp.engine.check.mistakes import check
 
 CORPUS = Path(__file__).parent / "corpus"
 ENVIRONMENT = {"image": "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"}
@@ -76,18 +76,48 @@ WRONG = {
     "2.0 for an integer": ("job", "jobs/a/inputs/count", 2.0, "wrong literal", "not an integer"),
     "value outside an enum": ("job", "jobs/a/inputs/mode", "fats", "wrong literal", "not one of fast, slow"),
     "unknown pipeline input": (
-        "job", "jobs/b/inputs/rate", "${{parent.inputs.levle}}", "binding to nothing", "did you mean 'level'"),
+        "job",
+        "jobs/b/inputs/rate",
+        "${{parent.inputs.levle}}",
+        "binding to nothing",
+        "did you mean 'level'",
+    ),
     "unknown step": (
-        "job", "jobs/b/inputs/data", "${{parent.jobs.aa.outputs.out}}", "binding to nothing", "no step 'aa'; did you mean 'a'"),
+        "job",
+        "jobs/b/inputs/data",
+        "${{parent.jobs.aa.outputs.out}}",
+        "binding to nothing",
+        "no step 'aa'; did you mean 'a'",
+    ),
     "unknown output of a step": (
-        "job", "jobs/b/inputs/data", "${{parent.jobs.a.outputs.oot}}", "binding to nothing", "did you mean 'out'"),
+        "job",
+        "jobs/b/inputs/data",
+        "${{parent.jobs.a.outputs.oot}}",
+        "binding to nothing",
+        "did you mean 'out'",
+    ),
     "input the component lacks": ("job", "jobs/a/inputs/coutn", 3, "unknown input", "did you mean 'count'"),
     "command uses an undefined input": (
-        "component", "command", "echo ${{inputs.rat}}", "command: undefined input", "did you mean 'rate'"),
+        "component",
+        "command",
+        "echo ${{inputs.rat}}",
+        "command: undefined input",
+        "did you mean 'rate'",
+    ),
     "command uses an undefined output": (
-        "component", "command", "echo ${{outputs.tabel}}", "command: undefined output", "did you mean 'table'"),
+        "component",
+        "command",
+        "echo ${{outputs.tabel}}",
+        "command: undefined output",
+        "did you mean 'table'",
+    ),
     "optional outside $[[ ]]": (
-        "component", "command", "echo ${{inputs.note}}", "optional outside $[[ ]]", "'note' must stand inside"),
+        "component",
+        "command",
+        "echo ${{inputs.note}}",
+        "optional outside $[[ ]]",
+        "'note' must stand inside",
+    ),
     "data path missing": ("job", "jobs/a/inputs/data/path", "./dat", "data missing", "does not exist"),
     "step bound to itself": ("job", "jobs/a/inputs/data", "${{parent.jobs.a.outputs.out}}", "cycle", "circle"),
     "two steps in a circle": ("job", "jobs/a/inputs/data", "${{parent.jobs.b.outputs.out}}", "cycle", "circle"),
@@ -104,27 +134,73 @@ WRONG = {
     "default breaks its own enum": ("component", "inputs/mode/default", "x", "default breaks its range", "not one of"),
     "no jobs at all": ("job", "jobs", {}, "no jobs", "no jobs"),
     "expression without parent": (
-        "job", "jobs/b/inputs/rate", "${{inputs.level}}", "binding to nothing", "write ${{parent.inputs.level}}"),
+        "job",
+        "jobs/b/inputs/rate",
+        "${{inputs.level}}",
+        "binding to nothing",
+        "write ${{parent.inputs.level}}",
+    ),
     "expression with one brace": (
-        "component", "command", "echo ${inputs.rate}", "command: malformed expression", "plain text"),
+        "component",
+        "command",
+        "echo ${inputs.rate}",
+        "command: malformed expression",
+        "plain text",
+    ),
     "undeclared pipeline output": (
-        "job", "jobs/a/outputs", {"out": "${{parent.outputs.x}}"}, "undeclared pipeline output", "no output 'x'"),
+        "job",
+        "jobs/a/outputs",
+        {"out": "${{parent.outputs.x}}"},
+        "undeclared pipeline output",
+        "no output 'x'",
+    ),
     "pipeline output nobody writes": (
-        "job", "outputs", {"kept": {"type": "uri_folder"}}, "output never written", "no step writes"),
+        "job",
+        "outputs",
+        {"kept": {"type": "uri_folder"}},
+        "output never written",
+        "no step writes",
+    ),
     "output the component lacks": ("job", "jobs/a/outputs", {"otu": None}, "unknown output", "did you mean 'out'"),
     "number where data belongs": (
-        "job", "jobs/b/inputs/data", "${{parent.inputs.level}}", "kinds do not fit", "cannot feed a uri_folder"),
+        "job",
+        "jobs/b/inputs/data",
+        "${{parent.inputs.level}}",
+        "kinds do not fit",
+        "cannot feed a uri_folder",
+    ),
     "data where a number belongs": (
-        "job", "jobs/b/inputs/rate", "${{parent.jobs.a.outputs.out}}", "kinds do not fit", "cannot feed a number"),
+        "job",
+        "jobs/b/inputs/rate",
+        "${{parent.jobs.a.outputs.out}}",
+        "kinds do not fit",
+        "cannot feed a number",
+    ),
     "remote data": (
-        "job", "jobs/a/inputs/data/path", "https://x.org/a.csv", "remote data", "local-data.yml:  https://x.org/a.csv: "),
+        "job",
+        "jobs/a/inputs/data/path",
+        "https://x.org/a.csv",
+        "remote data",
+        "local-data.yml:  https://x.org/a.csv: ",
+    ),
     "spark": ("job", "jobs/s", {"type": "spark"}, "refused", "--stub s=FOLDER"),
     "automl": ("job", "jobs/s", {"type": "automl"}, "refused", "AutoML runs only in Azure ML"),
     "registry component": (
-        "job", "jobs/s", {"component": "azureml://registries/a/components/b"}, "refused", "registry"),
-    "workspace component": ("job", "jobs/s", {"component": "azureml:other@latest"}, "refused", "not among this project"),
+        "job",
+        "jobs/s",
+        {"component": "azureml://registries/a/components/b"},
+        "refused",
+        "registry",
+    ),
+    "workspace component": (
+        "job",
+        "jobs/s",
+        {"component": "azureml:other@latest"},
+        "refused",
+        "not among this project",
+    ),
     "unknown kind": ("job", "jobs/s", {"type": "teleport"}, "refused", "'teleport'"),
-}  # fmt: skip
+}
 
 
 def test_a_good_pipeline_has_no_mistakes(tmp_path: Path, problems):
@@ -178,12 +254,19 @@ def test_a_file_for_a_folder_is_doubted_and_allowed(tmp_path: Path):
 WARNINGS = {
     "hidden failure": {"command": "a.py; b.py", "environment": ENVIRONMENT},
     "pip install": {"command": "pip install x && python a.py", "environment": ENVIRONMENT},
-    "unused output": {"command": "true", "environment": ENVIRONMENT, "outputs": {"o": {"type": "uri_folder"}}},
+    "unused output": {
+        "command": "true",
+        "environment": ENVIRONMENT,
+        "outputs": {"o": {"type": "uri_folder"}},
+    },
     "tracking call in a step": {"command": "python t.py", "environment": ENVIRONMENT, "code": "./src"},
     "no compute": {"command": "true", "environment": ENVIRONMENT},
     "other version": {
         "command": "true",
-        "environment": {"image": "x", "conda_file": {"dependencies": ["python=3.8", {"pip": ["pyyaml==1.2.3"]}]}},
+        "environment": {
+            "image": "x",
+            "conda_file": {"dependencies": ["python=3.8", {"pip": ["pyyaml==1.2.3"]}]},
+        },
     },
 }
 
@@ -224,8 +307,8 @@ def test_a_thousand_steps_are_read_and_checked_in_a_second(tmp_path: Path):
         inputs = {"data": f"${{{{parent.jobs.s{number - 1}.outputs.out}}}}" if number else dict(DATA)}
         job["jobs"][f"s{number}"] = {"type": "command", "component": "./one.yml", "inputs": inputs}
     file = write(tmp_path, job, component)
-    started = time.perf_counter()
+    started = time.process_time()
     report = check(file, judge=False)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert report.good
     assert len(report.plan.steps) == 1002

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tdsp import engine
-from tdsp.engine import schema
-from tdsp.engine.expressions import whole
+from tdsp.engine.reader import schema
+from tdsp.engine.reader.expressions import whole
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(path.name for path in CORPUS.glob("*.yml"))
@@ -52,8 +51,7 @@ class Theirs:
         for name, job in body["jobs"].items():
             component = job.get("component") or job.get("trial") or job
             values = {
-                port: self.given(value, prefix, inputs, known)
-                for port, value in (job.get("inputs") or {}).items()
+                port: self.given(value, prefix, inputs, known) for port, value in (job.get("inputs") or {}).items()
             }
             self.defaults(component if component is not job else {}, values)
             known[name] = values
@@ -102,7 +100,7 @@ def ours(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def comparable(steps: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """An output of a nested pipeline is named by the inner step that writes it in one reader, by the pipeline in the other."""
+    """One reader names a nested output by the inner step that writes it, the other by the pipeline."""
     inner = {"train -> model": "train.inner -> model", "train -> table": "train.inner -> table"}
     for step in steps.values():
         step["inputs"] = {port: inner.get(value, value) for port, value in step["inputs"].items()}
@@ -130,7 +128,7 @@ def test_the_corpus_holds_every_kind_of_step():
     assert len(FILES) >= 7
 
 
-def test_the_comparison_notices_a_difference(tmp_path: Path):
+def test_the_comparison_notices_a_difference():
     theirs = Theirs(azure(CORPUS / "values.yml")).steps
     theirs["first"]["inputs"]["rate"] = "5.0"
     assert ours(CORPUS / "values.yml") != theirs
@@ -161,4 +159,7 @@ def test_every_key_of_azures_schemas_is_known(kind: str):
     known, theirs = _schemas()[kind]
     for made in theirs:
         fields = made(context={"base_path": "."}).load_fields
-        assert {field.data_key or name for name, field in fields.items()} <= known | {"auto_delete_setting", "is_deterministic"}
+        assert {field.data_key or name for name, field in fields.items()} <= known | {
+            "auto_delete_setting",
+            "is_deterministic",
+        }

@@ -1,4 +1,4 @@
-"""The small parts that have laws of their own: expressions, literals, search spaces, early termination, ignore files."""
+"""The small parts that have laws of their own: expressions, literals, search spaces, ignore files, pictures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pathspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tdsp.engine import expressions, graph, ports, search
-from tdsp.engine.ignore import IgnoreFile
+from tdsp.engine import graph
+from tdsp.engine.executor.ignore import IgnoreFile
 from tdsp.engine.plan import Plan, Step, Value
-from tdsp.engine.policies import hopeless
+from tdsp.engine.reader import expressions, ports
+from tdsp.engine.steps import search
+from tdsp.engine.steps.policies import hopeless
 
 WORDS = st.text("abc $[]{}", max_size=6)
 
@@ -21,7 +22,9 @@ WORDS = st.text("abc $[]{}", max_size=6)
 @given(st.lists(st.tuples(st.booleans(), WORDS, st.one_of(st.none(), WORDS)), max_size=5))
 def test_a_command_is_filled_in_as_documented(parts):
     """Each part is (inside `$[[ ]]`?, text, value of its input or None)."""
-    parts = [(optional, text.replace("[", "").replace("]", "").replace("{", ""), value) for optional, text, value in parts]
+    parts = [
+        (optional, text.replace("[", "").replace("]", "").replace("{", ""), value) for optional, text, value in parts
+    ]
     template = expected = ""
     for number, (optional, text, value) in enumerate(parts):
         inner = f"{text}${{{{inputs.i{number}}}}}"
@@ -99,7 +102,8 @@ def test_a_seed_repeats_its_trials():
 
 @pytest.mark.parametrize(
     ("entry", "algorithm", "said"),
-    [({"type": "unifrom"}, "random", "unknown distribution"), ({"type": "uniform", "min_value": 1}, "random", "max_value"),
+    [({"type": "unifrom"}, "random", "unknown distribution"),
+     ({"type": "uniform", "min_value": 1}, "random", "max_value"),
      (ENTRIES["uniform"], "grid", "a grid needs choice")],
 )  # fmt: skip
 def test_a_wrong_search_space_is_found(entry, algorithm, said):
@@ -124,8 +128,20 @@ BANDIT = {"type": "bandit", "slack_factor": 0.2}
         ({"type": "median_stopping"}, True, [0.1, 0.2], [[0.5, 0.5], [0.6, 0.6]], True),
         ({"type": "median_stopping"}, True, [0.7, 0.2], [[0.5, 0.5], [0.6, 0.6]], False),
         ({"type": "median_stopping"}, False, [0.7], [[0.5], [0.6]], True),
-        ({"type": "truncation_selection", "truncation_percentage": 50}, True, [0.1], [[0.2], [0.3], [0.4]], True),
-        ({"type": "truncation_selection", "truncation_percentage": 50}, True, [0.5], [[0.2], [0.3], [0.4]], False),
+        (
+            {"type": "truncation_selection", "truncation_percentage": 50},
+            True,
+            [0.1],
+            [[0.2], [0.3], [0.4]],
+            True,
+        ),
+        (
+            {"type": "truncation_selection", "truncation_percentage": 50},
+            True,
+            [0.5],
+            [[0.2], [0.3], [0.4]],
+            False,
+        ),
         ({}, True, [0.0], [[1.0]], False),
         (BANDIT, True, [], [[1.0]], False),
     ],
@@ -134,8 +150,38 @@ def test_hopeless_trials_are_known(policy, maximize, own, others, ends):
     assert hopeless(policy, maximize, own, others) is ends
 
 
-PATTERNS = ["*.csv", "data/", "/data", "a/b", "a/**", "**/b", "a/*.py", "!keep.csv", "[ab].txt", "?.txt", "# no", "a/b/", "\\!x", "[!a].txt"]
-PATHS = ["x.csv", "data/x", "a/data/x", "a/b", "a/b/c", "a/c.py", "a/d/c.py", "keep.csv", "a.txt", "c.txt", "ab.txt", "b", "!x", "a/b.txt"]
+PATTERNS = [
+    "*.csv",
+    "data/",
+    "/data",
+    "a/b",
+    "a/**",
+    "**/b",
+    "a/*.py",
+    "!keep.csv",
+    "[ab].txt",
+    "?.txt",
+    "# no",
+    "a/b/",
+    "\\!x",
+    "[!a].txt",
+]
+PATHS = [
+    "x.csv",
+    "data/x",
+    "a/data/x",
+    "a/b",
+    "a/b/c",
+    "a/c.py",
+    "a/d/c.py",
+    "keep.csv",
+    "a.txt",
+    "c.txt",
+    "ab.txt",
+    "b",
+    "!x",
+    "a/b.txt",
+]
 
 
 @given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4))

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tdsp import engine
 from tdsp.errors import WrongInput
 
@@ -21,7 +20,11 @@ SRC = Path(engine.__file__).parents[2]
 def test_a_chain_runs_and_leaves_its_outputs(bench):
     bench.pipeline(
         {
-            "a": {"command": "echo ${{inputs.x}} > ${{outputs.o}}", "inputs": {"x": 1.50}, "outputs": {"o": {"type": "uri_file"}}},
+            "a": {
+                "command": "echo ${{inputs.x}} > ${{outputs.o}}",
+                "inputs": {"x": 1.50},
+                "outputs": {"o": {"type": "uri_file"}},
+            },
             "b": {
                 "command": "cat ${{inputs.i}} > ${{outputs.d}}/copy",
                 "inputs": {"i": {"type": "uri_file", "path": "${{parent.jobs.a.outputs.o}}"}},
@@ -41,7 +44,13 @@ def test_a_chain_runs_and_leaves_its_outputs(bench):
 def test_the_working_folder_is_a_fresh_copy_of_the_code(bench):
     bench.write({"src/main.py": "", "src/.amlignore": "*.big\n", "src/x.big": "", "shared/util.py": "", "one.py": ""})
     bench.pipeline(
-        {"a": {"command": "touch new && find . -type f | sort", "code": "./src", "additional_includes": ["shared", "one.py"]}}
+        {
+            "a": {
+                "command": "touch new && find . -type f | sort",
+                "code": "./src",
+                "additional_includes": ["shared", "one.py"],
+            }
+        }
     )
     listing = bench.log(bench.run(), "a").split()
     assert listing == ["./.amlignore", "./main.py", "./new", "./one.py", "./shared/util.py"]
@@ -62,12 +71,22 @@ def test_an_unused_output_called_artifacts_is_the_artifact_root(bench):
 
 
 def test_values_are_put_in_as_text_without_quotes(bench):
-    bench.pipeline({"a": {"command": "printf '%s|' ${{inputs.x}} ${{inputs.y}}", "inputs": {"x": "two words", "y": True}}})
+    bench.pipeline(
+        {
+            "a": {
+                "command": "printf '%s|' ${{inputs.x}} ${{inputs.y}}",
+                "inputs": {"x": "two words", "y": True},
+            }
+        }
+    )
     assert bench.log(bench.run(), "a") == "two|words|True|"
 
 
 def test_bash_rules_hold(bench):
-    bench.pipeline({"last counts": "false; true", "and": "true && false"} | {}, settings={"continue_on_step_failure": True})
+    bench.pipeline(
+        {"last counts": "false; true", "and": "true && false"} | {},
+        settings={"continue_on_step_failure": True},
+    )
     assert bench.states(bench.run()) == {"last counts": "ok", "and": "failed"}
 
 
@@ -103,7 +122,10 @@ def test_python_is_the_one_that_runs_the_engine(bench):
     assert bench.log(bench.run(), "a").strip() == sys.executable
 
 
-@pytest.mark.parametrize("command", ["pip install nothing-at-all", "python -m pip install x", "conda install x", "uv pip install x"])
+@pytest.mark.parametrize(
+    "command",
+    ["pip install nothing-at-all", "python -m pip install x", "conda install x", "uv pip install x"],
+)
 def test_a_step_cannot_install(bench, command: str):
     bench.pipeline({"a": command})
     result = bench.run()
@@ -116,14 +138,17 @@ def test_a_failure_shows_its_tail_with_source_paths_and_stops_the_rest(bench):
     bench.pipeline(
         {
             "bad": {"command": "python bad.py", "code": "./src", "outputs": {"o": None}},
-            "after": {"command": "ls ${{inputs.i}}", "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.bad.outputs.o}}"}}},
+            "after": {
+                "command": "ls ${{inputs.i}}",
+                "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.bad.outputs.o}}"}},
+            },
         }
     )
     result = bench.run()
     assert bench.states(result) == {"bad": "failed", "after": "skipped"}
     assert str(bench.folder / "src" / "bad.py") in result.steps["bad"].tail
     assert result.steps["bad"].reason == "exit code 1"
-    from tdsp.engine import tail
+    from tdsp.engine.executor import tail
 
     assert "nothing_like_this" in tail.remedy(result.steps["bad"].tail)
     assert "'no-such-tool'" in tail.remedy("bash: line 1: no-such-tool: command not found")
@@ -158,7 +183,11 @@ def test_a_step_whose_optional_input_failed_still_runs(bench):
     bench.pipeline(
         {
             "bad": {"command": "ls ${{outputs.o}} && exit 1", "outputs": {"o": None}},
-            "after": {"component": "./c.yml", "type": "command", "inputs": {"d": "${{parent.jobs.bad.outputs.o}}"}},
+            "after": {
+                "component": "./c.yml",
+                "type": "command",
+                "inputs": {"d": "${{parent.jobs.bad.outputs.o}}"},
+            },
         },
         settings={"continue_on_step_failure": True},
     )
@@ -178,7 +207,10 @@ def test_a_step_that_writes_to_its_input_is_found_out(bench):
     bench.pipeline(
         {
             "a": {"command": "echo 1 > ${{outputs.o}}/x", "outputs": {"o": None}},
-            "b": {"command": "echo 2 >> ${{inputs.i}}/x", "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.a.outputs.o}}"}}},
+            "b": {
+                "command": "echo 2 >> ${{inputs.i}}/x",
+                "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.a.outputs.o}}"}},
+            },
         }
     )
     assert "wrote to its input 'i'" in bench.run().steps["b"].reason
@@ -187,7 +219,12 @@ def test_a_step_that_writes_to_its_input_is_found_out(bench):
 
 def test_paths_with_spaces_work(bench):
     bench.folder = bench.folder / "my own project (1)"
-    bench.write({"in put/x": "7", "src/s.py": "import sys; open(sys.argv[2] + '/y', 'w').write(open(sys.argv[1] + '/x').read())"})
+    bench.write(
+        {
+            "in put/x": "7",
+            "src/s.py": "import sys; open(sys.argv[2] + '/y', 'w').write(open(sys.argv[1] + '/x').read())",
+        }
+    )
     bench.pipeline(
         {
             "a": {
@@ -196,7 +233,10 @@ def test_paths_with_spaces_work(bench):
                 "inputs": {"d": {"type": "uri_folder", "path": "./in put"}},
                 "outputs": {"o": None},
             },
-            "b": {"command": "cat ${{inputs.i}}/y", "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.a.outputs.o}}"}}},
+            "b": {
+                "command": "cat ${{inputs.i}}/y",
+                "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.a.outputs.o}}"}},
+            },
         }
     )
     result = bench.run()
@@ -207,27 +247,42 @@ def test_paths_with_spaces_work(bench):
 def test_until_force_and_overrides(bench):
     bench.pipeline(
         {
-            "a": {"command": "echo ${{inputs.x}} > ${{outputs.o}}/x", "inputs": {"x": "${{parent.inputs.x}}"}, "outputs": {"o": None}},
-            "b": {"command": "cat ${{inputs.i}}/x", "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.a.outputs.o}}"}}},
+            "a": {
+                "command": "echo ${{inputs.x}} > ${{outputs.o}}/x",
+                "inputs": {"x": "${{parent.inputs.x}}"},
+                "outputs": {"o": None},
+            },
+            "b": {
+                "command": "cat ${{inputs.i}}/x",
+                "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.a.outputs.o}}"}},
+            },
         },
         inputs={"x": 1},
     )
     assert list(bench.run(until="a").steps) == ["a"]
     assert bench.states(bench.run()) == {"a": "cached", "b": "ok"}
-    assert bench.states(bench.run(force=frozenset({"a"}))) == {"a": "ok", "b": "cached"}  # same content: early cutoff
+    assert bench.states(bench.run(force=frozenset({"a"}))) == {
+        "a": "ok",
+        "b": "cached",
+    }  # same content: early cutoff
     assert bench.states(bench.run(force=frozenset("*"))) == {"a": "ok", "b": "ok"}
     result = bench.run({"inputs.x": "2"})
     assert bench.log(result, "b") == "2\n"
     assert ("start", "a", "changed: input x") in bench.events
     with pytest.raises(WrongInput, match="no input 'y'"):
         bench.run({"inputs.y": 1})
+    with pytest.raises(WrongInput, match=r"no key 'x'; did you mean inputs\.x"):
+        bench.run({"x": 1})
     with pytest.raises(WrongInput, match="no step 'aa'; did you mean 'a'"):
         bench.run(until="aa")
 
 
 def test_remote_data_comes_from_the_map_file(bench):
     bench.write({"here/d.csv": "1", "local-data.yml": "https://x.org/: here/\nazureml:titanic@latest: here\n"})
-    remote = {"x": {"type": "uri_file", "path": "https://x.org/d.csv"}, "y": {"type": "uri_folder", "path": "azureml:titanic@latest"}}
+    remote = {
+        "x": {"type": "uri_file", "path": "https://x.org/d.csv"},
+        "y": {"type": "uri_folder", "path": "azureml:titanic@latest"},
+    }
     bench.pipeline({"a": {"command": "cat ${{inputs.x}} ${{inputs.y}}/d.csv", "inputs": remote}})
     assert bench.log(bench.run(), "a") == "11"
 
@@ -239,11 +294,16 @@ def test_assets_are_found_by_name_among_the_projects_files(bench):
             "assets/data.yml": "name: raw\nversion: 2\ntype: uri_file\npath: ./d.csv\n",
             "assets/old.yml": "name: raw\nversion: 1\ntype: uri_file\npath: ./none.csv\n",
             "assets/d.csv": "5",
-            "parts/c.yml": "$schema: commandComponent.schema.json\nname: show\nversion: 10\ntype: command\ninputs: {d: {type: uri_file}}\n"
+            "parts/c.yml": "$schema: commandComponent.schema.json\nname: show\nversion: 10\n"
+            "type: command\ninputs: {d: {type: uri_file}}\n"
             "command: cat ${{inputs.d}}\nenvironment: {image: x}\n",
         }
     )
-    step = {"type": "command", "component": "azureml:show@latest", "inputs": {"d": {"type": "uri_file", "path": "azureml:raw@latest"}}}
+    step = {
+        "type": "command",
+        "component": "azureml:show@latest",
+        "inputs": {"d": {"type": "uri_file", "path": "azureml:raw@latest"}},
+    }
     bench.pipeline({"a": step})
     assert bench.log(bench.run(), "a") == "5"
 
@@ -253,7 +313,10 @@ def test_a_stub_stands_in_for_a_step_that_cannot_run(bench):
     bench.pipeline(
         {
             "s": {"type": "spark", "outputs": {"o": {"type": "uri_folder"}}},
-            "b": {"command": "cat ${{inputs.i}}/x", "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.s.outputs.o}}"}}},
+            "b": {
+                "command": "cat ${{inputs.i}}/x",
+                "inputs": {"i": {"type": "uri_folder", "path": "${{parent.jobs.s.outputs.o}}"}},
+            },
         }
     )
     with pytest.raises(engine.InvalidPipeline, match="Spark runs only in Azure ML"):
@@ -264,7 +327,14 @@ def test_a_stub_stands_in_for_a_step_that_cannot_run(bench):
 
 def test_a_datastore_output_is_read_back_even_from_the_cache(bench):
     address = "azureml://datastores/blob/paths/made/here"
-    bench.pipeline({"a": {"command": "echo 3 > ${{outputs.o}}/x", "outputs": {"o": {"type": "uri_folder", "path": address}}}})
+    bench.pipeline(
+        {
+            "a": {
+                "command": "echo 3 > ${{outputs.o}}/x",
+                "outputs": {"o": {"type": "uri_folder", "path": address}},
+            }
+        }
+    )
     bench.run()
     place = bench.home / "datastores" / "blob" / "made" / "here"
     place.unlink()
@@ -277,7 +347,8 @@ def test_ctrl_c_leaves_no_process(bench):
     bench.pipeline({"a": f"sleep 60 & echo $! > {mark}; wait", "b": "sleep 61"})
     code = (
         f"import sys; sys.path.insert(0, {str(SRC)!r}); from pathlib import Path; from tdsp import engine\n"
-        f"try: engine.run(Path({str(bench.file)!r}), home=Path({str(bench.home)!r}))\nexcept KeyboardInterrupt: sys.exit(130)"
+        f"try: engine.run(Path({str(bench.file)!r}), home=Path({str(bench.home)!r}))\n"
+        "except KeyboardInterrupt: sys.exit(130)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 10

@@ -63,9 +63,7 @@ def typed(kitchen, into, **answers):
         mock.patch("cookiecutter.prompt.read_user_variable", answer),
         mock.patch("cookiecutter.prompt.read_user_choice", answer),
     ):
-        root = cookiecutter(
-            str(kitchen.template), output_dir=str(into), config_file=str(config), accept_hooks=False
-        )
+        root = cookiecutter(str(kitchen.template), output_dir=str(into), config_file=str(config), accept_hooks=False)
     return BakedProject(Path(root))
 
 

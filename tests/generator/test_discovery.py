@@ -47,9 +47,7 @@ def test_the_question_stays_free_text_with_the_same_default(look, kitchen):
     found, _ = look(SEEN)
     assert found["azureml_workspace"] == "decide-later"
     assert {key: value for key, value in found.items() if key not in ("_workspaces", "__prompts__")} == {
-        key: value
-        for key, value in questions(kitchen.template).items()
-        if key not in ("_workspaces", "__prompts__")
+        key: value for key, value in questions(kitchen.template).items() if key not in ("_workspaces", "__prompts__")
     }
 
 

@@ -12,9 +12,7 @@ NAME = "disease-progression"
 
 
 def git(*arguments, at):
-    return subprocess.run(
-        ["git", *arguments], cwd=at, check=True, capture_output=True, text=True
-    ).stdout.strip()
+    return subprocess.run(["git", *arguments], cwd=at, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_the_repository_has_one_pristine_commit_on_main(project):

@@ -62,9 +62,7 @@ def test_from_a_replay(kitchen, tmp_path):
 def test_from_answers_in_a_file(kitchen, tmp_path):
     """Defaults of the user's own, as cookiecutter documents them."""
     settings = tmp_path / "answers.yml"
-    settings.write_text(
-        'default_context:\n  owner: contoso\n  project_name: "Say \\"hi\\""\n  task: classification\n'
-    )
+    settings.write_text('default_context:\n  owner: contoso\n  project_name: "Say \\"hi\\""\n  task: classification\n')
     result = kitchen.cookiecutter("--no-input", "--config-file", str(settings), into=tmp_path / "out")
     assert result.returncode == 0
     facts = BakedProject(tmp_path / "out" / "say-hi").facts
@@ -78,9 +76,7 @@ def test_from_answers_in_a_file(kitchen, tmp_path):
 @pytest.mark.parametrize("name", ["the defaults", "a chosen workspace", "odd characters"])
 def test_the_command_in_the_readme_makes_the_same_project_again(kitchen, baked, tmp_path, name):
     project = baked(name)
-    (command,) = re.findall(
-        r"^cookiecutter TEMPLATE (.*?)\n```", project.read("README.md"), re.DOTALL | re.MULTILINE
-    )
+    (command,) = re.findall(r"^cookiecutter TEMPLATE (.*?)\n```", project.read("README.md"), re.DOTALL | re.MULTILINE)
     result = kitchen.cookiecutter(*shlex.split(command.replace("\\\n", " ")), into=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert contents(BakedProject(tmp_path / project.root.name)) == contents(project)

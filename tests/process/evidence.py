@@ -12,9 +12,7 @@ def png(shade: int = 200) -> bytes:
     """Return a picture of one grey pixel."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
     pixel = zlib.compress(bytes([0, shade]))
@@ -76,9 +74,7 @@ def quality() -> dict:
         "passed": True,
         "rows": 442,
         "columns": 4,
-        "checks": [
-            {"column": "age", "check": "in range 0 to 120", "passed": True, "failures": 0, "examples": []}
-        ],
+        "checks": [{"column": "age", "check": "in range 0 to 120", "passed": True, "failures": 0, "examples": []}],
         "duplicates": {"rows": 0, "across_split": 0},
         "constant_columns": [],
         "variables": [

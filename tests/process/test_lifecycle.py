@@ -45,8 +45,7 @@ def finished(root: Path, **parts) -> Result:
     folder = evidence.run_folder(root, **parts)
     outputs = {"register": "registration", "evaluate": "evaluation"}
     steps = {
-        step: StepResult("ok", outputs={name: str(folder / "outputs" / step / name)})
-        for step, name in outputs.items()
+        step: StepResult("ok", outputs={name: str(folder / "outputs" / step / name)}) for step, name in outputs.items()
     }
     return Result(folder, "pipelines/train.yml", "ok", steps=steps)
 
@@ -107,9 +106,7 @@ def test_the_outcome_is_told_and_written_for_machines(root, project, capsys, out
     printed = capsys.readouterr().out
     assert printed.startswith(said + "\n")
     assert "report: docs/reports/train.html\n" in printed
-    assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(
-        **outcome
-    )
+    assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(**outcome)
 
 
 def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):

@@ -89,9 +89,7 @@ def test_a_worse_or_equal_model_is_refused_and_nothing_changes(root, interval):
 def test_the_champion_itself_is_unchanged(root):
     step(root, "one")
     for model, same in (("one", False), ("retrained", True)):
-        record = step(
-            root, model, root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": same})
-        )
+        record = step(root, model, root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": same}))
         assert (record["outcome"], record["version"]) == ("unchanged", 1)
     assert len(registry.versions(tracking.uri(root), NAME)) == 1
 
@@ -107,9 +105,7 @@ def test_a_challenger_compared_with_an_older_champion_is_refused(root):
 
 def test_a_champion_of_another_question_does_not_stand_in_the_way(root):
     step(root, "one")
-    record = step(
-        root, "two", root / "models" / "one", champion_absent="the champion answers another question"
-    )
+    record = step(root, "two", root / "models" / "one", champion_absent="the champion answers another question")
     assert (record["outcome"], record["version"]) == ("registered", 2)
 
 

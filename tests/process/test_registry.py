@@ -75,9 +75,7 @@ def test_repeating_a_registration_makes_no_second_version(root, uri):
     "killed_at",
     ["create_registered_model", "log_artifacts", "create_model_version", "set_registered_model_alias"],
 )
-def test_killed_before_any_call_the_old_champion_stays_and_the_next_try_ends_well(
-    root, uri, killed_at, monkeypatch
-):
+def test_killed_before_any_call_the_old_champion_stays_and_the_next_try_ends_well(root, uri, killed_at, monkeypatch):
     from mlflow import MlflowClient
 
     old = registry.register(uri, NAME, model(root, "one"), {}, None)

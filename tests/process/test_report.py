@@ -46,11 +46,7 @@ def project() -> Project:
 
 
 def everything(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in (root / "docs").rglob("*")
-        if path.is_file()
-    }
+    return {str(path.relative_to(root)): path.read_bytes() for path in (root / "docs").rglob("*") if path.is_file()}
 
 
 class Page(html.parser.HTMLParser):
@@ -107,9 +103,7 @@ def test_windows_line_ends_are_kept(root, project):
 
 def test_one_broken_document_leaves_all_of_them_alone(root, project):
     path = root / "docs" / "5-customer-acceptance" / "exit-report.md"
-    path.write_text(
-        path.read_text(encoding="utf-8").replace("<!-- tdsp:end exit-results -->", ""), encoding="utf-8"
-    )
+    path.write_text(path.read_text(encoding="utf-8").replace("<!-- tdsp:end exit-results -->", ""), encoding="utf-8")
     before = everything(root)
     with pytest.raises(WrongInput, match=r"exit-report.md: <!-- tdsp:begin exit-results --> has no end"):
         report.write(root, project)
@@ -223,9 +217,7 @@ def test_names_from_the_data_stay_text(root, name):
         assert name in page.text
     text = pages.markdown(project, hostile)
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(rows) == len(
-        [line for line in pages.markdown(project, plain).splitlines() if line.startswith("|")]
-    )
+    assert len(rows) == len([line for line in pages.markdown(project, plain).splitlines() if line.startswith("|")])
     on_github = Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
     assert "script" not in on_github.tags
     assert all(re.fullmatch(r"plots/[\w-]+\.png", address) for address in on_github.addresses)

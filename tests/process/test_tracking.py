@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -29,9 +30,9 @@ def made(tmp_path_factory) -> Path:
 
 
 def start(root: Path) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tdsp.tracking", str(root)], stderr=subprocess.PIPE, text=True
-    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(tracking.__file__).parents[1])}
+    command = [sys.executable, "-m", "tdsp.tracking", str(root)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def tables(database: Path) -> set[str]:

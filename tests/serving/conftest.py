@@ -1,4 +1,4 @@
-"""A project with a served model: the template's own scoring folder beside models trained here, in a real environment."""
+"""A project that serves: the template's own scoring folder, and models trained here."""
 
 import json
 import shutil
@@ -30,6 +30,13 @@ def models(tmp_path_factory):
     for task in ("regression", "classification"):
         subprocess.run([sys.executable, str(MAKE_MODEL), str(home / task), task], check=True)
     return home
+
+
+@pytest.fixture(autouse=True)
+def no_science(monkeypatch):
+    """The models here bring a `science` of their own, as all do; what other tests imported must not stand in for it."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "science"]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.fixture

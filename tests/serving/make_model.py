@@ -30,10 +30,11 @@ class Features(TransformerMixin, BaseEstimator):
             out[name] = column.astype(float)
         return pd.DataFrame(out)
 '''
+ODD = "a \\ 'b' \"c\" \u0301 and a name that is a good deal longer than forty characters"
 CONTRACT = [
     {"name": "day", "type": "datetime"},
     {"name": "temp °C", "type": "float", "minimum": -30, "maximum": 50, "nullable": True},
-    {"name": "wind", "type": "float"},
+    {"name": ODD, "type": "float"},
     {"name": "hour", "type": "integer", "minimum": 0, "maximum": 23},
     {"name": "guests", "type": "integer", "nullable": True},
     {"name": "season", "type": "integer", "categories": [1, 2, 3, 4]},
@@ -64,7 +65,7 @@ def main(folder: Path, task: str) -> None:
         {
             "day": pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 9000, size), "h"),
             "temp °C": np.where(random.random(size) < 0.1, np.nan, random.normal(10, 5, size)),
-            "wind": random.random(size),
+            ODD: random.random(size),
             "hour": random.integers(0, 24, size),
             "guests": np.where(random.random(size) < 0.1, np.nan, random.integers(0, 9, size)),
             "season": random.integers(1, 5, size),
@@ -74,11 +75,9 @@ def main(folder: Path, task: str) -> None:
             "note": np.where(random.random(size) < 0.3, None, "x" * 3),
         }
     )
-    signal = frame["hour"] + 3 * frame["season"] + frame["wind"]
+    signal = frame["hour"] + 3 * frame["season"] + frame[ODD]
     classes = ["high", "low", "middle"]
-    target = (
-        signal if task == "regression" else np.select([signal < 12, signal > 24], ["low", "high"], "middle")
-    )
+    target = signal if task == "regression" else np.select([signal < 12, signal > 24], ["low", "high"], "middle")
     kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
     model = make_pipeline(Features(), kind(max_iter=20, random_state=0)).fit(frame, target)
     import skops.io

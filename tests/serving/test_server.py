@@ -1,5 +1,6 @@
 """The life of a server: it starts, says why when it cannot, and nothing of it outlives whoever started it."""
 
+import http.client
 import json
 import os
 import signal
@@ -8,12 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-
+from tdsp.errors import TdspError, WrongInput
 from tdsp.serving import check as serving_check
 from tdsp.serving import server as serving
-from tdsp.errors import TdspError, WrongInput
 from tdsp.serving.client import predict, predict_all, read_csv, send
 
 SRC = Path(serving.__file__).parents[2]
@@ -28,9 +29,7 @@ def processes_of(port: int) -> list[str]:
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_every_answer_is_as_it_should_be(project, models, task):
     with serving.running(project, models / task) as server:
-        results = list(
-            serving_check.check(server.score, models / task, models / task / "sample-request.json")
-        )
+        results = list(serving_check.check(server.score, models / task, models / task / "sample-request.json"))
     assert len(results) > 20
     assert [(result.name, result.problem) for result in results if result.problem] == []
 
@@ -59,7 +58,7 @@ def test_a_server_that_ends_by_itself_is_reported(project, models):
 
 def test_a_killed_starter_leaves_nothing_behind(project, models):
     code = (
-        "import sys, time, pathlib; from tdsp import serving\n"
+        "import sys, time, pathlib; from tdsp.serving import server as serving\n"
         "with serving.running(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])) as server:\n"
         "    print(server.url, flush=True); time.sleep(60)"
     )
@@ -92,7 +91,7 @@ def test_a_model_that_cannot_be_served_stops_the_server_with_its_reason(project,
     model = copied()
     (model / "model.skops").write_bytes(b"\x80\x04N.")
     with (
-        pytest.raises(TdspError, match="cannot serve this model: .*not a skops file") as failed,
+        pytest.raises(TdspError, match=r"cannot serve this model: .*not a skops file") as failed,
         serving.running(project, model),
     ):
         pytest.fail("it must not start")
@@ -107,9 +106,10 @@ def test_a_folder_without_a_model_is_wrong_input(project, tmp_path):
 def test_the_server_sees_no_secret_and_no_setting_of_ours():
     kept = serving.environment(
         {
-            "PATH": "p", "Path": "q", "LC_ALL": "C", "UV_CACHE_DIR": "c", "AZURE_CLIENT_SECRET": "s", "GITHUB_TOKEN": "t",
-            "AZUREML_MODEL_DIR": "m", "AML_APP_ROOT": "a", "GUNICORN_CMD_ARGS": "g", "WORKER_COUNT": "9",
-            "PYTHONPATH": "x", "VIRTUAL_ENV": "v", "UV_PROJECT_ENVIRONMENT": "e",
+            "PATH": "p", "Path": "q", "LC_ALL": "C", "UV_CACHE_DIR": "c",
+            "AZURE_CLIENT_SECRET": "s", "GITHUB_TOKEN": "t", "AZUREML_MODEL_DIR": "m", "AML_APP_ROOT": "a",
+            "GUNICORN_CMD_ARGS": "g", "WORKER_COUNT": "9", "PYTHONPATH": "x", "VIRTUAL_ENV": "v",
+            "UV_PROJECT_ENVIRONMENT": "e",
         }
     )  # fmt: skip
     assert kept.keys() == {"PATH", "Path", "LC_ALL", "UV_CACHE_DIR", "PYTHONUNBUFFERED"}
@@ -127,19 +127,39 @@ def served(project, models):
 
 def test_the_check_finds_another_model_behind_the_address(served, models):
     other = models / "regression"
-    results = serving_check.check(
-        served["classification"], other, models / "regression" / "sample-request.json"
-    )
+    results = serving_check.check(served["classification"], other, models / "regression" / "sample-request.json")
     wrong = {result.name: result.problem for result in results if result.problem}
     assert wrong.keys() == {"the sample request", "10,000 rows", "the sample request again"}
+
+
+def test_a_sample_of_other_data_is_said_to_be_one(models, tmp_path):
+    sample = tmp_path / "sample.json"
+    for content, said in [
+        ('{"data": [{"a": 1}]}', "has other columns than this model: train one on the new data"),
+        ('{"data": []}', "has other columns than this model"),
+        ('{"data": 5}', "is not a sample request"),
+        ("[", "is not a sample request"),
+    ]:
+        sample.write_text(content)
+        with pytest.raises(WrongInput, match=said):
+            next(serving_check.check("http://127.0.0.1:9/score", models / "regression", sample))
+
+
+def test_a_model_that_cannot_be_used_offline_is_one_line(copied):
+    model = copied()
+    (model / "model.skops").write_bytes(b"")
+    with pytest.raises(TdspError, match="cannot be loaded and used without a server: ") as failed:
+        next(serving_check.check("http://127.0.0.1:9/score", model, model / "sample-request.json"))
+    assert "\n" not in str(failed.value)
 
 
 @pytest.mark.parametrize(
     ("status", "answer", "problem"),
     [
         (200, {"predictions": [1.0]}, ""),
-        (200, {"predictions": [1.0001]}, "row 1: prediction 1.0001 served, 1.0 offline"),
-        (200, {"predictions": []}, "0 predictions for 1 rows"),
+        (200, {"predictions": [1.0001]}, "row 1: predictions: 1.0001 served, 1.0 offline"),
+        (200, {"predictions": []}, "predictions must be a list with one entry for each of 1 rows"),
+        (200, {"predictions": None}, "predictions must be a list with one entry for each of 1 rows"),
         (200, {"prediction": [1.0]}, "the answer must hold predictions"),
         (200, None, "the answer must hold predictions"),
         (500, {"predictions": [1.0]}, "status 500 instead of 200"),
@@ -185,9 +205,7 @@ def test_a_refused_row_of_a_csv_is_found_in_later_parts_too(served, models, tmp_
     contract = json.loads((models / "regression" / "contract.json").read_text())
     row = json.loads((models / "regression" / "sample-request.json").read_text())["data"][0]
     batches = [[row, row], [row, row | {"hour": 99}]]
-    with pytest.raises(
-        WrongInput, match=r"row 2: column 'hour': 99 is above 23 \(counted from row 3 of the file\)"
-    ):
+    with pytest.raises(WrongInput, match=r"row 2: column 'hour': 99 is above 23 \(counted from row 3 of the file\)"):
         list(predict_all(served["regression"], batches))
     file = tmp_path / "rows.csv"
     file.write_text("a,b\n1,2\n")
@@ -196,7 +214,7 @@ def test_a_refused_row_of_a_csv_is_found_in_later_parts_too(served, models, tmp_
 
 
 def test_no_server_and_a_wrong_address_are_one_line(served):
-    with pytest.raises(TdspError, match="no scoring server answers at .*tdsp serve"):
+    with pytest.raises(TdspError, match=r"no scoring server answers at .*tdsp serve"):
         send("http://127.0.0.1:9/score", b"")
     with pytest.raises(WrongInput, match="is not an address"):
         send("file:///etc/passwd", b"")
@@ -205,5 +223,13 @@ def test_no_server_and_a_wrong_address_are_one_line(served):
 
 
 def test_a_body_that_is_too_large_is_not_read(served):
-    answer = send(served["regression"], b" " * (65 * 2**20))
-    assert (answer.status, answer.sentence) == (413, "the request is larger than 64 MB; send fewer rows")
+    address = urlsplit(served["regression"])
+    caller = http.client.HTTPConnection(address.hostname, address.port, timeout=20)
+    caller.putrequest("POST", address.path)
+    caller.putheader("Content-Length", str(65 * 2**20))
+    caller.endheaders()  # and not a byte of the body
+    answer = caller.getresponse()
+    assert (answer.status, json.load(answer)) == (
+        413,
+        {"error": "the request is larger than 64 MB; send fewer rows"},
+    )

@@ -2,15 +2,16 @@
 
 What is trusted, and what for:
 
-- `model.skops` holds numbers and the names of types, no code. skops builds only scikit-learn's, numpy's and scipy's own
-  safe types and those in `TRUSTED`. The list is written here, in reviewed code: `MLmodel` and `contract.json` also
-  name types, but whoever could swap the model could swap them too. A pickle runs code when it is opened, so none is
-  ever opened, whatever the folder says.
-- `code/` is the model's own feature code, as source. It *is* run. skops cannot make it safe: whoever can write to the
-  model registry can run code here. That is why a model reaches the registry only through `tdsp run` and the gate,
-  with the commit it came from. `code/` is put on the path only after `model.skops` has passed.
-- skops guards against code, not against numbers: a tree with wild node indices can crash the process. Provenance is
-  the guard there, too.
+- `model.skops` holds numbers and the names of types, no code. skops builds only scikit-learn's, numpy's and
+  scipy's own safe types and those in `TRUSTED`. The list is written here, in reviewed code: `MLmodel` and
+  `contract.json` also name types, but whoever could swap the model could swap them too. A pickle runs code
+  when it is opened, so none is ever opened, whatever the folder says.
+- `code/` is the model's own feature code, as source. It *is* run. skops cannot make it safe: whoever can
+  write to the model registry can run code here. That is why a model reaches the registry only through `tdsp
+  run` and the gate, with the commit it came from. `code/` is put on the path only after `model.skops` has
+  passed.
+- skops guards against code, not against numbers: a tree with wild node indices can crash the process.
+  Provenance is the guard there, too.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from typing import Any
 import pandas as pd
 import skops.io
 
-# Types beyond skops' own safe ones: those of `science.store`, which writes the file; a test keeps the two alike. When
-# your model needs another, know what it does before you add it to both.
+# Types beyond skops' own safe ones: those of `science.store`, which writes the file; a test keeps the two
+# alike. When your model needs another, know what it does before you add it to both.
 TRUSTED = [
     "functools.partial",  # skops judges the function inside by itself
     "numpy.dtype",
@@ -39,7 +40,7 @@ TRUSTED = [
 ]
 
 
-class Refused(Exception):
+class ModelError(Exception):
     """The folder holds no model that may be served; the message says why in one line."""
 
 
@@ -52,7 +53,7 @@ class Served:
     contract: dict[str, Any]
 
     def predict(self, rows: pd.DataFrame) -> dict[str, list]:
-        """Return the predictions for `rows`, and per row the probability of each class when the model has classes."""
+        """Return the predictions for `rows` and, when there are classes, each one's probability per row."""
         if self.contract["task"] != "classification":
             return {"predictions": self.model.predict(rows).tolist()}
         shares = self.model.predict_proba(rows)
@@ -67,13 +68,13 @@ def find(folder: Path) -> Path:
     """Return the folder with `MLmodel`: `folder`, or the one folder directly in it (Azure ML mounts either).
 
     Raises:
-        Refused: there is none, or more than one.
+        ModelError: there is none, or more than one.
     """
     found = [place for place in (folder, *sorted(folder.glob("*/"))) if (place / "MLmodel").is_file()]
     if folder in found:
         return folder
     if len(found) != 1:
-        raise Refused(
+        raise ModelError(
             f"{folder} holds {'no' if not found else len(found)} folders with an MLmodel file; one is needed"
         )
     return found[0]
@@ -81,7 +82,7 @@ def find(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def _code_of(folder: Path) -> Iterator[None]:
-    """Put the model's own code on the path, and leave no `__pycache__` in a folder whose digest is registered."""
+    """Put the model's code on the path; leave no `__pycache__` in a folder whose digest is registered."""
     code, before = str(folder / "code"), sys.dont_write_bytecode
     if code not in sys.path:
         sys.path.insert(0, code)
@@ -96,29 +97,27 @@ def load(folder: Path) -> Served:
     """Load the model in `folder` or directly below it.
 
     Raises:
-        Refused: no model, no contract, not a skops file, or types that are not in `TRUSTED`.
+        ModelError: no model, no contract, not a skops file, or types that are not in `TRUSTED`.
     """
     folder = find(folder)
     try:
         contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Refused(
+        raise ModelError(
             f"{folder / 'contract.json'} cannot be read ({error}); train the model with `tdsp run`"
         ) from None
     file = folder / "model.skops"
     if not file.is_file():
-        raise Refused(f"{folder} has no model.skops; pickles and other formats are never opened")
+        raise ModelError(f"{folder} has no model.skops; pickles and other formats are never opened")
     try:
         strangers = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED))
         if strangers:
-            raise Refused(
-                f"{file} needs types that scoring/model_folder.py does not trust: {', '.join(strangers)}"
-            )
+            raise ModelError(f"{file} needs types that scoring/model_folder.py does not trust: {', '.join(strangers)}")
         with _code_of(folder):
             return Served(folder, skops.io.load(file, trusted=TRUSTED), contract)
-    except Refused:
+    except ModelError:
         raise
     except zipfile.BadZipFile:
-        raise Refused(f"{file} is not a skops file; pickles and other formats are never opened") from None
+        raise ModelError(f"{file} is not a skops file; pickles and other formats are never opened") from None
     except Exception as error:
-        raise Refused(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise ModelError(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error

@@ -1,9 +1,10 @@
 """Turn the body of a request into the model's table, or say in one sentence what is wrong with it.
 
-The rules are those of the training data (`contract.json`, made from `data/schema.yml`). A value outside its range or
-categories is refused, not scored: the training data was held to the same rule, so the model knows nothing about such a
-value, and a wrong unit would otherwise give a plausible number. A rule that is too narrow belongs changed in the
-schema, and the model trained again. One bad row refuses the whole request: an answer always has one prediction per row.
+The rules are those of the training data (`contract.json`, made from `data/schema.yml`). A value outside its
+range or categories is refused, not scored: the training data was held to the same rule, so the model knows
+nothing about such a value, and a wrong unit would otherwise give a plausible number. A rule that is too
+narrow belongs changed in the schema, and the model trained again. One bad row refuses the whole request: an
+answer always has one prediction per row.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ JSON_TYPES = {
 NULL = type(None)
 
 
-class BadRequest(Exception):
+class RequestError(Exception):
     """The request cannot be answered; the message is one sentence and `status` the HTTP status."""
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -58,11 +59,11 @@ class _Mistakes:
         self.first += [(row, text(row)) for row in rows[:SHOWN]]
 
     def stop(self) -> None:
-        """Raise `BadRequest` if there was a mistake."""
+        """Raise `RequestError` if there was a mistake."""
         if self.count:
             told = [f"row {row + 1}: {text}" for row, text in sorted(self.first)[:SHOWN]]
             rest = self.count - len(told)
-            raise BadRequest("; ".join(told) + (f"; and {rest:,} more" if rest else ""))
+            raise RequestError("; ".join(told) + (f"; and {rest:,} more" if rest else ""))
 
 
 def rows_of(body: bytes, contract: dict[str, Any]) -> pd.DataFrame:
@@ -73,7 +74,7 @@ def rows_of(body: bytes, contract: dict[str, Any]) -> pd.DataFrame:
         contract: the model's `contract.json`; `features` is used.
 
     Raises:
-        BadRequest: with the first mistakes by row and column, and the number of the others.
+        RequestError: with the first mistakes by row and column, and the number of the others.
     """
     rows = _parse(body)
     features = contract["features"]
@@ -90,20 +91,16 @@ def _parse(body: bytes) -> list:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
         reason = "it is empty" if not body.strip() else str(error)
-        raise BadRequest(f"the request is not JSON: {reason}") from None
+        raise RequestError(f"the request is not JSON: {reason}") from None
     if not isinstance(content, dict) or set(content) != {"data"}:
-        raise BadRequest(
-            'the request must be an object with one key, "data": {"data": [{column: value, …}, …]}'
-        )
+        raise RequestError('the request must be an object with one key, "data": {"data": [{column: value, …}, …]}')
     rows = content["data"]
     if not isinstance(rows, list):
-        raise BadRequest('"data" must be a list of rows: {"data": [{column: value, …}, …]}')
+        raise RequestError('"data" must be a list of rows: {"data": [{column: value, …}, …]}')
     if not rows:
-        raise BadRequest('"data" is empty; send at least one row')
+        raise RequestError('"data" is empty; send at least one row')
     if len(rows) > MAX_ROWS:
-        raise BadRequest(
-            f"{len(rows):,} rows in one request, at most {MAX_ROWS:,}; send them in parts", status=413
-        )
+        raise RequestError(f"{len(rows):,} rows in one request, at most {MAX_ROWS:,}; send them in parts", status=413)
     return rows
 
 
@@ -118,10 +115,10 @@ def _check_keys(rows: list, names: list[str], mistakes: _Mistakes) -> None:
     for name in names:
         mistakes.add(
             (row for row in objects if name not in rows[row]),
-            lambda _, n=name: f"column {_show(n)} is missing",
+            lambda _, n=name: f"column {n!r} is missing",
         )
     for row in objects:
-        for name in rows[row].keys() - expected:
+        for name in sorted(rows[row].keys() - expected):
             mistakes.add([row], lambda _, n=name: f"column {_show(n)} is not one the model knows")
 
 
@@ -133,7 +130,7 @@ def _column(feature: dict[str, Any], values: list, mistakes: _Mistakes) -> Any:
     def note(rows: Iterable[int], text: Callable[[int], str]) -> None:
         fresh = [int(row) for row in rows if row not in told]
         told.update(fresh)
-        mistakes.add(fresh, lambda row: f"column {_show(name)}: {text(row)}")
+        mistakes.add(fresh, lambda row: f"column {name!r}: {text(row)}")
 
     types = set(map(type, values))
     if NULL in types and not feature["nullable"]:
@@ -144,7 +141,10 @@ def _column(feature: dict[str, Any], values: list, mistakes: _Mistakes) -> Any:
         note(wrong, lambda row: f"{_show(values[row])} is not {WANTED[kind]}")
     clean = [None if row in told else value for row, value in enumerate(values)] if told else values
 
-    array = READERS[kind](clean, feature, note)
+    if kind in ("boolean", "string"):
+        array = _booleans(clean) if kind == "boolean" else _texts(clean)
+    else:
+        array = {"datetime": _times, "float": _floats, "integer": _integers}[kind](clean, note)
     if feature["categories"] is not None:
         known = set(feature["categories"])
         strange = (row for row, value in enumerate(clean) if value is not None and value not in known)
@@ -157,24 +157,21 @@ def _column(feature: dict[str, Any], values: list, mistakes: _Mistakes) -> Any:
     return array
 
 
-def _floats(values: list, feature: dict[str, Any], note: Callable) -> np.ndarray:
+def _floats(values: list, note: Callable) -> np.ndarray:
     """Return float64, null as NaN; `NaN`, `Infinity` and numbers too large for a float are mistakes."""
     try:
         array = np.array(values, dtype=np.float64)
     except OverflowError:  # a whole number of more than 308 digits
-        array = np.array(
-            [np.inf if isinstance(v, int) and abs(v) > 2**1000 else v for v in values], dtype=np.float64
-        )
+        array = np.array([np.inf if isinstance(v, int) and abs(v) > 2**1000 else v for v in values], dtype=np.float64)
     if not np.isfinite(array).all():
         bad = (row for row in np.flatnonzero(~np.isfinite(array)) if values[row] is not None)
-        instead = "; send null for a missing value" if feature["nullable"] else ""
-        note(bad, lambda row: f"{_show(values[row])} is not a finite number{instead}")
+        note(bad, lambda row: f"{_show(values[row])} is not a finite number")
     return array
 
 
-def _integers(values: list, feature: dict[str, Any], note: Callable) -> np.ndarray:
+def _integers(values: list, note: Callable) -> np.ndarray:
     """Return int64, or float64 with NaN where there are nulls, as `science.data` does."""
-    array = _floats(values, feature, note)
+    array = _floats(values, note)
     odd = np.flatnonzero(np.isfinite(array) & ((array != np.floor(array)) | (np.abs(array) >= 2.0**63)))
     note(odd, lambda row: f"{_show(values[row])} is not {WANTED['integer']} of at most 64 bits")
     if len(odd) or not np.isfinite(array).all():
@@ -182,7 +179,7 @@ def _integers(values: list, feature: dict[str, Any], note: Callable) -> np.ndarr
     return np.array(values, dtype=np.int64)
 
 
-def _times(values: list, feature: dict[str, Any], note: Callable) -> pd.Series:
+def _times(values: list, note: Callable) -> pd.Series:
     """Return UTC times without a zone; a time without one is taken as UTC."""
     times = pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601", errors="coerce", utc=True)
     bad = (row for row in np.flatnonzero(times.isna()) if values[row] is not None)
@@ -190,19 +187,16 @@ def _times(values: list, feature: dict[str, Any], note: Callable) -> pd.Series:
     return times.dt.tz_localize(None)
 
 
-def _booleans(values: list, feature: dict[str, Any], note: Callable) -> np.ndarray:  # noqa: ARG001 - the readers are alike
+def _booleans(values: list) -> np.ndarray:
     """Return bool, or float64 with NaN where there are nulls, as `science.data` does."""
     return np.array(values, dtype=np.float64 if None in values else bool)
 
 
-def _texts(values: list, feature: dict[str, Any], note: Callable) -> np.ndarray:  # noqa: ARG001 - the readers are alike
+def _texts(values: list) -> np.ndarray:
     """Return the text as it is, null as None."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
-
-
-READERS = {"boolean": _booleans, "datetime": _times, "float": _floats, "integer": _integers, "string": _texts}
 
 
 def _show(value: Any) -> str:

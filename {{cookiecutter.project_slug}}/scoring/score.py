@@ -2,9 +2,9 @@
 
 The same file serves on a laptop (`tdsp serve`) and on an Azure ML endpoint. A request is
 `{"data": [{column: value, …}, …]}`; the answer is `{"predictions": […]}`, for a classification with
-`"probabilities": [{class: p, …}, …]` beside it. Every mistake in a request is answered with `{"error": "one sentence"}`
-and status 400, 405 or 413. A managed online endpoint passes that body on under its own status 424 and names ours in
-the header `ms-azureml-model-error-statuscode`.
+`"probabilities": [{class: p, …}, …]` beside it. Every mistake in a request is answered with `{"error": "one
+sentence"}` and status 400, 405 or 413. A managed online endpoint passes that body on under its own status 424
+and names ours in the header `ms-azureml-model-error-statuscode`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 sys.path.insert(0, str(Path(__file__).parent))  # the server does not add the script's folder
 
-from model_folder import Refused, load  # noqa: E402
-from request import MAX_BYTES, BadRequest, rows_of  # noqa: E402
+from model_folder import ModelError, load
+from request import MAX_BYTES, RequestError, rows_of
 
 log = logging.getLogger("azmlinfsrv.score")  # a child of the server's logger, so that its lines reach the log
 served = None
@@ -33,12 +33,12 @@ def init() -> None:
     """Load the model under `AZUREML_MODEL_DIR`.
 
     Raises:
-        Refused: it cannot be served; the log has one line that says why, and the server stops.
+        ModelError: it cannot be served; the log has one line that says why, and the server stops.
     """
     global served
     try:
         served = load(Path(os.environ["AZUREML_MODEL_DIR"]))
-    except Refused as reason:
+    except ModelError as reason:
         log.error("cannot serve this model: %s", reason)
         raise
     log.info("serving %s: %d features", served.folder, len(served.contract["features"]))
@@ -50,12 +50,12 @@ def run(request: AMLRequest) -> AMLResponse:
     started = time.perf_counter()
     try:
         if request.method != "POST":
-            raise BadRequest('send the rows with POST, as {"data": [{column: value, …}, …]}', status=405)
+            raise RequestError('send the rows with POST, as {"data": [{column: value, …}, …]}', status=405)
         request.max_content_length = MAX_BYTES
         rows = rows_of(request.get_data(), served.contract)
     except RequestEntityTooLarge:
         return _answer({"error": f"the request is larger than {MAX_BYTES // 2**20} MB; send fewer rows"}, 413)
-    except BadRequest as mistake:
+    except RequestError as mistake:
         return _answer({"error": str(mistake)}, mistake.status)
     answer = served.predict(rows)
     log.info("%d rows in %.0f ms", len(rows), 1000 * (time.perf_counter() - started))

@@ -158,9 +158,7 @@ def test_a_comma_among_thousands_is_no_decimal_mark(tmp_path):
 
 def test_a_category_that_looks_like_a_gap_is_kept(tmp_path):
     (tmp_path / "t.csv").write_text("country,x\nNA,1\nCH,NA\n")
-    schema = Schema(
-        {"country": Column("string", categories=["CH", "NA"]), "x": Column("integer", nullable=True)}
-    )
+    schema = Schema({"country": Column("string", categories=["CH", "NA"]), "x": Column("integer", nullable=True)})
     frame = data.read_for(tmp_path / "t.csv", schema)
     assert frame["country"].tolist() == ["NA", "CH"]
     assert frame["x"].isna().tolist() == [False, True]

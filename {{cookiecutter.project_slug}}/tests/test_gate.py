@@ -67,9 +67,7 @@ def test_a_model_that_was_not_compared_is_refused():
     assert failed(judge(FACTS, QUALITY, unknown)) == ["champion"]
 
 
-@pytest.mark.parametrize(
-    ("value", "passes"), [(60, True), (60.01, False), (float("nan"), False), (None, False)]
-)
+@pytest.mark.parametrize(("value", "passes"), [(60, True), (60.01, False), (float("nan"), False), (None, False)])
 def test_the_threshold_is_the_worst_acceptable_value(value, passes):
     assert (failed(judge(FACTS, QUALITY, evidence(value))) == []) is passes
 
@@ -77,9 +75,7 @@ def test_the_threshold_is_the_worst_acceptable_value(value, passes):
 def test_the_threshold_turns_round_when_higher_is_better():
     facts = {"metric": "r2", "gate": {**FACTS["gate"], "threshold": 0.4, "group_threshold": None}}
     for value, expected in ((0.41, []), (0.39, ["threshold"])):
-        metrics = evidence(
-            metric="r2", higher_is_better=True, models={"challenger": {"r2": {"value": value}}}
-        )
+        metrics = evidence(metric="r2", higher_is_better=True, models={"challenger": {"r2": {"value": value}}})
         assert failed(judge(facts, QUALITY, metrics)) == expected
 
 

@@ -53,9 +53,7 @@ CASES = {
 
 
 def test_the_names_are_those_of_project_yml():
-    assert {
-        name: (metric.task, metric.higher_is_better) for name, metric in METRICS.items()
-    } == project.METRICS
+    assert {name: (metric.task, metric.higher_is_better) for name, metric in METRICS.items()} == project.METRICS
     assert THEIRS.keys() == METRICS.keys()
 
 
@@ -66,9 +64,7 @@ def test_values_agree_with_scikit_learn_on_the_rows_and_on_resamples(case):
     for name, metric in metrics_for(task).items():
         assert metric.value(rows) == pytest.approx(THEIRS[name](rows), rel=1e-9), name
         repeated = [np.repeat(np.arange(COUNT), times) for times in weights]
-        wanted = [
-            THEIRS[name](Rows(rows.truth[some], rows.predicted[some], rows.positive)) for some in repeated
-        ]
+        wanted = [THEIRS[name](Rows(rows.truth[some], rows.predicted[some], rows.positive)) for some in repeated]
         np.testing.assert_allclose(metric.bind(rows)(weights), wanted, rtol=1e-9, err_msg=name)
 
 

@@ -135,9 +135,7 @@ def test_a_rare_class_is_not_lost_when_folds_are_made(monkeypatch):
     monkeypatch.setattr(choose, "ROWS", 300)
     rare = pd.Series(np.where(np.arange(COUNT) < 40, "rare", "common"))
     agreed = contract(rare, group="who")
-    frame = FRAME.assign(
-        y=rare, who=np.where(np.arange(COUNT) < 40, 0, FRAME["who"])
-    )  # all of them in one group
+    frame = FRAME.assign(y=rare, who=np.where(np.arange(COUNT) < 40, 0, FRAME["who"]))  # all of them in one group
     _, report = choose.choose(agreed, frame, members(agreed))
     assert np.isfinite(report["value"])
     assert 300 <= report["rows"] <= 350

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tdsp.editing import edit
 from tdsp.errors import WrongInput
-from tdsp.project import FILE, edit, load, parse
+from tdsp.project import FILE, load, parse
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The scoring script, its environment and the real server, on models that the steps of this project trained."""
+"""The scoring script, its environment and the real server, on models that this project trained."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "scoring"))
 
 import model_folder  # noqa: E402
 import request as scoring_request  # noqa: E402
-from request import BadRequest, rows_of  # noqa: E402
+from request import RequestError, rows_of  # noqa: E402
 
 SHARED = ("narwhals", "numpy", "pandas", "scikit-learn", "skops")  # what a model needs wherever it runs
 
@@ -37,9 +37,7 @@ SHARED = ("narwhals", "numpy", "pandas", "scikit-learn", "skops")  # what a mode
 def test_a_served_model_predicts_what_the_trained_one_does(either):
     contract, rows = either.contract(), either.test_rows()
     served = model_folder.load(either.model)
-    body = json.dumps(
-        {"data": json.loads(rows[contract.names].to_json(orient="records", double_precision=15))}
-    )
+    body = json.dumps({"data": json.loads(rows[contract.names].to_json(orient="records", double_precision=15))})
     answer = served.predict(rows_of(body.encode(), served.contract))
     expected = model.predict(store.load(either.model), contract, rows)
     if contract.task == "regression":
@@ -85,7 +83,7 @@ GOOD = {"age": 40, "weight": 70.5, "city": "Århus", "smokes": True, "seen": "20
 
 def sentence(body) -> str:
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    with pytest.raises(BadRequest) as refused:
+    with pytest.raises(RequestError) as refused:
         rows_of(text, CONTRACT)
     assert refused.value.status == 400
     return str(refused.value)
@@ -112,7 +110,7 @@ def test_good_rows_get_the_types_of_the_training_data():
         ({"weight": [1]}, "column 'weight': [1] is not a number"),
         (
             {"weight": float("nan")},
-            "column 'weight': NaN is not a finite number; send null for a missing value",
+            "column 'weight': NaN is not a finite number",
         ),
         ({"weight": float("-inf")}, "column 'weight': -Infinity is not a finite number"),
         ({"city": "Berlin"}, "column 'city': 'Berlin' is not one of 'Basel', 'Århus'"),
@@ -152,8 +150,15 @@ def test_of_many_mistakes_the_first_are_told_and_the_rest_counted():
     assert told.count("row ") == 3
 
 
+def test_a_row_of_nothing_but_nulls_is_a_row():
+    contract = {"features": [each | {"nullable": True} for each in CONTRACT["features"]]}
+    rows = rows_of(json.dumps({"data": [dict.fromkeys(GOOD)]}).encode(), contract)
+    assert [str(kind) for kind in rows.dtypes] == ["float64", "float64", "object", "float64", "datetime64[ns]"]
+    assert rows.isna().all(axis=None)
+
+
 def test_too_many_rows_are_too_large_a_request():
-    with pytest.raises(BadRequest, match="100,001 rows in one request, at most 100,000") as refused:
+    with pytest.raises(RequestError, match="100,001 rows in one request, at most 100,000") as refused:
         rows_of(json.dumps({"data": [0] * (scoring_request.MAX_ROWS + 1)}).encode(), CONTRACT)
     assert refused.value.status == 413
 
@@ -166,10 +171,10 @@ def copied(regression, tmp_path) -> Path:
 
 def test_a_pickle_is_not_opened_whatever_it_is_called(copied):
     (copied / "model.skops").write_bytes(pickle.dumps(print))
-    with pytest.raises(model_folder.Refused, match="is not a skops file; pickles"):
+    with pytest.raises(model_folder.ModelError, match="is not a skops file; pickles"):
         model_folder.load(copied)
     (copied / "model.skops").rename(copied / "model.pkl")
-    with pytest.raises(model_folder.Refused, match="has no model.skops; pickles"):
+    with pytest.raises(model_folder.ModelError, match=r"has no model.skops; pickles"):
         model_folder.load(copied)
 
 
@@ -178,23 +183,23 @@ def test_a_file_that_would_call_something_is_refused_even_when_the_folder_trusts
     description = yaml.safe_load((copied / "MLmodel").read_text())
     description["flavors"]["sklearn"]["skops_trusted_types"] += [f"{os.system.__module__}.system"]
     (copied / "MLmodel").write_text(yaml.safe_dump(description))
-    with pytest.raises(model_folder.Refused, match=r"does not trust: \w+\.system"):
+    with pytest.raises(model_folder.ModelError, match=r"does not trust: \w+\.system"):
         model_folder.load(copied)
 
 
 def test_a_folder_without_model_or_contract_is_refused(copied):
-    with pytest.raises(model_folder.Refused, match="holds no folders with an MLmodel file"):
+    with pytest.raises(model_folder.ModelError, match="holds no folders with an MLmodel file"):
         model_folder.load(copied / "code")
     assert model_folder.load(copied.parent).folder == copied  # Azure ML mounts the parent
     (copied / "contract.json").unlink()
-    with pytest.raises(model_folder.Refused, match="contract.json cannot be read"):
+    with pytest.raises(model_folder.ModelError, match=r"contract.json cannot be read"):
         model_folder.load(copied)
 
 
 def test_loading_leaves_no_trace_in_the_folder(copied):
     before = sorted(copied.rglob("*"))
-    code = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import model_folder as m; m.load(pathlib.Path(sys.argv[2]))"
-    subprocess.run([sys.executable, "-c", code, str(ROOT / "scoring"), str(copied)], check=True)
+    code = f"import pathlib, model_folder; model_folder.load(pathlib.Path({str(copied)!r}))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "scoring", check=True)
     assert sorted(copied.rglob("*")) == before
 
 
@@ -203,9 +208,7 @@ def test_the_scoring_script_trusts_what_training_writes_and_no_more():
 
 
 def test_one_date_decides_the_versions_of_both_environments():
-    ours, theirs = (
-        tomllib.loads((ROOT / file).read_text()) for file in ("pyproject.toml", "scoring/pyproject.toml")
-    )
+    ours, theirs = (tomllib.loads((ROOT / file).read_text()) for file in ("pyproject.toml", "scoring/pyproject.toml"))
     assert ours["tool"]["uv"]["exclude-newer"] == theirs["tool"]["uv"]["exclude-newer"]
 
 
@@ -224,9 +227,7 @@ def resolved(tmp_path_factory) -> list[Requirement]:
         "--no-header",
         "--quiet",
     ]
-    done = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=serving.environment(os.environ)
-    )
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=serving.environment(os.environ))
     return [Requirement(line) for line in done.stdout.splitlines()]
 
 
@@ -238,9 +239,7 @@ def versions(resolved: list[Requirement], python: str) -> dict[str, str]:
 
 def test_a_model_is_served_by_the_versions_that_trained_it(resolved):
     found = versions(resolved, f"{sys.version_info.major}.{sys.version_info.minor}")
-    assert {name: found[name] for name in SHARED} == {
-        name: importlib.metadata.version(name) for name in SHARED
-    }
+    assert {name: found[name] for name in SHARED} == {name: importlib.metadata.version(name) for name in SHARED}
 
 
 def test_azure_ml_gets_the_same_versions(resolved):
@@ -251,9 +250,16 @@ def test_azure_ml_gets_the_same_versions(resolved):
     assert pins == {name: found[name] for name in (*SHARED, "azureml-inference-server-http")}
 
 
-def test_the_real_server_answers_every_case_as_it_should(either, tmp_path):
-    shutil.copytree(ROOT / "scoring", tmp_path / "scoring", ignore=shutil.ignore_patterns(".venv"))
-    with serving.running(tmp_path, either.model) as server:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A project's root with nothing but its scoring folder: the first server builds the environment, once."""
+    folder = tmp_path_factory.mktemp("home")
+    shutil.copytree(ROOT / "scoring", folder / "scoring", ignore=shutil.ignore_patterns(".venv"))
+    return folder
+
+
+def test_the_real_server_answers_every_case_as_it_should(either, home):
+    with serving.running(home, either.model) as server:
         results = list(serving_check.check(server.score, either.model, either.folder / "request.txt"))
     assert len(results) > 15
     assert [(result.name, result.problem) for result in results if result.problem] == []

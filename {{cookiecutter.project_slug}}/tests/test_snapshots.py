@@ -62,9 +62,7 @@ def test_a_step_starts_in_its_snapshot(component, tmp_path):
         shutil.copy(file, place)
     code = f"import {module} as step, sys; print(step.__file__); sys.exit(0)"
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.strip()).parent == place
 

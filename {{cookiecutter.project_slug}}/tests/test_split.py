@@ -29,9 +29,7 @@ def test_about_the_wanted_share_is_held_out_and_the_same_each_time(strategy, by)
 
 @pytest.mark.parametrize("strategy", ["random", "group"])
 def test_another_seed_holds_out_other_rows(strategy):
-    assert not held_out(TABLE, strategy, 0.2, 7, "patient").equals(
-        held_out(TABLE, strategy, 0.2, 8, "patient")
-    )
+    assert not held_out(TABLE, strategy, 0.2, 7, "patient").equals(held_out(TABLE, strategy, 0.2, 8, "patient"))
 
 
 def test_no_group_is_on_both_sides():
@@ -63,6 +61,7 @@ def test_stratified_keeps_the_share_of_each_class():
         ),
         ("stratified", TABLE.assign(**{"class": ["odd"] + ["common"] * 499}), "class", "cannot be split"),
         ("random", TABLE.head(1), None, "cannot be split"),
+        ("random", TABLE.head(24), None, "19 rows are left to learn from"),
     ],
 )
 def test_rows_that_cannot_be_divided_are_told(strategy, frame, by, message):

@@ -84,9 +84,7 @@ def test_copies_in_the_data_are_counted_across_the_split(regression, tmp_path):
         (lambda facts: facts["data"].update(exclude=["nobody"]), "data.exclude names 'nobody'"),
         (lambda facts: facts["data"].update(file="absent.csv"), "absent.csv does not exist"),
         (
-            lambda facts: (
-                facts["data"].update(target="sex", positive=3) or facts.update(task="classification")
-            ),
+            lambda facts: facts["data"].update(target="sex", positive=3) or facts.update(task="classification"),
             "is 3",
         ),
         (

@@ -42,18 +42,14 @@ def weights(rows: int, seed: int, clusters: np.ndarray | None = None) -> Iterato
 def distributions(models: dict[str, Rows], task: str, seed: int, clusters: np.ndarray | None) -> dict:
     """Return, by model and metric, its value in each resample. All models see the same resamples."""
     bound = {
-        model: {name: metric.bind(rows) for name, metric in metrics_for(task).items()}
-        for model, rows in models.items()
+        model: {name: metric.bind(rows) for name, metric in metrics_for(task).items()} for model, rows in models.items()
     }
     found = {model: {name: [] for name in values} for model, values in bound.items()}
     for drawn in weights(len(next(iter(models.values())).truth), seed, clusters):
         for model, values in bound.items():
             for name, value in values.items():
                 found[model][name].append(value(drawn))
-    return {
-        model: {name: np.concatenate(parts) for name, parts in values.items()}
-        for model, values in found.items()
-    }
+    return {model: {name: np.concatenate(parts) for name, parts in values.items()} for model, values in found.items()}
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:

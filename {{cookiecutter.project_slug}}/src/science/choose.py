@@ -43,8 +43,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
     linear, boosting = (np.concatenate(predicted[name]) for name in ("linear", "boosting"))
     metric = METRICS[contract.metric]
     values = [
-        metric.value(Rows(truth, (1 - share) * linear + share * boosting, contract.positive_place))
-        for share in SHARES
+        metric.value(Rows(truth, (1 - share) * linear + share * boosting, contract.positive_place)) for share in SHARES
     ]
     signed = np.array(values) if metric.higher_is_better else -np.array(values)
     share = SHARES[int(np.nanargmax(signed))]  # the first, and simplest, of equals

@@ -65,9 +65,7 @@ def _plain(values: pd.Series) -> pd.Series:
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
         return pd.to_numeric(values.astype("float64") if kind == "decimal" or values.isna().any() else values)
     if kind in ("bytes", "mixed", "complex", "period", "interval", "timedelta", "time"):
-        raise DataError(
-            f"{values.name}: a column of kind {kind!r} cannot be used; turn it into numbers or text"
-        )
+        raise DataError(f"{values.name}: a column of kind {kind!r} cannot be used; turn it into numbers or text")
     return values if kind == "boolean" and values.dtype == bool else values.astype(object)
 
 
@@ -119,9 +117,7 @@ def _dialect(file: Path, head: list[str]) -> tuple[str, str, list[str]]:
 
 def read_for(file: Path, schema: Schema) -> pd.DataFrame:
     """Read a table whose text columns, by its schema, are to stay text ("007" is not 7)."""
-    text = {
-        name: column.categories or [] for name, column in schema.columns.items() if column.type == "string"
-    }
+    text = {name: column.categories or [] for name, column in schema.columns.items() if column.type == "string"}
     return read(file, text)
 
 

@@ -75,9 +75,7 @@ def _unlike(champion: Contract, contract: Contract, frame: pd.DataFrame) -> str 
     if (champion.task, champion.target) != (contract.task, contract.target):
         return f"the champion answers another question: {champion.task} of {champion.target!r}"
     missing = [name for name in champion.names if name not in frame]
-    return (
-        f"the champion needs columns that the data no longer has: {', '.join(missing)}" if missing else None
-    )
+    return f"the champion needs columns that the data no longer has: {', '.join(missing)}" if missing else None
 
 
 def _report(contract: Contract, rows: dict[str, Rows], drawn: dict) -> dict:

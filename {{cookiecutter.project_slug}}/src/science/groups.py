@@ -26,9 +26,7 @@ def by_group(contract: Contract, frame: pd.DataFrame, rows: Rows) -> list[dict]:
             value = metric.value(Rows(rows.truth[inside], rows.predicted[inside], rows.positive))
             count = int(inside.sum())
             judged = count >= contract.group_min_rows and bool(np.isfinite(value))
-            found.append(
-                {"column": column, "value": name, "rows": count, "metric_value": value, "judged": judged}
-            )
+            found.append({"column": column, "value": name, "rows": count, "metric_value": value, "judged": judged})
     return found
 
 

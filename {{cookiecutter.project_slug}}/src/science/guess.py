@@ -24,9 +24,7 @@ def read(file: Path) -> pd.DataFrame:
     if file.suffix.lower() == ".parquet":
         return frame
     head = data.read(file, text={name: [] for name in frame}, rows=HEAD)
-    codes = [
-        name for name in frame if kind_of(frame[name]) == "integer" and head[name].str.match(r"0\d").any()
-    ]
+    codes = [name for name in frame if kind_of(frame[name]) == "integer" and head[name].str.match(r"0\d").any()]
     return data.read(file, text={name: [] for name in codes}) if codes else frame
 
 

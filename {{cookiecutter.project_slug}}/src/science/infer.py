@@ -16,6 +16,7 @@ import pandas as pd
 from science import data, step
 from science.guess import column_of, read, task_of
 from science.schema import Schema
+from science.split import FEWEST_ROWS
 from science.step import ArgumentError, DataError
 from science.suspect import suspicions
 
@@ -72,6 +73,8 @@ def infer(
     _agree(frame, facts)
     task = task or task_of(frame[target])
     guessed = Schema({name: column_of(frame[name], facts, task) for name in frame})
+    if time is not None and guessed.columns[time].type not in ("datetime", "integer", "float"):
+        raise DataError(f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)")
     frame = data.typed(frame, guessed)
     report = suspicions(frame, guessed, facts, task)
     step.write_text(schema, guessed.to_yaml())
@@ -87,15 +90,15 @@ def _agree(frame: pd.DataFrame, facts: dict) -> None:
         names = facts[key] if isinstance(facts[key], list) else [facts[key]] if facts[key] is not None else []
         for name in names:
             if name not in frame:
-                raise ArgumentError(
-                    f"--{key}: there is no column {name!r}; there are {', '.join(map(str, frame))}"
-                )
+                raise ArgumentError(f"--{key}: there is no column {name!r}; there are {', '.join(map(str, frame))}")
             if key != "target" and name == facts["target"]:
                 raise ArgumentError(f"--{key}: {name!r} is the target")
     for key in ("target", "time", "group"):
         missing = int(frame[facts[key]].isna().sum()) if facts[key] is not None else 0
         if missing:
             raise DataError(f"{facts[key]}: {missing} rows have no {key}; remove or complete them first")
+    if len(frame) < FEWEST_ROWS:
+        raise DataError(f"{len(frame)} rows are too few to learn from, at least {FEWEST_ROWS} are needed")
 
 
 def _dictionary(schema: Schema, facts: dict) -> str:

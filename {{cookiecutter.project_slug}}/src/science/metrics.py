@@ -78,9 +78,7 @@ def _median_ae(rows: Rows) -> Value:
     def value(weights: np.ndarray) -> np.ndarray:
         counts = np.cumsum(weights[:, order], axis=1)
         total = counts[:, -1:]
-        lower = (counts > (total - 1) // 2).argmax(
-            axis=1
-        )  # the two middle errors, the same one if rows are odd
+        lower = (counts > (total - 1) // 2).argmax(axis=1)  # the two middle errors, the same one if rows are odd
         upper = (counts > total // 2).argmax(axis=1)
         return (errors[lower] + errors[upper]) / 2
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
@@ -17,7 +20,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from science.contract import Contract
 from science.features import Features
@@ -30,11 +33,7 @@ MANY_ROWS = 50_000  # from here on threads pay
 
 def dummy(contract: Contract) -> BaseEstimator:
     """Predict the same for everybody: the median, or the share of each class."""
-    return (
-        DummyRegressor(strategy="median")
-        if contract.task == "regression"
-        else DummyClassifier(strategy="prior")
-    )
+    return DummyRegressor(strategy="median") if contract.task == "regression" else DummyClassifier(strategy="prior")
 
 
 def linear(contract: Contract) -> BaseEstimator:
@@ -47,9 +46,7 @@ def linear(contract: Contract) -> BaseEstimator:
         ),
         remainder=make_pipeline(gaps, StandardScaler()),
     )
-    return make_pipeline(
-        columns, Ridge() if contract.task == "regression" else LogisticRegression(max_iter=1000)
-    )
+    return make_pipeline(columns, Ridge() if contract.task == "regression" else LogisticRegression(max_iter=1000))
 
 
 def boosting(contract: Contract, learning_rate: float, max_iter: int) -> BaseEstimator:
@@ -118,14 +115,17 @@ def predict(model: BaseEstimator, contract: Contract, frame: pd.DataFrame) -> np
         return found
     known = list(model.classes_)
     zero = np.zeros(len(frame))
-    return np.column_stack(
-        [found[:, known.index(label)] if label in known else zero for label in contract.classes]
-    )
+    return np.column_stack([found[:, known.index(label)] if label in known else zero for label in contract.classes])
 
 
-def _threads(rows: int) -> threadpool_limits:
+def _threads(rows: int) -> AbstractContextManager:
     """Return a context that gives a small table one thread: more would mostly wait for each other."""
-    return threadpool_limits(1 if rows < MANY_ROWS else None)
+    return _controller().limit(limits=1) if rows < MANY_ROWS else nullcontext()
+
+
+@functools.cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # looks for libraries on disk, so once is enough
 
 
 def nominal(contract: Contract) -> list[str]:

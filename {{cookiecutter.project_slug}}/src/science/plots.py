@@ -70,9 +70,7 @@ def _distribution(axes, values: pd.Series, bars: int = BARS) -> None:
     if pd.api.types.is_bool_dtype(filled) or filled.dtype == object or few:
         counts = filled.map(str).value_counts()
         counts = (
-            counts.sort_index(key=lambda names: pd.to_numeric(names, errors="coerce"))
-            if few
-            else counts.head(bars)
+            counts.sort_index(key=lambda names: pd.to_numeric(names, errors="coerce")) if few else counts.head(bars)
         )
         axes.barh([_short(name) for name in counts.index][::-1], counts.to_numpy()[::-1], color=BLUE)
         axes.grid(axis="y", visible=False)
@@ -144,9 +142,7 @@ def _classification(contract: Contract, rows: Rows, folder: Path) -> None:
         for place in rows.judged_classes:
             precision, recall, _ = precision_recall_curve(rows.truth == place, rows.predicted[:, place])
             axes.plot(recall, precision, label=str(contract.classes[place]))
-        axes.set(
-            xlabel="share found (recall)", ylabel="share of calls that are right (precision)", ylim=(0, 1.02)
-        )
+        axes.set(xlabel="share found (recall)", ylabel="share of calls that are right (precision)", ylim=(0, 1.02))
         axes.set_title("Precision against recall")
         axes.legend(frameon=False)
     with _figure(folder / "calibration.png", size=(5.2, 5.0)) as (axes,):
@@ -163,9 +159,7 @@ def _classification(contract: Contract, rows: Rows, folder: Path) -> None:
     with _figure(folder / "confusion.png", size=(5.2, 4.6)) as (axes,):
         axes.imshow(counts, cmap="Blues", vmin=0)
         for (row, column), count in np.ndenumerate(counts):
-            axes.text(
-                column, row, f"{count:,}", ha="center", color="white" if count > counts.max() / 2 else "black"
-            )
+            axes.text(column, row, f"{count:,}", ha="center", color="white" if count > counts.max() / 2 else "black")
         names = [_short(label) for label in contract.classes]
         axes.set_xticks(range(len(names)), names)
         axes.set_yticks(range(len(names)), names)

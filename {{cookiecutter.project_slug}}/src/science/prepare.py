@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from science import data, plots, step, tracking
+from science import data, plots, step
 from science.contract import Contract, Feature
 from science.quality import constant_columns, describe, ranking
 from science.schema import Schema, check, sentences
@@ -49,9 +49,7 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
         with step.output(quality) as folder:
             step.write_json(folder / "quality.json", report)
         failures = sentences(checks)
-        raise DataError(
-            "\n  ".join([f"{file.name} fails {len(failures)} check(s) of {schema.name}:", *failures])
-        )
+        raise DataError("\n  ".join([f"{file.name} fails {len(failures)} check(s) of {schema.name}:", *failures]))
 
     frame = data.typed(frame, expected)
     test = _hold_out(frame, known)
@@ -67,7 +65,6 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
         frame.loc[~test, kept].to_parquet(folder / "train.parquet")
         frame.loc[test, kept].to_parquet(folder / "test.parquet")
         contract.save(folder)
-    tracking.log(metrics={"rows_train": contract.rows["train"], "rows_test": contract.rows["test"]})
     print(f"{len(frame)} rows pass {len(checks)} checks; {contract.rows['test']} of them are held out")
     for name, count in report["duplicates"].items():
         if count:
@@ -81,23 +78,19 @@ def agree(known: dict, expected: Schema) -> None:
         names = facts.get(key) or []
         for name in [names] if isinstance(names, str) else names:
             if name not in expected.columns:
-                raise DataError(
-                    f"project.yml: data.{key} names {name!r}, a column that the schema does not have"
-                )
+                raise DataError(f"project.yml: data.{key} names {name!r}, a column that the schema does not have")
+    if facts.get("time") and expected.columns[facts["time"]].type not in ("datetime", "integer", "float"):
+        raise DataError(f"project.yml: data.time names {facts['time']!r}, which is text and has no order in time")
     if expected.columns[facts["target"]].nullable:
         raise DataError(f"schema: {facts['target']} is the target and must have `nullable: false`")
     if not expected.for_model(facts):
-        raise DataError(
-            "project.yml: every column but the target is excluded, so there is nothing to learn from"
-        )
+        raise DataError("project.yml: every column but the target is excluded, so there is nothing to learn from")
 
 
 def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
     """Split by the facts, and see that both sides can be used."""
     facts, rule = known["data"], known["split"]
-    by = {"stratified": facts["target"], "group": facts.get("group"), "time": facts.get("time")}.get(
-        rule["strategy"]
-    )
+    by = {"stratified": facts["target"], "group": facts.get("group"), "time": facts.get("time")}.get(rule["strategy"])
     test = held_out(frame, rule["strategy"], rule["test_fraction"], rule["seed"], by)
     target = frame[facts["target"]]
     if known["task"] == "regression":
@@ -107,18 +100,12 @@ def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
         for side, rows, fewest in (("training", ~test, FEWEST_OF_A_CLASS), ("held-out", test, 1)):
             counts = target[rows].value_counts().reindex(target.unique(), fill_value=0)
             if len(counts) < 2:
-                raise DataError(
-                    f"{target.name}: all rows are {counts.index[0]!r}, so there is nothing to tell apart"
-                )
+                raise DataError(f"{target.name}: all rows are {counts.index[0]!r}, so there is nothing to tell apart")
             if counts.min() < fewest:
-                few = (
-                    f"{counts.min()} of the {side} rows are {counts.idxmin()!r}, at least {fewest} are needed"
-                )
+                few = f"{counts.min()} of the {side} rows are {counts.idxmin()!r}, at least {fewest} are needed"
                 raise DataError(f"{target.name}: {few}; merge or drop rare classes, or choose another split")
         if facts.get("positive") is not None and facts["positive"] not in set(target.unique()):
-            raise DataError(
-                f"project.yml: data.positive is {facts['positive']!r}; {target.name} never has this value"
-            )
+            raise DataError(f"project.yml: data.positive is {facts['positive']!r}; {target.name} never has this value")
     return test
 
 

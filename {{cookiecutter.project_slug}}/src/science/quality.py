@@ -27,9 +27,7 @@ def describe(values: pd.Series) -> dict:
         "min": filled.min() if ordered else None,
         "quartiles": filled.quantile([0.25, 0.5, 0.75]).tolist() if ordered else None,
         "max": filled.max() if ordered else None,
-        "top": [{"value": value, "rows": int(rows)} for value, rows in common.items()]
-        if not ordered
-        else None,
+        "top": [{"value": value, "rows": int(rows)} for value, rows in common.items()] if not ordered else None,
     }
 
 

@@ -79,9 +79,7 @@ class Schema:
         lines = [HEADER, "columns:"]
         for name, column in self.columns.items():
             said = {key: value for key, value in vars(column).items() if value is not None and value != ""}
-            flow = yaml.safe_dump(
-                said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6
-            )
+            flow = yaml.safe_dump(said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
             key = yaml.safe_dump(name, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
             lines.append(f"  {key}: {flow.strip()}")
         lines.append(f"strict: {str(self.strict).lower()} # other columns are an error\n")
@@ -90,11 +88,7 @@ class Schema:
 
 def _faults(content: object):
     """Yield what keeps `content` from being a schema, a line each."""
-    if (
-        not isinstance(content, dict)
-        or not isinstance(content.get("columns"), dict)
-        or not content["columns"]
-    ):
+    if not isinstance(content, dict) or not isinstance(content.get("columns"), dict) or not content["columns"]:
         yield "it needs `columns:` with at least one column"
         return
     for key in content.keys() - {"columns", "strict"}:
@@ -166,9 +160,7 @@ def check(frame: pd.DataFrame, schema: Schema) -> list[dict]:
         names = ["present", *([] if column.nullable else ["no missing values"]), *_rules(column)]
         report += [(name, check) for check in names]
     report += [
-        (str(name), "named in the schema")
-        for name in frame.columns
-        if schema.strict and name not in schema.columns
+        (str(name), "named in the schema") for name in frame.columns if schema.strict and name not in schema.columns
     ]
     return [
         {
@@ -226,7 +218,5 @@ def sentences(checks: list[dict]) -> list[str]:
         else:
             shown = ", ".join(f"row {example['row']}: {example['value']!r}" for example in item["examples"])
             more = ", …" if item["failures"] > len(item["examples"]) else ""
-            lines.append(
-                f"{item['column']}: not {item['check']} in {item['failures']} row(s) ({shown}{more})"
-            )
+            lines.append(f"{item['column']}: not {item['check']} in {item['failures']} row(s) ({shown}{more})")
     return lines

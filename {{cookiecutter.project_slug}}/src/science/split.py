@@ -8,6 +8,8 @@ from sklearn.model_selection import train_test_split
 
 from science.step import DataError
 
+FEWEST_ROWS = 20  # to learn from; with less, cross-validation means nothing
+
 
 def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: str | None) -> pd.Series:
     """Decide which rows are held out for the test.
@@ -27,23 +29,21 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
         DataError: the rows cannot be divided like that.
     """
     if by is not None and frame[by].isna().any():
-        raise DataError(
-            f"{by}: {frame[by].isna().sum()} rows have no value, so the {strategy} split cannot place them"
-        )
+        raise DataError(f"{by}: {frame[by].isna().sum()} rows have no value, so the {strategy} split cannot place them")
     if strategy == "group":
         chosen = _groups(frame[by], fraction, seed)
     elif strategy == "time":
         chosen = _latest(frame[by], fraction)
     else:
         chosen = _at_random(frame, fraction, seed, frame[by] if strategy == "stratified" else None)
+    if (~chosen).sum() < FEWEST_ROWS:
+        raise DataError(f"{(~chosen).sum()} rows are left to learn from, at least {FEWEST_ROWS} are needed")
     return pd.Series(chosen, index=frame.index, name="held_out")
 
 
 def _at_random(frame: pd.DataFrame, fraction: float, seed: int, classes: pd.Series | None) -> np.ndarray:
     try:
-        _, test = train_test_split(
-            np.arange(len(frame)), test_size=fraction, random_state=seed, stratify=classes
-        )
+        _, test = train_test_split(np.arange(len(frame)), test_size=fraction, random_state=seed, stratify=classes)
     except ValueError as error:
         raise DataError(f"{len(frame)} rows cannot be split: {str(error).split('.')[0]}") from None
     return np.isin(np.arange(len(frame)), test)

@@ -50,9 +50,7 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
         "strategy": strategy,
         "rows": len(frame),
         "leak_rows": len(sample),
-        "findings": [
-            {"kind": kind, "columns": columns, "message": message} for kind, columns, message in found
-        ],
+        "findings": [{"kind": kind, "columns": columns, "message": message} for kind, columns, message in found],
     }
 
 

@@ -59,16 +59,12 @@ def train(
     with step.output(baselines) as folder:
         for name, baseline in compared.items():
             skops.io.dump(baseline, folder / f"{name}.skops")
-    tracking.log(
-        parameters | {"estimator": _name(weights)}, {f"validation_{contract.metric}": validation["value"]}
-    )
+    tracking.log(parameters | {"estimator": _name(weights)}, {f"validation_{contract.metric}": validation["value"]})
     print(f"{_name(weights)}: {contract.metric} {validation['value']:.4g} in cross-validation")
 
 
 def _name(weights: dict[str, float]) -> str:
-    return " + ".join(
-        f"{weight:.0%} {name}" if weight < 1 else name for name, weight in weights.items() if weight
-    )
+    return " + ".join(f"{weight:.0%} {name}" if weight < 1 else name for name, weight in weights.items() if weight)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Bring the user's own data: the file into data/raw, its schema and dictionary beside it, the facts into project.yml.
+"""Bring the user's own data: the file, its schema and dictionary, and the facts in project.yml.
 
-`science.infer` looks at the data and writes what it finds into a folder aside; nothing of the project is touched until
-all of it, the new `project.yml` included, is known to be right.
+`science.infer` looks at the data and writes what it finds into a folder aside; nothing of the project is
+touched until all of it, the new `project.yml` included, is known to be right.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tdsp import files, shell, tables
+from tdsp.editing import edit
 from tdsp.errors import TdspError, WrongInput
-from tdsp.project import FILE, METRICS, Project, edit, load, parse
+from tdsp.project import FILE, METRICS, Project, load, parse
 
 RAW = Path("data", "raw")
 INFER_SECONDS = 3600
@@ -57,7 +58,7 @@ class Roles:
 
 @dataclass(frozen=True)
 class Added:
-    """What was done, or would be: the files written, the facts that changed, and what was found in the data."""
+    """What was done, or would be: files written, facts that changed, what was found in the data."""
 
     written: list[Path]
     facts: dict[str, Any]
@@ -66,9 +67,7 @@ class Added:
     @property
     def suspects(self) -> list[str]:
         """The columns that a finding advises to exclude."""
-        names = [
-            name for item in self.findings["findings"] if item["kind"] in SUSPECT for name in item["columns"]
-        ]
+        names = [name for item in self.findings["findings"] if item["kind"] in SUSPECT for name in item["columns"]]
         return list(dict.fromkeys(names))
 
 
@@ -96,16 +95,14 @@ def add(root: Path, file: Path, roles: Roles, dry_run: bool = False) -> Added:
     text = edit((root / FILE).read_text(encoding="utf-8"), facts)
     parse(text, root / FILE)
     new[root / FILE] = text.encode()  # last: the others mean nothing until it names them
-    new = {
-        path: content for path, content in new.items() if not path.is_file() or path.read_bytes() != content
-    }
+    new = {path: content for path, content in new.items() if not path.is_file() or path.read_bytes() != content}
     if not dry_run:
         _write(new, file, raw if copy else None)
     return Added([*([raw] if copy else []), *new], facts, findings)
 
 
 def _check_columns(columns: list[str], roles: Roles) -> None:
-    """Raise, with all mistakes at once, if a named column does not exist or has two roles that exclude each other."""
+    """Raise, with all mistakes at once, if a column does not exist or the target has another role."""
     problems = []
     for option, column in roles.named():
         if column not in columns:
@@ -146,12 +143,10 @@ def _infer(root: Path, file: Path, roles: Roles, output: Path) -> dict[str, Any]
     options |= {name: str(output / name) for name in INFERRED}
     options |= {key: value for key in ("task", "time", "group") if (value := getattr(roles, key)) is not None}
     options |= {key: json.dumps(getattr(roles, key)) for key in ("exclude", "sensitive")}
-    words = [
-        f"--{key}={value}" for key, value in options.items()
-    ]  # one word each: a column may be called "-x"
+    words = [f"--{key}={value}" for key, value in options.items()]  # one word each: a column may be called "-x"
     try:
         shell.run(sys.executable, "-m", "science.infer", *words, cwd=root, timeout=INFER_SECONDS)
-    except shell.Failed as failed:
+    except shell.CommandError as failed:
         kind = WrongInput if failed.status == 2 else TdspError
         raise kind(failed.said.removeprefix("error: ")) from None
     return json.loads((output / "findings").read_text(encoding="utf-8"))
@@ -175,7 +170,7 @@ def _facts(file: Path, roles: Roles, findings: dict[str, Any]) -> dict[str, Any]
 
 
 def _changed(before: Project, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts that differ; thresholds are forgotten with the data, target or metric they were chosen for."""
+    """Return the facts that differ; thresholds go with the data, target or metric they were chosen for."""
     changed = {key: value for key, value in facts.items() if value != _fact(before, key)}
     if changed.keys() & {"task", "data.file", "data.target", "metric"}:
         thresholds = ("gate.threshold", "gate.group_threshold")
@@ -210,7 +205,7 @@ def _write(new: dict[Path, bytes], file: Path, raw: Path | None) -> None:
 
 
 def _copy(file: Path, raw: Path) -> None:
-    """Copy in one rename. Never a hard link: editing the original would change the raw data behind every model."""
+    """Copy in one rename. Never a hard link: to edit the original would be to edit the raw data."""
     raw.parent.mkdir(parents=True, exist_ok=True)
     aside = raw.with_name(f".{raw.name}.new")
     try:

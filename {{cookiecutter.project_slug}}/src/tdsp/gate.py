@@ -98,18 +98,14 @@ def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float)
     if compared is None:
         return Check(name, False, f"it was not compared with {_COMPARED[other]}")
     if not compared["confidence"] >= confidence - 1e-9:
-        return Check(
-            name, False, f"compared at {compared['confidence']:g}, {confidence:g} is asked for: run again"
-        )
+        return Check(name, False, f"compared at {compared['confidence']:g}, {confidence:g} is asked for: run again")
     better, low, high = compared["improvement"], compared["low"], compared["high"]
     interval = f"{confidence:.0%} interval {number(low)} to {number(high)}"
     if is_number(low) and is_number(better) and low > 0 and better > 0:
         return Check(name, True, f"better than {_COMPARED[other]} by {number(better)} ({interval})")
     if is_number(high) and high < 0:
         return Check(name, False, f"worse than {_COMPARED[other]} by {number(-better)} ({interval})")
-    return Check(
-        name, False, f"no better than {_COMPARED[other]} beyond noise: {number(better)} ({interval})"
-    )
+    return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {number(better)} ({interval})")
 
 
 def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> Check:
@@ -131,9 +127,7 @@ def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) ->
         if not _reaches(group["metric_value"], floor, metrics["higher_is_better"])
     ]
     if below:
-        return Check(
-            "groups", False, f"{metric} misses the floor of {number(floor)} for {_few(below)}{small}"
-        )
+        return Check("groups", False, f"{metric} misses the floor of {number(floor)} for {_few(below)}{small}")
     return Check("groups", True, f"{metric} clears {number(floor)} in all {len(judged)} groups{small}")
 
 

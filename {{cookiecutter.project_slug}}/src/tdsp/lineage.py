@@ -9,8 +9,8 @@ from pathlib import Path
 from tdsp import files, shell
 from tdsp.errors import TdspError
 
-# `tdsp run` itself refreshes the documents, so a change there says nothing about the code.
-_CODE = (".", ":(exclude)docs")
+# `tdsp run` itself refreshes the documents, so a change there says nothing about the code; the lock has a digest.
+_CODE = (".", ":(exclude)docs", ":(exclude)uv.lock")
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Lineage:
 
     Attributes:
         commit: full id of the Git commit, empty when the project is not in Git.
-        dirty: whether anything outside `docs/` differs from that commit.
+        dirty: whether anything but `docs/` and `uv.lock` differs from that commit.
         lock_sha256: digest of `uv.lock`, empty when there is none.
         approved_by: who started the run and so let the gate decide.
     """

@@ -5,11 +5,8 @@ Everything else in `tdsp` may import this module; it imports nothing of `tdsp` b
 
 from __future__ import annotations
 
-import functools
-import io
-import operator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,7 +16,8 @@ from tdsp.errors import WrongInput
 FILE = "project.yml"
 Task = Literal["regression", "classification"]
 
-# Metric name -> (task, whether a higher value is better). `science.metrics` computes them; a test compares the two.
+# Metric name -> (task, whether a higher value is better). `science.metrics` computes them; a test compares
+# the two.
 METRICS: dict[str, tuple[str, bool]] = {
     "mae": ("regression", False),
     "median_ae": ("regression", False),
@@ -188,36 +186,6 @@ def parse(text: str, path: Path) -> Project:
         return Project.model_validate(raw)
     except ValidationError as error:
         raise WrongInput("\n".join(f"{path}: {line}" for line in _lines(error))) from None
-
-
-def edit(text: str, facts: dict[str, Any]) -> str:
-    """Return `text`, a `project.yml`, with some facts replaced; comments and everything else stay.
-
-    Args:
-        text: the file as it is.
-        facts: dotted key (`data.target`) to new value.
-    """
-    import ruamel.yaml
-
-    editor = ruamel.yaml.YAML()
-    editor.preserve_quotes = True
-    editor.width = 4096  # never fold a long line
-    editor.representer.add_representer(
-        type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
-    document = editor.load(text)
-    for key, value in facts.items():
-        *parents, last = key.split(".")
-        place = functools.reduce(operator.getitem, parents, document)
-        if isinstance(value, list):
-            value = ruamel.yaml.comments.CommentedSeq(value)
-            value.fa.set_flow_style()
-        place[last] = value
-        if comment := place.ca.items.get(last, [None] * 3)[2]:
-            comment.column = 0  # right behind the new value, not where the old one ended
-    stream = io.StringIO()
-    editor.dump(document, stream)
-    return stream.getvalue()
 
 
 # What pydantic calls a mistake -> what it is for somebody who writes YAML.

@@ -120,9 +120,7 @@ def _tracking_uri() -> str:
     try:
         return os.environ["MLFLOW_TRACKING_URI"]
     except KeyError:
-        raise WrongInput(
-            "MLFLOW_TRACKING_URI is not set: `tdsp run` and Azure ML set it for each step"
-        ) from None
+        raise WrongInput("MLFLOW_TRACKING_URI is not set: `tdsp run` and Azure ML set it for each step") from None
 
 
 def main() -> None:

@@ -263,7 +263,5 @@ def _experiment(client: MlflowClient, uri: str, name: str) -> str:
     """Return the experiment for a model registered outside any run."""
     if found := client.get_experiment_by_name(name):
         return found.experiment_id
-    database = _database(
-        uri
-    )  # left to itself MLflow would put a local store's artifacts into the current folder
+    database = _database(uri)  # left to itself MLflow would put a local store's artifacts into the current folder
     return client.create_experiment(name, str(database.parent / "artifacts" / name) if database else None)

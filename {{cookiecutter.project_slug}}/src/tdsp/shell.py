@@ -16,7 +16,7 @@ from tdsp.errors import TdspError
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
-class Failed(TdspError):  # noqa: N818 - read as `shell.Failed`
+class CommandError(TdspError):
     """A command ended with another status than 0; `said` is the last line that it wrote."""
 
     def __init__(self, program: str, status: int, said: str) -> None:
@@ -36,7 +36,7 @@ def run(
         environment: variables added to this process's own.
 
     Raises:
-        Failed: it ended with another status than 0.
+        CommandError: it ended with another status than 0.
         TdspError: the program is missing, or took too long.
     """
     program = Path(command[0]).name
@@ -59,7 +59,7 @@ def run(
         raise TdspError(f"{program} gave no answer within {timeout:g} seconds") from None
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise Failed(program, done.returncode, said)
+        raise CommandError(program, done.returncode, said)
     return done.stdout
 
 

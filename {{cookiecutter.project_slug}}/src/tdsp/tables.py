@@ -1,7 +1,8 @@
 """Look at a table file without loading it: its columns, and the rows of a CSV one by one.
 
-The rules for CSV are those of `science.data`, which reads the same files whole: UTF-8 (or UTF-16 with its mark), the
-first line names the columns, and the separator is the one of `, ; tab |` that splits it most.
+The rules for CSV are those of `science.data`, which reads the same files whole: UTF-8 (or UTF-16 with its
+mark), the first line names the columns, and the separator is the one of `, ; tab |` that splits it most. A
+test compares them.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from tdsp.errors import WrongInput
 
 CSV = (".csv", ".tsv", ".txt")
 PARQUET = ".parquet"
-_SEPARATORS = ",;\t|"
+SEPARATORS = ",;\t|"
+NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null")  # what an empty cell may look like
 
 
 def columns(file: Path) -> list[str]:
     """Return the names of a file's columns.
 
     Raises:
-        WrongInput: it is no CSV or Parquet file, is empty, or has columns without a name or with the same name.
+        WrongInput: it is no CSV or Parquet file, is empty, or has columns without a name or with the same
+        name.
     """
     suffix = file.suffix.lower()
     if suffix not in (*CSV, PARQUET):
         raise WrongInput(f"{file}: give a CSV or Parquet file, with a name that ends in .csv or .parquet")
     if not file.is_file():
-        raise WrongInput(
-            f"{file}: {'is a folder; give the file in it' if file.is_dir() else 'there is no such file'}"
-        )
+        raise WrongInput(f"{file}: {'is a folder; give the file in it' if file.is_dir() else 'there is no such file'}")
     if file.stat().st_size == 0:
         raise WrongInput(f"{file}: the file is empty")
     names = _parquet_columns(file) if suffix == PARQUET else next(csv_rows(file), [])
@@ -62,7 +63,7 @@ def csv_rows(file: Path) -> Iterator[list[str]]:
         with file.open(encoding=encoding, newline="") as stream:
             first = stream.readline()
             stream.seek(0)
-            separator = max(_SEPARATORS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
+            separator = max(SEPARATORS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
             yield from csv.reader(stream, delimiter=separator)
 
 

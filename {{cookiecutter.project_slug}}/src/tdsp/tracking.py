@@ -58,9 +58,7 @@ def make(root: Path) -> None:
     """
     folder = _folder(root)
     if re.search(r"[?]|%[0-9A-Fa-f]{2}", str(folder)):
-        raise WrongInput(
-            f"{root}: MLflow cannot keep a database under a path with ? or %: rename that folder"
-        )
+        raise WrongInput(f"{root}: MLflow cannot keep a database under a path with ? or %: rename that folder")
     folder.mkdir(parents=True, exist_ok=True)
     with _lock(folder):
         if is_ready(root):
@@ -103,9 +101,7 @@ def _lock(folder: Path) -> Iterator[None]:
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise TdspError(
-                f"{folder}: another process is making the store ({error}); try again later"
-            ) from None
+            raise TdspError(f"{folder}: another process is making the store ({error}); try again later") from None
         yield
 
 

@@ -1,4 +1,4 @@
-"""The `tdsp` command. Each module beside this one holds one group of commands and imports what it needs when it runs."""
+"""The `tdsp` command. Each module beside this one holds a group of commands and imports what it needs when it runs."""
 
 import sys
 

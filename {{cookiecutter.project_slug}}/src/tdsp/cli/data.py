@@ -19,9 +19,7 @@ def add(
     target: Annotated[str, typer.Option(metavar="COL", help="The column to predict.")],
     task: Annotated[
         str | None,
-        typer.Option(
-            metavar="TASK", help="regression or classification; found from the target if not given."
-        ),
+        typer.Option(metavar="TASK", help="regression or classification; found from the target if not given."),
     ] = None,
     exclude: Annotated[
         list[str] | None,
@@ -46,16 +44,16 @@ def add(
     """Make FILE the project's data: copy it to data/raw, describe it, and set the facts.
 
     Writes `data/schema.yml` (types, ranges and categories as found, yours to edit), `data/dictionary.csv`,
-    `scoring/sample-request.json` and the facts in `project.yml`; comments there stay. Tells what looks wrong with
-    the data, such as a column that gives the answer away. Either all is written or nothing. Thresholds of the gate
-    that were chosen for other data are forgotten. A large file need not be copied: move it to data/raw first.
+    `scoring/sample-request.json` and the facts in `project.yml`; comments there stay. Tells what looks wrong
+    with the data, such as a column that gives the answer away. Either all is written or nothing.
+    Thresholds of the gate that were chosen for other data are forgotten. A large file need not be copied: move it to
+    data/raw first.
 
-    Examples:
-        tdsp data add ~/sales.csv --target revenue
+    For example:
 
-        tdsp data add rentals.csv --target count --time day --exclude casual --exclude registered
-
-        tdsp data add patients.parquet --target outcome --group patient --sensitive sex --dry-run
+    - `tdsp data add ~/sales.csv --target revenue`
+    - `tdsp data add rentals.csv --target count --time day --exclude casual --exclude registered`
+    - `tdsp data add patients.parquet --target outcome --group patient --sensitive sex --dry-run`
     """
     from tdsp import dataset
     from tdsp.errors import WrongInput
@@ -89,5 +87,5 @@ def _tell(root: Path, added, dry_run: bool) -> None:
     typer.echo(
         "next: the same without --dry-run"
         if dry_run
-        else "next: look at data/schema.yml, then: uv run tdsp run"
+        else "next: look at data/schema.yml and at the question in project.yml, then: uv run tdsp run"
     )

@@ -47,9 +47,7 @@ def run(
     stub: Annotated[
         list[str] | None, typer.Option(metavar="STEP=FOLDER", help="A saved output in place of a step.")
     ] = None,
-    warm: Annotated[
-        bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")
-    ] = True,
+    warm: Annotated[bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")] = True,
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store."""
     from tdsp import engine
@@ -72,7 +70,7 @@ def run(
     except KeyboardInterrupt:
         progress.interrupted()
         raise typer.Exit(130) from None
-    progress.end(result, options.tracking_uri)
+    progress.end(result, None if root else options.tracking_uri)  # a project has `tdsp ui`
     if root:
         lifecycle.finish(root, facts, result)
     if not result.ok:
@@ -88,8 +86,8 @@ def check(
     cloud: Annotated[bool, typer.Option(help="Steps and data that only Azure ML has are fine.")] = False,
 ) -> None:
     """Find the mistakes in pipelines without running anything."""
-    from tdsp.engine.check import check as look
-    from tdsp.engine.documents import shown
+    from tdsp.engine.check.mistakes import check as look
+    from tdsp.engine.reader.documents import shown
 
     good = True
     for given in pipelines or [None]:
@@ -105,8 +103,11 @@ def check(
             verdict = "azure-ai-ml is not installed, so only the own checks ran"
         elif verdict is None:
             verdict = f"azure-ai-ml objects: {report.judge}"
-        counts = f"{len(report.problems)} mistakes, {len(report.warnings)} warnings"
-        print(f"{shown(file)}: {steps} steps, {counts}; {verdict}")
+        counts = ", ".join(
+            _counted(number, word)
+            for number, word in ((steps, "step"), (len(report.problems), "mistake"), (len(report.warnings), "warning"))
+        )
+        print(f"{shown(file)}: {counts}; {verdict}")
         good = good and report.good
     if not good:
         raise typer.Exit(2)
@@ -123,7 +124,7 @@ def graph(
     from tdsp import engine, files
     from tdsp.engine import graph as drawing
     from tdsp.engine import records
-    from tdsp.engine.documents import absolute
+    from tdsp.engine.reader.documents import absolute
     from tdsp.errors import WrongInput
 
     root, file = _locate(pipeline)
@@ -144,15 +145,11 @@ def graph(
 
 
 def cache(
-    days: Annotated[
-        float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")
-    ] = None,
-    gigabytes: Annotated[
-        float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")
-    ] = None,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")] = None,
+    gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")] = None,
 ) -> None:
     """Make the store of results smaller; without an option, remove only what nothing refers to."""
-    from tdsp.engine.prune import prune
+    from tdsp.engine.store.prune import prune
 
     gone = prune(_home(_project_root(Path())), days=days, gigabytes=gigabytes)
     print(
@@ -179,6 +176,10 @@ def _project_root(start: Path) -> Path | None:
 
 def _home(root: Path | None) -> Path:
     return (root or Path.cwd()) / ".tdsp"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

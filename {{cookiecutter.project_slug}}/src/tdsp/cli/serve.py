@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+PORT = 5001
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
@@ -13,31 +15,24 @@ def add_to(app: typer.Typer) -> None:
 
 
 def serve(
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")
-    ] = 5001,
-    model: Annotated[
-        Path | None, typer.Option(help="Folder of a model to serve instead of the champion.")
-    ] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Start on a free port, try every case, stop.")
-    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on this machine only.")] = PORT,
+    model: Annotated[Path | None, typer.Option(help="Folder of a model to serve instead of the champion.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Start on a free port, try every case, stop.")] = False,
 ) -> None:
     """Serve the champion with scoring/score.py under Azure ML's own inference server.
 
-    The server runs in an environment of its own, `scoring/.venv`, built on first use. It answers on this machine
-    only, until Ctrl-C. Its log is `.tdsp/serving/port-PORT.log`.
+    The server runs in an environment of its own, `scoring/.venv`, built on first use. It answers on this
+    machine only, until Ctrl-C. Its log is `.tdsp/serving/port-PORT.log`.
 
-    `--check` sends the sample request, 10,000 rows, and every kind of mistake the model's contract forbids; compares
-    the predictions with those made without a server; prints a line for each; and exits with 1 if one is not as it
-    should be.
+    `--check` sends the sample request, 10,000 rows, and every kind of mistake the model's contract forbids;
+    compares the predictions with those made without a server; prints a line for each; and exits with 1 if one
+    is not as it should be.
 
-    Examples:
-        tdsp serve
+    For example:
 
-        tdsp serve --check
-
-        tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model
+    - `tdsp serve`
+    - `tdsp serve --check`
+    - `tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model`
     """
     from tdsp.project import find_root
     from tdsp.serving.server import running
@@ -50,7 +45,7 @@ def serve(
     try:
         with running(root, folder, port) as server:
             typer.echo(f"serving {name} at {server.score}")
-            typer.echo(f"send rows: tdsp score scoring/sample-request.json --url {server.score}")
+            typer.echo(f"send rows: uv run tdsp score scoring/sample-request.json --url {server.score}")
             typer.echo(f"log: {server.log}\nstop: Ctrl-C")
             server.wait()
     except KeyboardInterrupt:
@@ -59,18 +54,18 @@ def serve(
 
 def score(
     file: Annotated[Path, typer.Argument(help="JSON request, or CSV with the model's columns.")],
-    url: Annotated[str, typer.Option(help="Where the rows are sent.")] = "http://127.0.0.1:5001/score",
+    url: Annotated[str, typer.Option(help="Where the rows are sent.")] = f"http://127.0.0.1:{PORT}/score",
 ) -> None:
     """Send rows to the running server and print its predictions.
 
-    A JSON file is sent as it is (`{"data": [{column: value, …}, …]}`) and the answer printed as JSON. A CSV file is
-    sent in parts, without columns the champion does not take, and answered as CSV with one line per row. Nothing is
-    written but standard output.
+    A JSON file is sent as it is (`{"data": [{column: value, …}, …]}`) and the answer printed as JSON. A CSV
+    file is sent in parts, without columns the champion does not take, and answered as CSV with one line per
+    row. Nothing is written but standard output.
 
-    Examples:
-        tdsp score scoring/sample-request.json
+    For example:
 
-        tdsp score data/raw/new-patients.csv > predictions.csv
+    - `tdsp score scoring/sample-request.json`
+    - `tdsp score data/raw/new-patients.csv > predictions.csv`
     """
     from tdsp.errors import WrongInput
     from tdsp.serving import client
@@ -117,9 +112,7 @@ def _check(root: Path, folder: Path, name: str) -> None:
         wrong = 0
         for result in check(server.score, folder, root / "scoring" / "sample-request.json"):
             wrong += bool(result.problem)
-            typer.echo(
-                f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}"
-            )
+            typer.echo(f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}")
             if result.problem:
                 typer.echo(f"       {result.problem}")
     if wrong:

@@ -1,6 +1,7 @@
 """Runs Azure ML v2 pipeline YAML on this machine, unchanged: reader -> plan -> executor -> store.
 
-It knows the documented YAML and nothing of Azure, of `project.yml` or of a model registry, so any pipeline file will do.
+It knows the documented YAML and nothing of Azure, of `project.yml` or of a model registry, so any pipeline
+file will do.
 """
 
 from tdsp.engine.local import Options, Result, read, run

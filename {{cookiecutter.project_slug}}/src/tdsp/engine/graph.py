@@ -1,4 +1,4 @@
-"""A pipeline as a picture: Mermaid text for documents, SVG for everything else; colours tell how the last run went."""
+"""A pipeline as a picture: Mermaid text for documents, SVG for the rest; colours tell of the last run."""
 
 from __future__ import annotations
 
@@ -57,10 +57,11 @@ def svg(plan: Plan, states: Mapping[str, str] | None = None) -> str:
     width = max((x for x, _ in places.values()), default=0) + _WIDTH + _MARGIN
     height = max((y for _, y in places.values()), default=0) + _HEIGHT + _MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        ' font-family="system-ui, sans-serif" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" font-family="system-ui, sans-serif" role="img">',
         f"<title>Pipeline {escape(plan.name)}</title>",
-        '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
+        '<defs><marker id="arrow" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7"'
+        ' orient="auto">'
         '<path d="M0 0L10 5L0 10z" fill="#57606a"/></marker></defs>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
@@ -69,20 +70,24 @@ def svg(plan: Plan, states: Mapping[str, str] | None = None) -> str:
         x1, y1, x2 = x1 + _WIDTH / 2, y1 + _HEIGHT, x2 + _WIDTH / 2
         middle = (y1 + y2) / 2
         parts.append(
-            f'<path d="M{x1:g} {y1:g}C{x1:g} {middle:g} {x2:g} {middle:g} {x2:g} {y2:g}" fill="none" stroke="#57606a"'
+            f'<path d="M{x1:g} {y1:g}C{x1:g} {middle:g} {x2:g} {middle:g} {x2:g} {y2:g}"'
+            ' fill="none" stroke="#57606a"'
             f' marker-end="url(#arrow)"><title>{escape(what)}</title></path>'
         )
     for name, (x, y) in places.items():
         state = states.get(name, "")
         fill, stroke = _COLOURS.get(state, _COLOURS[""])
         parts.append(
-            f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{fill}" stroke="{stroke}"/>'
-            f'<text x="{x + _WIDTH / 2:g}" y="{y + (20 if state else 28)}" text-anchor="middle" font-size="14">'
+            f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"'
+            f' fill="{fill}" stroke="{stroke}"/>'
+            f'<text x="{x + _WIDTH / 2:g}" y="{y + (20 if state else 28)}"'
+            ' text-anchor="middle" font-size="14">'
             f"{escape(_short(name))}<title>{escape(name)}</title></text>"
         )
         if state:
             parts.append(
-                f'<text x="{x + _WIDTH / 2:g}" y="{y + 37}" text-anchor="middle" font-size="11" fill="{stroke}">{state}</text>'
+                f'<text x="{x + _WIDTH / 2:g}" y="{y + 37}" text-anchor="middle" font-size="11"'
+                f' fill="{stroke}">{state}</text>'
             )
     return "\n".join([*parts, "</svg>"]) + "\n"
 

@@ -10,15 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine import documents, lock, pipguard, records, variables
-from tdsp.engine.command import Machine
-from tdsp.engine.executor import Executor, Listener
-from tdsp.engine.memory import Memories
+from tdsp.engine import records
+from tdsp.engine.executor import pipguard, variables
+from tdsp.engine.executor.scheduler import Executor, Listener
 from tdsp.engine.plan import Plan
 from tdsp.engine.problems import did_you_mean
-from tdsp.engine.reader import Reading
+from tdsp.engine.reader import documents
+from tdsp.engine.reader.job import Reading
 from tdsp.engine.records import Result
-from tdsp.engine.store import Store
+from tdsp.engine.steps.command import Machine
+from tdsp.engine.store import lock
+from tdsp.engine.store.entries import Store
+from tdsp.engine.store.memory import Memories
 from tdsp.errors import TdspError, WrongInput
 
 
@@ -43,9 +46,7 @@ class Options:
     warm: bool = False
 
 
-def read(
-    pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None
-) -> Plan:
+def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None) -> Plan:
     """Return the flat plan of a pipeline file.
 
     Args:
@@ -138,7 +139,7 @@ def _machine(plan: Plan, options: Options, guard: Path) -> Machine:
         machine.runs = Runs(options.tracking_uri, plan.experiment, plan.name, plan.file)
         machine.environment |= variables.tracking(options.tracking_uri)
     if options.warm:
-        from tdsp.engine import warm
+        from tdsp.engine.warm import client as warm
 
         if warm.possible():
             machine.warm = warm.Warm(machine.environment, machine.processes)

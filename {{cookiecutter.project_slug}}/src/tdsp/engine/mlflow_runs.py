@@ -1,6 +1,7 @@
 """MLflow runs of a pipeline: one for the pipeline, below it one for each step that really ran.
 
-Importing mlflow costs more than most steps. A local sqlite store whose schema is a known one is therefore written to
+Importing mlflow costs more than most steps. A local sqlite store whose schema is a known one is therefore
+written to
 directly: three small tables. Any other store goes through mlflow's own client.
 """
 
@@ -126,20 +127,17 @@ class _Inserts:
             ).fetchone()
             if row is None:
                 cursor = store.execute(
-                    "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time, last_update_time)"
+                    "INSERT INTO experiments"
+                    " (name, artifact_location, lifecycle_stage, creation_time, last_update_time)"
                     " VALUES (?, '', 'active', ?, ?)",
                     (name, now, now),
                 )
                 found = cursor.lastrowid
                 place = (self._file.parent / "artifacts" / str(found)).as_uri()
-                store.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (place, found)
-                )
+                store.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (place, found))
                 return str(found)
             if row[1] != "active":
-                store.execute(
-                    "UPDATE experiments SET lifecycle_stage = 'active' WHERE experiment_id = ?", (row[0],)
-                )
+                store.execute("UPDATE experiments SET lifecycle_stage = 'active' WHERE experiment_id = ?", (row[0],))
             return str(row[0])
 
     def start(self, experiment: str, name: str, tags: dict[str, str]) -> str:
@@ -149,8 +147,8 @@ class _Inserts:
                 "SELECT artifact_location FROM experiments WHERE experiment_id = ?", (experiment,)
             ).fetchone()
             store.execute(
-                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time,"
-                " source_version, lifecycle_stage, artifact_uri, experiment_id)"
+                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id,"
+                " status, start_time, source_version, lifecycle_stage, artifact_uri, experiment_id)"
                 " VALUES (?, ?, 'UNKNOWN', '', '', ?, 'RUNNING', ?, '', 'active', ?, ?)",
                 (run, name, tags["mlflow.user"], _now(), f"{row[0]}/{run}/artifacts", experiment),
             )
@@ -160,9 +158,7 @@ class _Inserts:
 
     def end(self, run: str, status: str) -> None:
         with contextlib.closing(_connect(self._file)) as store, store:
-            store.execute(
-                "UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (status, _now(), run)
-            )
+            store.execute("UPDATE runs SET status = ?, end_time = ? WHERE run_uuid = ?", (status, _now(), run))
 
 
 class _Client:

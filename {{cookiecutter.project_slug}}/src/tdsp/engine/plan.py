@@ -14,7 +14,9 @@ DATA = (*FILES, *FOLDERS, *EITHER)
 
 @dataclass(frozen=True)
 class Value:
-    """What an input of a step gets: exactly one of a literal, a local path, another step's output, or nothing.
+    """What an input of a step gets.
+
+    Exactly one of a literal, a local path, another step's output, or nothing.
 
     Attributes:
         type: the port's type.
@@ -82,7 +84,9 @@ class Step:
         settings: what else decides how it runs (`distribution`, `resources`, `sweep`, `parallel`, `timeout`).
         environment: the environment's definition as text; it decides reuse, not what is installed.
         source: file that holds the command.
-        needs_all: False for a step whose only failed predecessors feed optional inputs.
+        deterministic: whether it may be reused.
+        optional: inputs it can go without, even if the step that makes them failed.
+        stub: folder with saved outputs that stand in for running it.
     """
 
     name: str
@@ -124,7 +128,6 @@ class Plan:
     outputs: dict[str, tuple[str, str]] = field(default_factory=dict)
     continue_on_failure: bool = False
     force_rerun: bool = False
-    warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as data that `json` can write."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tdsp.engine import documents
+from tdsp.engine.reader import documents
 from tdsp.errors import WrongInput
 
 Keys = tuple[str | int, ...]
@@ -24,7 +24,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = ".".join(str(key) for key in self.keys)
-        return f"{documents.shown(self.file)}:{documents.line_of(self.file, self.keys)}: {place and place + ': '}{self.message}"
+        line = documents.line_of(self.file, self.keys)
+        return f"{documents.shown(self.file)}:{line}: {place and place + ': '}{self.message}"
 
 
 @dataclass
@@ -68,8 +69,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]!r}?"
-    return (
-        f"; there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
-        if names
-        else "; there is none"
-    )
+    return f"; there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}" if names else "; there is none"

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from tdsp.engine import tail
-from tdsp.engine.documents import shown
+from tdsp.engine.executor import tail
+from tdsp.engine.reader.documents import shown
 from tdsp.engine.records import Result, StepResult
 
 _MARKS = {"start": ">", "ok": "+", "cached": "=", "stub": "=", "failed": "x", "skipped": "-", "stopped": "-"}

@@ -99,8 +99,6 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise WrongInput(
-            f"{path} is missing: the run did not get that far; `uv run tdsp run` tries again"
-        ) from None
+        raise WrongInput(f"{path} is missing: the run did not get that far; `uv run tdsp run` tries again") from None
     except (OSError, ValueError) as error:
         raise WrongInput(f"{path}: cannot be read ({error})") from None

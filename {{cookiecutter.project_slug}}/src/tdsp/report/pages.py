@@ -60,9 +60,7 @@ def section(name: str, project: Project, evidence: Evidence) -> str:
 def _fill(template: str, project: Project, evidence: Evidence, plots: str) -> str:
     def picture(*names: str) -> markup.Markdown:
         there = [name for name in names if f"{name}.png" in evidence.plots]
-        return markup.Markdown(
-            "\n".join(f"![{_CAPTIONS.get(name, name)}]({plots}{name}.png)" for name in there)
-        )
+        return markup.Markdown("\n".join(f"![{_CAPTIONS.get(name, name)}]({plots}{name}.png)" for name in there))
 
     text = _render(_text_templates(), template, **_names(project, evidence), picture=picture)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)).strip() + "\n"
@@ -74,9 +72,7 @@ def _render(templates: jinja2.Environment, name: str, **names: Any) -> str:
     try:
         return templates.get_template(name).render(names)
     except UndefinedError as error:
-        raise TdspError(
-            f"the run's evidence lacks what {name} shows ({error}); adapt one of the two"
-        ) from None
+        raise TdspError(f"the run's evidence lacks what {name} shows ({error}); adapt one of the two") from None
 
 
 def _names(project: Project, evidence: Evidence) -> dict[str, Any]:

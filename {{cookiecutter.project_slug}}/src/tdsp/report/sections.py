@@ -14,9 +14,7 @@ from collections.abc import Mapping
 
 from tdsp.errors import WrongInput
 
-_MARKER = re.compile(
-    r"^[ \t]*<!--[ \t]*tdsp:(?P<kind>\w+)[ \t]+(?P<name>[\w-]+)[ \t]*-->[ \t]*$", re.MULTILINE
-)
+_MARKER = re.compile(r"^[ \t]*<!--[ \t]*tdsp:(?P<kind>\w+)[ \t]+(?P<name>[\w-]+)[ \t]*-->[ \t]*$", re.MULTILINE)
 _HINT = re.compile(r"^[ \t]*<!--[ \t]*tdsp\b", re.MULTILINE)
 
 
@@ -40,9 +38,7 @@ def refresh(text: str, sections: Mapping[str, str | None], name: str) -> str:
         kind, section = marker["kind"], marker["name"]
         if kind == "begin" and opened is None:
             if section not in sections:
-                raise WrongInput(
-                    f"{name}: no section is called {section!r}; known here: {', '.join(sections)}"
-                )
+                raise WrongInput(f"{name}: no section is called {section!r}; known here: {', '.join(sections)}")
             if section in seen:
                 raise WrongInput(f"{name}: section {section!r} is marked twice")
             pieces.append(unified[position : marker.end()])

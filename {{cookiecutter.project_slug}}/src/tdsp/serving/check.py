@@ -1,9 +1,10 @@
-"""Try a running scoring server: the sample rows, ten thousand rows, and every kind of mistake the contract forbids."""
+"""Try a running scoring server: sample rows, ten thousand rows, every kind of mistake."""
 
 from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from tdsp import shell
 from tdsp.errors import TdspError, WrongInput
 from tdsp.serving.client import Answer, send
 
@@ -53,52 +55,34 @@ def check(url: str, model: Path, sample: Path) -> Iterator[Result]:
         WrongInput: the sample request is not one.
         TdspError: the server is gone.
     """
-    rows = _sample_rows(sample)
     contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
-    expected = offline(model, contract, rows)
+    rows = _sample_rows(sample, {feature["name"] for feature in contract["features"]})
+    expected = _offline(model, sample)
     for case in cases(contract, rows, expected):
         started = time.perf_counter()
         answer = send(url, case.body, case.method)
         milliseconds = 1000 * (time.perf_counter() - started)
-        detail = (
-            answer.sentence
-            or f"{len((answer.content or {}).get('predictions', []))} predictions in {milliseconds:.0f} ms"
-        )
+        detail = answer.sentence or f"answered in {milliseconds:.0f} ms"
         yield Result(case.name, answer.status, detail, problem_of(case, answer))
 
 
-def _sample_rows(sample: Path) -> list[dict[str, Any]]:
+def _sample_rows(sample: Path, names: set[str]) -> list[dict[str, Any]]:
     try:
         rows = json.loads(sample.read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        fitting = bool(rows) and all(row.keys() == names for row in rows)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WrongInput(f"{sample} is not a sample request: {error}") from None
-    if not rows:
-        raise WrongInput(f"{sample} has no rows")
+    if not fitting:
+        raise WrongInput(f"{sample} has other columns than this model: train one on the new data with `tdsp run`")
     return rows
 
 
-def offline(model: Path, contract: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, list]:
-    """Predict without the scoring script: load the model with MLflow, in this environment."""
-    import mlflow
-    import pandas as pd
-
+def _offline(model: Path, sample: Path) -> dict[str, list]:
+    """Return the answer that this machine gives without a server."""
     try:
-        estimator = mlflow.sklearn.load_model(str(model.resolve()))
-        frame = pd.DataFrame(rows)[[feature["name"] for feature in contract["features"]]]
-        for feature in contract["features"]:
-            if feature["type"] == "datetime":
-                frame[feature["name"]] = pd.to_datetime(frame[feature["name"]], utc=True).dt.tz_localize(None)
-        answer = {"predictions": estimator.predict(frame).tolist()}
-        if contract["task"] == "classification":
-            labels = [json.loads(json.dumps({label: 0})) for label in estimator.classes_.tolist()]
-            names = [next(iter(label)) for label in labels]  # as JSON spells them
-            shares = estimator.predict_proba(frame).tolist()
-            answer["probabilities"] = [dict(zip(names, row, strict=True)) for row in shares]
-    except Exception as error:
-        raise TdspError(
-            f"the sample rows cannot be predicted offline: {type(error).__name__}: {error}"
-        ) from error
-    return answer
+        return json.loads(shell.run(sys.executable, "-m", "tdsp.serving.offline", str(model), str(sample), timeout=120))
+    except shell.CommandError as failed:
+        raise TdspError(f"{model} cannot be loaded and used without a server: {failed.said}") from None
 
 
 def cases(contract: dict[str, Any], rows: list[dict[str, Any]], expected: dict[str, list]) -> Iterator[Case]:
@@ -132,9 +116,9 @@ def _wrong_rows(contract: dict[str, Any], rows: list[dict[str, Any]]) -> Iterato
     yield Case(
         "a missing column",
         _body([*rows[:-1], {name: rows[-1][name] for name in names[1:]}]),
-        words=(f"row {last}", names[0], "missing"),
+        words=(f"row {last}", repr(names[0]), "missing"),
     )
-    stranger = "not_" + "_".join(names)[:20]
+    stranger = next(name for name in map("column_{}".format, range(len(names) + 1)) if name not in names)
     yield Case("an unknown column", with_last({stranger: 1}), words=(f"row {last}", stranger))
     for kind in sorted({feature["type"] for feature in features}):
         feature = first(lambda f, k=kind: f["type"] == k)
@@ -162,7 +146,7 @@ def _wrong_rows(contract: dict[str, Any], rows: list[dict[str, Any]]) -> Iterato
 
 
 def _value_case(name: str, column: str, value: Any, row: int, with_last) -> Case:
-    return Case(f"{name} ({column})", with_last({column: value}), words=(f"row {row}", column))
+    return Case(f"{name} ({column})", with_last({column: value}), words=(f"row {row}", repr(column)))
 
 
 def _stranger(categories: list) -> Any:
@@ -193,20 +177,18 @@ def _difference(expected: dict[str, list], got: Any) -> str:
     if not isinstance(got, dict) or got.keys() != expected.keys():
         return f"the answer must hold {', '.join(expected)}"
     for key, values in expected.items():
-        if len(got[key]) != len(values):
-            return f"{len(got[key])} {key} for {len(values)} rows"
+        if not isinstance(got[key], list) or len(got[key]) != len(values):
+            return f"{key} must be a list with one entry for each of {len(values)} rows"
         for row, (ours, theirs) in enumerate(zip(values, got[key], strict=True), 1):
             if not _same(ours, theirs):
-                return f"row {row}: {key[:-1] if key != 'probabilities' else key} {theirs} served, {ours} offline"
+                return f"row {row}: {key}: {theirs} served, {ours} offline"
     return ""
 
 
 def _same(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, dict):
         return (
-            isinstance(theirs, dict)
-            and ours.keys() == theirs.keys()
-            and all(_same(ours[k], theirs[k]) for k in ours)
+            isinstance(theirs, dict) and ours.keys() == theirs.keys() and all(_same(ours[k], theirs[k]) for k in ours)
         )
     if isinstance(ours, float) and isinstance(theirs, int | float):
         return math.isclose(ours, theirs, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

@@ -1,4 +1,4 @@
-"""Talk to a scoring server: send rows, read predictions or the one sentence that says what is wrong with them."""
+"""Talk to a scoring server: send rows, read predictions or the sentence that says what is wrong."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
         return Answer(error.code, _parsed(error.read()))
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise TdspError(
-            f"no scoring server answers at {url} ({reason}); start one with `tdsp serve`"
-        ) from None
+        raise TdspError(f"no scoring server answers at {url} ({reason}); start one with `uv run tdsp serve`") from None
 
 
 def predict(url: str, body: bytes) -> dict[str, list]:
@@ -76,7 +74,7 @@ def predict(url: str, body: bytes) -> dict[str, list]:
 
 
 def predict_all(url: str, batches: Iterable[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
-    """Send batches of rows and yield one flat record per row: `prediction`, and `probability_CLASS` for each class.
+    """Send batches and yield one flat record per row: `prediction`, and `probability_CLASS` per class.
 
     Raises:
         WrongInput: the server refused a batch; the message says where that batch begins.
@@ -87,9 +85,7 @@ def predict_all(url: str, batches: Iterable[list[dict[str, Any]]]) -> Iterator[d
         try:
             answer = predict(url, json.dumps({"data": batch}).encode())
         except WrongInput as error:
-            raise WrongInput(
-                f"{error} (counted from row {sent + 1} of the file)" if sent else str(error)
-            ) from None
+            raise WrongInput(f"{error} (counted from row {sent + 1} of the file)" if sent else str(error)) from None
         sent += len(batch)
         shares = answer.get("probabilities") or [{}] * len(batch)
         for prediction, share in zip(answer["predictions"], shares, strict=True):
@@ -106,8 +102,8 @@ def _parsed(body: bytes) -> Any:
 def read_csv(file: Path, features: Sequence[dict]) -> tuple[Iterator[list[dict[str, Any]]], list[str]]:
     """Read the rows of a CSV file in batches of `BATCH`, with each cell in its feature's type.
 
-    An empty cell is null. A cell that does not look like its type stays text, so that the server names it. Columns
-    that are not features (the target, say) are left out.
+    An empty cell (see `tdsp.tables`) is null. A cell that does not look like its type stays text, so that the
+    server names it. Columns that are not features (the target, say) are left out.
 
     Args:
         file: with a header, see `tdsp.tables`.
@@ -119,34 +115,34 @@ def read_csv(file: Path, features: Sequence[dict]) -> tuple[Iterator[list[dict[s
     Raises:
         WrongInput: it cannot be read as CSV, or none of its columns is a feature.
     """
-    types = {feature["name"]: feature["type"] for feature in features}
+    known = {feature["name"]: feature for feature in features}
     header = tables.columns(file)
-    if not types.keys() & set(header):
-        raise WrongInput(f"{file}: none of its columns is one the model takes: {', '.join(types)}")
-    rows = _rows(file, header, types)
+    if not known.keys() & set(header):
+        raise WrongInput(f"{file}: none of its columns is one the model takes: {', '.join(known)}")
+    rows = _rows(file, header, known)
     batches = iter(lambda: list(islice(rows, BATCH)), [])
-    return batches, [name for name in header if name not in types]
+    return batches, [name for name in header if name not in known]
 
 
-def _rows(file: Path, header: list[str], types: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _rows(file: Path, header: list[str], known: dict[str, dict]) -> Iterator[dict[str, Any]]:
     for number, cells in enumerate(islice(tables.csv_rows(file), 1, None), 1):
         if not cells:
             continue
         if len(cells) != len(header):
             raise WrongInput(f"{file}: row {number} has {len(cells)} cells, the header has {len(header)}")
-        yield {
-            name: _value(cell, types[name]) for name, cell in zip(header, cells, strict=True) if name in types
-        }
+        yield {name: _value(cell, known[name]) for name, cell in zip(header, cells, strict=True) if name in known}
 
 
-def _value(cell: str, kind: str) -> Any:
-    if cell == "":
+def _value(cell: str, feature: dict[str, Any]) -> Any:
+    kind, named = feature["type"], feature["categories"] or ()
+    if cell in tables.NULLS and cell not in named:
         return None
     try:
         if kind == "boolean":
             return TRUTH.get(cell.lower(), cell)
         if kind == "integer":
-            return int(cell)
+            # 3.0 is what pandas writes beside gaps
+            return int(cell) if cell.lstrip("-").isdecimal() else float(cell)
         return float(cell) if kind == "float" else cell
     except ValueError:
         return cell

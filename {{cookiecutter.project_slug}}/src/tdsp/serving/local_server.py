@@ -1,8 +1,8 @@
 """Azure ML's inference server for this machine alone, ending with whoever started it.
 
-Run by the Python of `scoring/`, with the arguments of `azmlinfsrv`; it imports nothing of `tdsp`. Two things differ
-from `azmlinfsrv` itself: it listens on 127.0.0.1 instead of on every network, and it stops when its standard input
-closes. The second is how nothing is left behind when `tdsp` is killed, on Windows as well.
+Run by the Python of `scoring/`, with the arguments of `azmlinfsrv`; it imports nothing of `tdsp`. Two things
+differ from `azmlinfsrv` itself: it listens on 127.0.0.1 instead of on every network, and it stops when its
+standard input closes. The second is how nothing is left behind when `tdsp` is killed, on Windows as well.
 """
 
 import os

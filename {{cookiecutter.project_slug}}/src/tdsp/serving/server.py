@@ -1,4 +1,4 @@
-"""Serve a model on this machine with `scoring/score.py` under Azure ML's inference server, in its own environment."""
+"""Serve a model on this machine: `scoring/score.py` under Azure ML's inference server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tdsp import shell
 from tdsp.errors import TdspError, WrongInput
 
 HOST = "127.0.0.1"
-PORT = 5001
 START_SECONDS = 60
 LOADING_FAILED = "cannot serve this model: "  # what score.py writes before its reason
 
@@ -83,7 +82,8 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
 
     Raises:
         WrongInput: the folder holds no model, or the port is taken.
-        TdspError: the environment cannot be built, or the server did not start; the log's reason is in the message.
+        TdspError: the environment cannot be built, or the server did not start; the log's reason is in the
+        message.
     """
     if not (model / "MLmodel").is_file():
         raise WrongInput(f"{model} is not a model folder: it has no MLmodel file")
@@ -119,6 +119,11 @@ def _command(root: Path, model: Path, port: int) -> list[str]:
 
 
 def uv() -> str:
+    """Return the path of uv.
+
+    Raises:
+        TdspError: it is not installed.
+    """
     found = os.environ.get("UV") or shutil.which("uv")
     if not found:
         raise TdspError("uv is not on PATH; it builds the serving environment: https://docs.astral.sh/uv/")
@@ -142,13 +147,9 @@ def _free_port(port: int | None) -> int:
         try:
             probe.bind((HOST, port or 0))
         except PermissionError:
-            raise WrongInput(
-                f"port {port} is not allowed for this user; choose one above 1023 with --port"
-            ) from None
+            raise WrongInput(f"port {port} is not allowed for this user; choose one above 1023 with --port") from None
         except OSError:
-            raise WrongInput(
-                f"port {port} is taken; stop what listens there, or choose another with --port"
-            ) from None
+            raise WrongInput(f"port {port} is taken; stop what listens there, or choose another with --port") from None
         return probe.getsockname()[1]
 
 

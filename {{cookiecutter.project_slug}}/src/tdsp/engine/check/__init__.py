@@ -1,0 +1,1 @@
+"""Every mistake that can be known before anything runs."""

@@ -1,0 +1,1 @@
+"""Runs a plan: order, processes, what a step sees, what steps hand over."""

@@ -1,0 +1,127 @@
+"""What steps hand over: where an input lies, what its content is, which outputs a step left.
+
+Where a run shows them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tdsp.engine import records
+from tdsp.engine.executor import shellsafe
+from tdsp.engine.plan import FILES, Step
+from tdsp.engine.records import Result, StepResult
+from tdsp.engine.steps.command import StepFailedError, is_artifact_root
+from tdsp.engine.store import digests
+from tdsp.engine.store.entries import Entry
+
+
+@dataclass
+class Handover:
+    """The results of one run's steps, as the next ones find them.
+
+    Attributes:
+        result: the run.
+        memory: digests of the user's own files.
+    """
+
+    result: Result
+    memory: digests.Memory
+    _entries: dict[str, Entry] = field(default_factory=dict)
+
+    def paths(self, step: Step) -> dict[str, str]:
+        """Return input -> literal text or path; an optional input without value is missing."""
+        values = {}
+        for name, value in step.inputs.items():
+            if value.literal is not None:
+                values[name] = value.literal
+            elif value.step is not None:
+                if value.step in self._entries:
+                    values[name] = str(shellsafe.safe(self._entries[value.step].path(str(value.output))))
+            elif value.path is not None:
+                values[name] = str(shellsafe.safe(Path(value.path)))
+        return values
+
+    def contents(self, step: Step) -> dict[str, str]:
+        """Return input -> literal text or digest of its content; the same inputs are missing."""
+        found = {}
+        for name, value in step.inputs.items():
+            if value.literal is not None:
+                found[name] = value.literal
+            elif value.step is not None:
+                if value.step in self._entries:
+                    found[name] = self._entries[value.step].digest(str(value.output))
+            elif value.path is not None:
+                found[name] = digests.of(Path(value.path), self.memory)
+        return found
+
+    def check(self, step: Step) -> None:
+        """Azure ML mounts inputs read-only.
+
+        Here a step that writes to one is found out and its result refused.
+        """
+        for name, value in step.inputs.items():
+            entry = self._entries.get(value.step or "")
+            if entry is not None and not entry.intact(value.output):
+                raise StepFailedError(
+                    f"it wrote to its input {name!r}; inputs are read-only in Azure ML: write to an output"
+                )
+
+    def collect(self, step: Step, folder: Path) -> dict[str, str]:
+        """Check that the outputs are there; return output -> path relative to the workspace."""
+        found: dict[str, str] = {}
+        kept = folder / "artifacts"
+        for part in ("outputs", "logs"):
+            source = folder / "code" / part
+            if source.is_dir() and any(source.iterdir()):
+                kept.mkdir(exist_ok=True)
+                source.rename(kept / part)
+        shutil.rmtree(folder / "code", ignore_errors=True)
+        for name, output in step.outputs.items():
+            if is_artifact_root(step, name):
+                (kept / "outputs").mkdir(parents=True, exist_ok=True)
+                found[name] = "artifacts"
+                continue
+            relative = f"outputs/{name}"
+            if output.type in FILES:
+                relative += f"/{output.file_name}"
+                if not (folder / relative).is_file():
+                    raise StepFailedError(f"it did not write its output {name!r} (a file)")
+            found[name] = relative
+        return found
+
+    def publish(self, step: Step, entry: Entry, outcome: StepResult) -> None:
+        """Take over a step's result; link its outputs into the run's folder.
+
+        And to the datastore addresses the YAML gives them.
+        """
+        self._entries[step.name] = entry
+        for name, output in step.outputs.items():
+            place = self.result.folder / "outputs" / step.name / name
+            records.link(entry.path(name), place)
+            outcome.outputs[name] = str(place)
+            if output.path:
+                records.link(entry.path(name), Path(output.path))
+        if (entry.folder / "artifacts").is_dir():
+            records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
+        if outcome.state == "cached" and (entry.folder / "log.txt").is_file():
+            records.link(entry.folder / "log.txt", self.log(step))
+        outcome.log = str(self.log(step))
+
+    def stub(self, step: Step, outcome: StepResult) -> Entry:
+        """Return the saved outputs that stand in for a step."""
+        folder = Path(str(step.stub))
+        found = {}
+        for name in step.outputs:
+            inner = folder / name
+            place = inner if inner.exists() else folder
+            found[name] = (os.path.relpath(place, folder), digests.of(place, self.memory))
+        outcome.state, outcome.reason = "stub", str(folder)
+        return Entry(folder, found, 0.0)
+
+    def log(self, step: Step) -> Path:
+        """Return the file that holds what a step says."""
+        return self.result.folder / "logs" / f"{step.name}.txt"

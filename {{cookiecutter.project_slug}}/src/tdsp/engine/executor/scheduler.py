@@ -1,0 +1,243 @@
+"""Runs a plan: what is ready at once, what is known from the store.
+
+And nothing after a failure that forbids it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from tdsp.engine.executor import snapshot, tail
+from tdsp.engine.executor.handover import Handover
+from tdsp.engine.executor.processes import StoppedError
+from tdsp.engine.plan import Plan, Step
+from tdsp.engine.records import Result, StepResult
+from tdsp.engine.steps import command
+from tdsp.engine.steps.command import Machine, StepFailedError, Workspace
+from tdsp.engine.store import digests, keys
+from tdsp.engine.store.entries import Entry, Store
+from tdsp.engine.store.memory import Memories
+
+Listener = Callable[[str, str, StepResult], None]
+
+
+@dataclass
+class Executor:
+    """One run of one plan.
+
+    Attributes:
+        forced: names of steps that may not be reused; `*` means all.
+        tell: called with (event, step, result) from several threads; events: start, ok, cached, stub, failed,
+            skipped, stopped.
+    """
+
+    plan: Plan
+    store: Store
+    result: Result
+    memories: Memories
+    machine: Machine
+    tell: Listener
+    forced: frozenset[str] = frozenset()
+    workers: int = 2
+
+    def __post_init__(self):
+        self._handover = Handover(self.result, self.memories.files)
+        self._making: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+        self._warmed = self._failed = False
+
+    def run(self) -> None:
+        """Run every step of the plan and note how each ended in `result`."""
+        order = TopologicalSorter({name: step.needs & self.plan.steps.keys() for name, step in self.plan.steps.items()})
+        order.prepare()
+        running: dict[Future[None], str] = {}
+        pool = ThreadPoolExecutor(self.workers, "step")
+        try:
+            while order.is_active():
+                for name in order.get_ready():
+                    obstacle = self._obstacle(self.plan.steps[name])
+                    if obstacle:
+                        self._end(name, "skipped", obstacle)
+                        order.done(name)
+                    else:
+                        running[pool.submit(self._run, self.plan.steps[name])] = name
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    name = running.pop(future)
+                    future.result()
+                    order.done(name)
+                    if self.result.steps[name].state == "failed" and not self.plan.continue_on_failure:
+                        self._failed = True
+                        self.machine.processes.stop()
+        except BaseException:
+            self.machine.processes.stop()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for name, step in self.result.steps.items():
+                if step.state in ("waiting", "running"):
+                    self._end(name, "stopped", "the run was interrupted")
+
+    def _obstacle(self, step: Step) -> str:
+        """Say why a step whose turn it is may not start."""
+        if self._failed:
+            return "a step failed"
+        vital = {value.step for port, value in step.inputs.items() if value.step and port not in step.optional}
+        lost = vital and not all(self.result.steps[need].good for need in vital)
+        return "a step it needs failed" if lost else ""
+
+    def _end(self, name: str, state: str, reason: str) -> None:
+        self.result.steps[name].state, self.result.steps[name].reason = state, reason
+        self.tell(state, name, self.result.steps[name])
+
+    def _run(self, step: Step) -> None:
+        """Run one step to its end; a failure of the step is a state, not an exception."""
+        outcome = self.result.steps[step.name]
+        started = time.monotonic()
+        try:
+            entry = self._handover.stub(step, outcome) if step.kind == "stub" else self._entry(step, outcome)
+            if entry is not None:
+                self._handover.publish(step, entry, outcome)
+        except StoppedError:
+            outcome.state = "stopped"
+            outcome.reason = "another step failed" if self._failed else "the run was interrupted"
+        except StepFailedError as error:
+            outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
+            outcome.log = str(self._handover.log(step))
+        except OSError as error:
+            outcome.state, outcome.reason = (
+                "failed",
+                f"{error.strerror}: {error.filename or self.store.folder}",
+            )
+        if outcome.state != "cached":
+            outcome.seconds = round(time.monotonic() - started, 3)
+        self.tell(outcome.state, step.name, outcome)
+
+    def _entry(self, step: Step, outcome: StepResult) -> Entry:
+        files = snapshot.files_of(step.code)
+        parts = keys.ingredients(step, digests.of_files(files, self.memories.files), self._handover.contents(step))
+        key = keys.key_of(parts)
+        forced = "asked to" if self.forced & {"*", step.name} else ""
+        forced = forced or ("not deterministic" if not step.deterministic else "")
+        forced = forced or ("force_rerun" if self.plan.force_rerun else "")
+        with self._alone(key):
+            entry = None if forced else self.store.lookup(key)
+            if entry is not None:
+                outcome.state, outcome.seconds = "cached", entry.seconds
+                runs = self.machine.runs
+                if runs is not None and entry.facts.get("mlflow_uri") == runs.uri:
+                    outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
+                self.memories.note(step.name, parts)
+                return entry
+            outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
+            self.tell("start", step.name, outcome)
+            self._warm_up()
+            with self.store.workspace() as folder:
+                entry = self._tracked(step, key, files, folder, outcome)
+            self.memories.note(step.name, parts)
+            outcome.state = "ok"
+            return entry
+
+    def _alone(self, key: str) -> _Turn:
+        return _Turn(key, self._making, self._lock)
+
+    def _warm_up(self) -> None:
+        """Before the first step that really runs: let the fork server import what it and the others will need.
+
+        A step alone gains nothing from a server that imports on its behalf.
+        """
+        with self._lock:
+            warm, self._warmed = self.machine.warm if not self._warmed else None, True
+        if warm is not None:
+            from tdsp.engine.warm.client import arguments, imports
+
+            left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
+            python = [step for step in left if step.kind == "command" and arguments(step.command)]
+            if len(python) > 1:
+                wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
+                warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
+
+    def _tracked(self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult) -> Entry:
+        """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
+        runs = self.machine.runs
+        if runs is None:
+            return self._make(step, key, files, folder, {}, {})
+        run = outcome.mlflow_run_id = runs.start(step.name, outcome.reason)
+        status = "FAILED"
+        try:
+            entry = self._make(
+                step, key, files, folder, runs.variables(run), {"mlflow_uri": runs.uri, "mlflow_run_id": run}
+            )
+            status = "FINISHED"
+        except StoppedError:
+            status = "KILLED"
+            raise
+        finally:
+            runs.end(run, status)
+        return entry
+
+    def _make(
+        self,
+        step: Step,
+        key: str,
+        files: dict[str, Path],
+        folder: Path,
+        variables: dict[str, str],
+        facts: dict[str, object],
+    ) -> Entry:
+        log = self._handover.log(step)
+        environment = {**self.machine.environment, **variables}
+        work = Workspace(folder, step, self._handover.paths(step), files, log, environment)
+        started = time.monotonic()
+        work.lay_out()
+        try:
+            _runner(step.kind)(work, self.machine)
+        except StepFailedError as error:
+            raise StepFailedError(str(error), tail.of(log, files, work.code)) from None
+        self._handover.check(step)
+        outputs = self._handover.collect(step, folder)
+        shutil.copyfile(log, folder / "log.txt")
+        seconds = round(time.monotonic() - started, 3)
+        return self.store.commit(folder, key, outputs, {"step": step.name, "seconds": seconds, **facts})
+
+
+def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
+    """Return what runs a kind of step; the rare ones are imported when they are met."""
+    if kind == "sweep":
+        from tdsp.engine.steps import sweep
+
+        return sweep.run
+    if kind == "parallel":
+        from tdsp.engine.steps import parallel
+
+        return parallel.run
+    return command.run
+
+
+class _Turn:
+    """Lets twins - steps with one key - work one after the other.
+
+    So that the second finds the first one's result.
+    """
+
+    def __init__(self, key: str, making: dict[str, threading.Event], lock: threading.Lock):
+        self._key, self._making, self._lock = key, making, lock
+
+    def __enter__(self) -> None:
+        while True:
+            with self._lock:
+                other = self._making.get(self._key)
+                if other is None:
+                    self._making[self._key] = threading.Event()
+                    return
+            other.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._making.pop(self._key).set()

@@ -1,0 +1,1 @@
+"""From YAML to a flat plan; Azure's SDK is not involved."""

@@ -1,0 +1,92 @@
+"""YAML files as Azure ML reads them (YAML 1.1), and the line on which a key stands."""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+# libyaml's parser is ten times faster; a build of PyYAML without it still works.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class UnreadableError(Exception):
+    """The file is missing or is not YAML; the text says which, in one line."""
+
+
+def load(path: Path) -> Any:
+    """Return the parsed content of `path`.
+
+    Raises:
+        UnreadableError: no such file, or not YAML.
+    """
+    try:
+        with path.open("rb") as stream:
+            return yaml.load(stream, _Loader)  # noqa: S506 - both loaders are the safe ones
+    except OSError as error:
+        raise UnreadableError(f"{shown(path)}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"{shown(path)}: not YAML: {' '.join(str(error).split())}") from None
+
+
+@functools.lru_cache(maxsize=32)
+def _tree(path: Path) -> yaml.Node | None:
+    try:
+        with path.open("rb") as stream:
+            return yaml.compose(stream, _Loader)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None
+
+
+def line_of(path: Path, keys: tuple[str | int, ...]) -> int:
+    """Return the line (from 1) of the deepest of `keys` that `path` holds."""
+    node, line = _tree(path), 1
+    for key in keys:
+        child = None
+        if isinstance(node, yaml.MappingNode):
+            child = next((pair for pair in reversed(node.value) if pair[0].value == str(key)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            child = (node.value[key], node.value[key])
+        if child is None:
+            break
+        line, node = child[0].start_mark.line + 1, child[1]
+    return line
+
+
+def duplicate_keys(path: Path) -> list[tuple[tuple[str | int, ...], int, int]]:
+    """Return (keys, first line, line) for each key that a mapping of `path` holds twice.
+
+    YAML keeps the last.
+    """
+    found: list[tuple[tuple[str | int, ...], int, int]] = []
+    stack: list[tuple[tuple[str | int, ...], yaml.Node | None]] = [((), _tree(path))]
+    while stack:
+        keys, node = stack.pop()
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, int] = {}
+            for key, value in node.value:
+                line = key.start_mark.line + 1
+                if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                    found.append(((*keys, key.value), seen[key.value], line))
+                seen[key.value] = line
+                stack.append(((*keys, key.value), value))
+        elif isinstance(node, yaml.SequenceNode):
+            stack.extend(((*keys, index), item) for index, item in enumerate(node.value))
+    return found
+
+
+def shown(path: Path) -> str:
+    """Return `path` as a person would type it from here."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # another drive on Windows
+        return str(path)
+    return str(path) if relative.startswith(os.path.join("..", "..", "..")) else relative  # noqa: PTH118
+
+
+def absolute(path: Path) -> Path:
+    """Return `path` without `..`, links left as they are: what a user sees is what a message names."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links

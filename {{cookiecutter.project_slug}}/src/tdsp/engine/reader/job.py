@@ -1,0 +1,219 @@
+"""From a job file to a flat plan. Azure's SDK is not involved; `check` asks it for a second opinion."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from tdsp.engine.plan import FILES, Code, Output, Plan, Step
+from tdsp.engine.problems import Problems, did_you_mean
+from tdsp.engine.reader import commands, documents, kinds, overrides
+from tdsp.engine.reader.assets import Assets, is_remote
+from tdsp.engine.reader.bindings import Bindings, output_binding, output_type
+from tdsp.engine.reader.components import Components
+from tdsp.engine.reader.tree import Node, grow, load_job
+from tdsp.errors import WrongInput
+
+
+@dataclass
+class Reading:
+    """One reading of one file.
+
+    Attributes:
+        file: the job file.
+        stubs: step name -> folder with saved outputs that stand in for running it.
+        standins: folder for what steps write to datastore addresses.
+    """
+
+    file: Path
+    stubs: Mapping[str, Path] = field(default_factory=dict)
+    standins: Path | None = None
+
+    def __post_init__(self):
+        self.problems = Problems()
+        self.assets = Assets(self.file.parent, self.standins)
+        self.bindings = Bindings(self.problems, self.assets)
+        self.root: Node | None = None
+
+    def plan(self, settings: Mapping[str, Any]) -> Plan | None:
+        """Read everything; mistakes are left in `problems`.
+
+        And None comes back if there is no pipeline at all.
+        """
+        try:
+            document = overrides.apply(load_job(self.file), settings)
+        except documents.UnreadableError as error:
+            raise WrongInput(str(error)) from None
+        components = Components(self.problems, self.assets)
+        self.root = grow(document, self.file, components, self.problems)
+        if self.root is None:
+            return None
+        leaves = list(self.root.leaves())
+        self._known_steps(self.stubs, leaves)
+        steps = {leaf.name: self._step(leaf) for leaf in leaves}
+        body = self.root.component.body
+        own = {name: self.bindings.value(self.root, name) for name in self.root.given}
+        chosen = body.get("settings") if isinstance(body.get("settings"), dict) else {}
+        return Plan(
+            name=str(document.get("name") or self.file.stem),
+            file=str(self.file),
+            experiment=str(document.get("experiment_name") or self.file.parent.name),
+            steps=self._in_order(steps),
+            inputs=own,
+            outputs=self._outputs(self.root),
+            continue_on_failure=chosen.get("continue_on_step_failure") is True,
+            force_rerun=chosen.get("force_rerun") is True,
+        )
+
+    def _known_steps(self, names: Mapping[str, Path], leaves: list[Node]) -> None:
+        for name in names:
+            if name not in {leaf.name for leaf in leaves}:
+                raise WrongInput(f"there is no step {name!r}{did_you_mean(name, [leaf.name for leaf in leaves])}")
+
+    def _step(self, node: Node) -> Step:
+        component, body = node.component, node.component.body
+        unknown = set(node.given) - set(component.inputs) if component.inputs is not None else set()
+        for name in sorted(unknown):
+            if component.kind not in kinds.CLOUD_ONLY:
+                hint = did_you_mean(name, component.inputs or {})
+                keys = (*node.keys, "inputs", name)
+                self.problems.add(node.file, keys, f"{_titled(component)} has no input {name!r}{hint}", "unknown input")
+        if node.name in self.stubs:
+            return self._stub(node)
+        if component.kind in kinds.CLOUD_ONLY or component.kind not in kinds.LOCAL:
+            self.problems.add(node.file, node.keys, kinds.refusal(component.kind, node.name), "refused")
+        names = [
+            *(component.inputs or {}),
+            *(name for name in node.given if name not in (component.inputs or {})),
+        ]
+        settings = kinds.settings(node, self.problems)
+        searched = set(settings.get("sweep", {}).get("space", {}))
+        inputs = {name: self.bindings.value(node, name) for name in names if name not in unknown | searched}
+        outputs = self._declared_outputs(node)
+        command, code = kinds.task(node, self.problems)
+        commands.examine(node, command, inputs, outputs, searched, self.problems)
+        return Step(
+            name=node.name,
+            kind=component.kind,
+            command=command,
+            inputs=inputs,
+            outputs=outputs,
+            code=code if component.kind in kinds.LOCAL else Code(),
+            variables=_variables(body, node.job),
+            settings=settings,
+            environment=self._environment(node),
+            source=str(component.file),
+            deterministic=body.get("is_deterministic") is not False and node.job.get("is_deterministic") is not False,
+            display_name=str(node.job.get("display_name") or body.get("display_name") or node.name),
+            optional=frozenset(name for name, port in (component.inputs or {}).items() if port.optional),
+        )
+
+    def _stub(self, node: Node) -> Step:
+        folder = documents.absolute(Path(self.stubs[node.name]))
+        if not folder.is_dir():
+            raise WrongInput(f"--stub {node.name}: {documents.shown(folder)} is not a folder")
+        outputs = self._declared_outputs(node) or {name: Output() for name in node.given_outputs}
+        if not outputs:  # a registry component: whatever others ask it for
+            asked = (child.given.values() for child in self.root.leaves() if child is not node)
+            text = json.dumps([list(values) for values in asked], default=str)
+            parts = text.split(f"parent.jobs.{node.keys[-1]}.outputs.")[1:]
+            outputs = {part.split("}")[0].strip(): Output() for part in parts}
+        return Step(node.name, "stub", "", {}, outputs, Code(), stub=str(folder), source=str(node.file))
+
+    def _declared_outputs(self, node: Node) -> dict[str, Output]:
+        declared = node.component.outputs
+        for name in node.given_outputs:
+            if name not in declared and node.component.kind not in kinds.CLOUD_ONLY:
+                hint = did_you_mean(name, declared)
+                keys = (*node.keys, "outputs", name)
+                self.problems.add(
+                    node.file,
+                    keys,
+                    f"{_titled(node.component)} has no output {name!r}{hint}",
+                    "unknown output",
+                )
+        return {name: self._output(node, name) for name in declared}
+
+    def _output(self, node: Node, name: str) -> Output:
+        kind = output_type(node, name)
+        address = self._address(node, name)
+        file_name = None
+        if kind in FILES:
+            last = (address or "").rstrip("/").rsplit("/", 1)[-1]
+            file_name = last if last and "${{" not in last else name
+        standin = self.assets.standin(address) if address and "${{" not in address else None
+        return Output(kind, file_name, address, str(standin) if standin else None)
+
+    def _address(self, node: Node, name: str) -> str | None:
+        raw = node.given_outputs.get(name)
+        outer = output_binding(raw)
+        if outer is not None and node.parent is not None:
+            if outer not in node.parent.component.outputs:
+                hint = did_you_mean(outer, node.parent.component.outputs)
+                keys = (*node.keys, "outputs", name)
+                self.problems.add(
+                    node.file,
+                    keys,
+                    f"the pipeline has no output {outer!r}{hint}",
+                    "undeclared pipeline output",
+                )
+                return None
+            return self._address(node.parent, outer)
+        path = raw.get("path") if isinstance(raw, dict) else None
+        return str(path) if path and is_remote(str(path)) else None
+
+    def _outputs(self, root: Node) -> dict[str, tuple[str, str]]:
+        found = {}
+        for name in root.component.outputs:
+            value = self.bindings.output(root, name, root, ("outputs", name))
+            if value is not None and value.step:
+                found[name] = (value.step, str(value.output))
+        return found
+
+    def _environment(self, node: Node) -> str:
+        """The environment's definition with the files it names, as text: what it says decides reuse."""
+        raw = node.job.get("environment") or kinds.task_body(node.component).get("environment")
+        file = node.file if node.job.get("environment") else node.component.file
+        if isinstance(raw, str):
+            found = self.assets.find(raw, "environment")
+            if raw.startswith("file:"):
+                found = documents.absolute(file.parent / raw.removeprefix("file:"))
+            if found is None:
+                return raw
+            try:
+                raw, file = documents.load(found), found
+            except documents.UnreadableError as error:
+                self.problems.add(node.file, node.keys, str(error), "environment missing")
+                return str(error)
+        if isinstance(raw, dict) and isinstance(raw.get("conda_file"), str):
+            conda = documents.absolute(file.parent / raw["conda_file"])
+            raw = {
+                **raw,
+                "conda_file": conda.read_text(encoding="utf-8") if conda.is_file() else str(raw["conda_file"]),
+            }
+        return json.dumps(raw, sort_keys=True, default=str) if raw else ""
+
+    def _in_order(self, steps: dict[str, Step]) -> dict[str, Step]:
+        needs = {name: step.needs & steps.keys() for name, step in steps.items()}
+        try:
+            return {name: steps[name] for name in TopologicalSorter(needs).static_order()}
+        except CycleError as error:
+            circle = " -> ".join(error.args[1])
+            self.problems.add(self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle")
+            return steps
+
+
+def _titled(component) -> str:
+    return f"component {component.body.get('name') or component.file.stem!r}"
+
+
+def _variables(body: dict[str, Any], job: dict[str, Any]) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for source in (body, job):
+        for name, value in (source.get("environment_variables") or {}).items():
+            merged[str(name)] = str(value)
+    return merged

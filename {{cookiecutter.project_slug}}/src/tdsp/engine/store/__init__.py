@@ -1,0 +1,1 @@
+"""What steps made, found again by what went into it."""

@@ -1,0 +1,105 @@
+"""Keeps the store small: old results and old runs go, those of running engines stay."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tdsp.engine import records
+from tdsp.engine.store.entries import Store
+from tdsp.engine.store.lock import InUseError, exclusive
+from tdsp.errors import TdspError
+
+_DAY = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What went and what is left, in entries and bytes."""
+
+    removed: int
+    removed_bytes: int
+    kept: int
+    kept_bytes: int
+
+
+def prune(home: Path, *, days: float | None = None, gigabytes: float | None = None) -> Pruned:
+    """Remove results that no key answers for, that are too old, or, oldest first, that are too many.
+
+    Args:
+        home: the folder with `store` and `runs`.
+        days: remove what was made longer ago.
+        gigabytes: remove the oldest until the rest is no larger.
+
+    Raises:
+        TdspError: an engine is using the store.
+    """
+    store = Store(home / "store")
+    try:
+        with exclusive(store.folder / "lock"):
+            return _prune(store, home / "runs", days, gigabytes)
+    except InUseError:
+        raise TdspError("a run is using the store; prune when it has ended") from None
+
+
+def _prune(store: Store, runs: Path, days: float | None, gigabytes: float | None) -> Pruned:
+    for left in _folders(store.work):  # nobody runs: whatever works here was killed
+        shutil.rmtree(left, ignore_errors=True)
+    answers = {key.read_text(encoding="ascii").strip(): key for key in _files(store.keys)}
+    found = sorted((_made(entry), entry, _size(entry)) for entry in _folders(store.entries))
+    oldest = time.time() - days * _DAY if days is not None else 0.0
+    total, limit = (
+        sum(size for _, _, size in found),
+        gigabytes * 1e9 if gigabytes is not None else float("inf"),
+    )
+    removed = removed_bytes = 0
+    for made, entry, size in found:
+        if entry.name in answers and made >= oldest and total <= limit:
+            continue
+        if entry.name in answers:
+            answers.pop(entry.name).unlink(missing_ok=True)  # first the answer, then what it names
+        shutil.rmtree(entry, ignore_errors=True)
+        removed, removed_bytes, total = removed + 1, removed_bytes + size, total - size
+    for name, key in answers.items():
+        if not (store.entries / name).is_dir():
+            key.unlink(missing_ok=True)
+    _prune_runs(runs)
+    return Pruned(removed, removed_bytes, len(found) - removed, total)
+
+
+def _prune_runs(runs: Path) -> None:
+    """Remove runs whose outputs are gone, except the last."""
+    last = records.latest(runs)
+    for run in _folders(runs):
+        links = [link for link in (run / "outputs").glob("*/*") if link.is_symlink()]
+        if run != last and (not (run / "run.json").exists() or any(not link.exists() for link in links)):
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def _made(entry: Path) -> float:
+    try:
+        return float(json.loads((entry / "entry.json").read_bytes())["made"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def _size(folder: Path) -> int:
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += (Path(place) / name).lstat().st_size
+    return total
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [entry for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()] if folder.is_dir() else []
+
+
+def _files(folder: Path) -> list[Path]:
+    return [entry for entry in folder.iterdir() if entry.is_file()] if folder.is_dir() else []

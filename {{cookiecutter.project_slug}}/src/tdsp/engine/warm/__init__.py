@@ -1,0 +1,1 @@
+"""Steps forked from a Python that has their imports loaded."""

@@ -1,0 +1,48 @@
+"""Predict a sample request without any server: `python -m tdsp.serving.offline MODEL SAMPLE` prints the answer as JSON.
+
+MLflow loads the model here, so nothing is shared with the scoring script that is to be checked. It is a process of its
+own because a model brings its own `science`, and a process can import only one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from pathlib import Path
+
+
+def predict(model: Path, sample: Path) -> dict[str, list]:
+    """Return what the server should answer.
+
+    Args:
+        model: a folder with `MLmodel` and `contract.json`.
+        sample: JSON `{"data": [{column: value, …}, …]}` that fits the contract.
+    """
+    import mlflow
+    import pandas as pd
+
+    contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
+    rows = json.loads(sample.read_text(encoding="utf-8"))["data"]
+    frame = pd.DataFrame(rows)[[feature["name"] for feature in contract["features"]]]
+    for feature in contract["features"]:
+        if feature["type"] == "datetime":
+            frame[feature["name"]] = pd.to_datetime(frame[feature["name"]], utc=True).dt.tz_localize(None)
+    estimator = mlflow.sklearn.load_model(str(model.resolve()))
+    answer = {"predictions": estimator.predict(frame).tolist()}
+    if contract["task"] == "classification":
+        classes = estimator.classes_.tolist()
+        answer["probabilities"] = [
+            dict(zip(classes, row, strict=True)) for row in estimator.predict_proba(frame).tolist()
+        ]
+    return answer
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    try:
+        print(json.dumps(predict(Path(sys.argv[1]), Path(sys.argv[2]))))
+    except Exception as failure:
+        raise SystemExit(f"{type(failure).__name__}: {failure}") from None
