@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
 import sys
-from pathlib import Path
 
 import bench
 import pytest
 import yaml
 from emulator.runner import LocalRunner
 
-PYTHON = Path(sys.executable).parent
-TRACKING = "azureml://westeurope.api.azureml.ms/mlflow/v1.0"
 SECRET = re.compile(r"emulated-(primary|secondary|github)|eyJ[\w-]{10,}\.|[?&]sig=(?!\*)|AccountKey=(?!\*)")
 
 
@@ -30,17 +29,12 @@ def project(baked, tmp_path, azure, monkeypatch):
     (folder / "pyproject.toml").write_text(bench.PYPROJECT)
     (folder / "uv.lock").write_text(bench.LOCK)
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("PYTHONPATH", str(folder / "src"))
+    # `submit` would do this itself where the project is installed; here the path would reach the job's steps, too.
+    sample = [sys.executable, "-m", "science.sample", "diabetes", str(folder / "data/raw/diabetes.csv")]
+    subprocess.run(sample, check=True, env={**os.environ, "PYTHONPATH": str(folder / "src")})
     monkeypatch.setenv("CI", "true")  # where others may read what is printed
     azure.workspace("rg-prod", "ws-prod")
-    workspace = f"/subscriptions/{bench.SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/ws"
-    job = {
-        **azure.env,
-        "MLFLOW_TRACKING_URI": TRACKING + workspace,
-        "PYTHONPATH": "",
-        "PATH": f"{PYTHON}:{azure.env['PATH']}",
-    }
-    azure.cloud.runner = LocalRunner(job)
+    azure.cloud.runner = LocalRunner()
     return folder
 
 
