@@ -1,6 +1,7 @@
 """The commands of this repository, the same on every system: `make.py demo` and `make.py test`.
 
-The Makefile calls this file. It needs Python 3.11 and nothing else: uv is fetched into `build/` when missing.
+The Makefile calls this file. It needs Python 3.11 with its `venv`, and nothing else: uv is fetched into `build/` when
+missing.
 """
 
 import argparse
@@ -9,7 +10,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -37,10 +37,23 @@ def find_uv() -> str:
     uv = shutil.which("uv", path=str(folder))
     if uv is None:
         print("uv is not installed: fetching it into build/uv", flush=True)
-        venv.create(BUILD / "uv", with_pip=True, clear=True)
+        make_venv(BUILD / "uv")
         run(str(folder / "python"), "-m", "pip", "install", "--quiet", "uv>=0.9,<1")
         uv = shutil.which("uv", path=str(folder))
     return str(uv)
+
+
+def make_venv(folder: Path) -> None:
+    """Make a virtual environment with pip, or end with one line where Python came without the means."""
+    try:
+        import venv
+
+        venv.create(folder, with_pip=True, clear=True)
+    except (ImportError, OSError, subprocess.CalledProcessError):
+        remove(folder)
+        raise SystemExit(
+            "make.py: this Python cannot make a virtual environment: install uv, or on Debian and Ubuntu python3-venv"
+        ) from None
 
 
 def run(*command: str, cwd: Path = ROOT) -> None:
