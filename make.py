@@ -1,4 +1,4 @@
-"""The commands of this repository, the same on every system: `make.py demo` and `make.py test`.
+"""The commands of this repository: `make.py bench`, `make.py demo` and `make.py test`.
 
 The Makefile calls this file. It needs Python 3.11 with its `venv`, and nothing else: uv is fetched into `build/` when
 missing.
@@ -17,6 +17,7 @@ BUILD = ROOT / "build"
 TEMPLATE_PARTS = ("cookiecutter.json", "hooks", "templates", "{{cookiecutter.project_slug}}")
 CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", ".tdsp", "uv.lock")
 DEMO = BUILD / "disease-progression"
+BENCHMARKS = ("render.py", "lifecycle.py", "engine/compare.py")
 LIFECYCLE = (("sync",), ("run", "tdsp", "run"), ("run", "tdsp", "serve", "--check"))
 
 
@@ -115,12 +116,25 @@ def test(options: list[str]) -> None:
         run(uv, "run", "pytest", *selection)
 
 
+def bench(options: list[str]) -> None:
+    """Run every benchmark with the options; end with 1 when one fails or misses its target."""
+    uv = find_uv()
+    missed = []
+    for name in BENCHMARKS:
+        print(f"\n{name}", flush=True)
+        command = [uv, "run", "python", str(ROOT / "benchmarks" / name), *options]
+        if subprocess.run(command, cwd=ROOT, env=environment()).returncode:
+            missed.append(name)
+    if missed:
+        raise SystemExit(f"make.py: failed, or missed the target: {', '.join(missed)}")
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("demo", "test"))
+    parser.add_argument("command", choices=("bench", "demo", "test"))
     arguments, options = parser.parse_known_args()
-    {"demo": demo, "test": test}[arguments.command](options)
+    {"bench": bench, "demo": demo, "test": test}[arguments.command](options)
 
 
 if __name__ == "__main__":
