@@ -110,9 +110,10 @@ def demo(options: list[str]) -> None:
 
 
 def test(options: list[str]) -> None:
-    """Run the tests, the fast ones first; with options, run what they select."""
+    """Run the tests, the fast ones first, the slow ones two files at a time; with options, run what they select."""
     uv = find_uv()
-    for selection in [options] if options else (["-m", "not slow"], ["-m", "slow"]):
+    both = (["-m", "not slow"], ["-m", "slow", "--numprocesses=2", "--dist=loadfile"])
+    for selection in [options] if options else both:
         run(uv, "run", "pytest", *selection)
 
 
