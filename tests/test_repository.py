@@ -109,6 +109,22 @@ def test_the_repository_has_the_licence_that_the_readme_names(root):
     assert (root / "LICENSE").read_text(encoding="utf-8").startswith("MIT License\n\nCopyright (c) 2026 ")
 
 
+def test_one_missed_target_makes_the_benchmarks_fail(root, monkeypatch):
+    assert all((root / "benchmarks" / name).is_file() for name in make.BENCHMARKS)
+    codes = dict(zip(make.BENCHMARKS, (0, 1, 0), strict=True))
+
+    def ended(command, **_):
+        return Mock(returncode=codes[Path(command[3]).relative_to(root / "benchmarks").as_posix()])
+
+    run = Mock(side_effect=ended)
+    monkeypatch.setattr(make.subprocess, "run", run)
+    monkeypatch.setattr(make, "find_uv", lambda: "uv")
+    with pytest.raises(SystemExit) as end:
+        make.bench([])
+    assert end.value.code.endswith(f"the target: {make.BENCHMARKS[1]}")
+    assert run.call_count == len(make.BENCHMARKS)
+
+
 @pytest.mark.slow
 def test_uv_is_fetched_when_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(make, "BUILD", tmp_path)
