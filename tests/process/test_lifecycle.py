@@ -109,6 +109,14 @@ def test_the_outcome_is_told_and_written_for_machines(root, project, capsys, out
     assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(**outcome)
 
 
+def test_groups_that_nobody_looks_after_are_told(root, project, capsys):
+    lifecycle.finish(root, project, finished(root))
+    assert "nobody looks" not in capsys.readouterr().out
+    gate = project.gate.model_copy(update={"group_threshold": None})
+    lifecycle.finish(root, project.model_copy(update={"gate": gate}), finished(root))
+    assert "groups: nobody looks until gate.group_threshold is set\n" in capsys.readouterr().out
+
+
 def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):
     result = finished(root)
     result.steps["register"].state = "failed"

@@ -70,8 +70,11 @@ def finish(root: Path, project: Project, result: Result) -> None:
     text = evidence(_STEP, "registration", OUTCOME)
     files.write_text(result.folder / OUTCOME, text)
     outcome = json.loads(text)
-    for line in _told(outcome, json.loads(evidence("evaluate", "evaluation", "metrics.json"))):
+    metrics = json.loads(evidence("evaluate", "evaluation", "metrics.json"))
+    for line in _told(outcome, metrics):
         print(line)
+    if metrics["groups"] and project.gate.group_threshold is None:
+        print("groups: nobody looks until gate.group_threshold is set")
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
     if outcome["outcome"] != "refused":
