@@ -91,7 +91,16 @@ def test_the_champion_itself_is_unchanged(root):
     for model, same in (("one", False), ("retrained", True)):
         record = step(root, model, root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": same}))
         assert (record["outcome"], record["version"]) == ("unchanged", 1)
+        assert (record["champion_sha256"] == record["lineage"]["model_sha256"]) is not same
     assert len(registry.versions(tracking.uri(root), NAME)) == 1
+
+
+def test_the_same_predictions_as_an_older_champion_are_not_the_champion(root):
+    step(root, "one")
+    step(root, "two", root / "models" / "one", **compared(5, 2, 8))
+    record = step(root, "retrained", root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": True}))
+    assert (record["outcome"], record["version"]) == ("refused", 2)
+    assert "not the one it was compared with" in record["reason"]
 
 
 def test_a_challenger_compared_with_an_older_champion_is_refused(root):

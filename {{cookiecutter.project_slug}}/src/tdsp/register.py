@@ -36,7 +36,8 @@ def register(
 
     Returns:
         What `outcome.json` holds: `outcome` (`registered`, `refused` or `unchanged`), `model`, `version` (of
-        the champion after this, None without one), `reason`, `checks` and `lineage`.
+        the champion after this, None without one), `champion_sha256` (of its files), `reason`, `checks` and
+        `lineage`.
 
     Raises:
         WrongInput: evidence is missing or does not belong together.
@@ -53,10 +54,12 @@ def register(
     current = registry.champion(uri, name)
     digest = files.sha256_of(model)
 
-    if current and (metrics["same_as_champion"] or current.tags.get(registry.MODEL_DIGEST) == digest):
+    if current and current.tags.get(registry.MODEL_DIGEST) == digest:
         outcome, reason = "unchanged", f"the challenger is the champion, {current}"
-    elif moved := _moved(current, champion):
+    elif moved := _moved(current, champion):  # before anything that the comparison says
         outcome, reason = "refused", moved
+    elif current and metrics["same_as_champion"]:
+        outcome, reason = "unchanged", f"the challenger predicts what the champion, {current}, predicts"
     elif not verdict.passed:
         outcome, reason = "refused", "; ".join(check.detail for check in verdict.failed)
     else:
@@ -72,6 +75,7 @@ def register(
         "outcome": outcome,
         "model": name,
         "version": current.number if current else None,
+        "champion_sha256": current.tags.get(registry.MODEL_DIGEST) if current else None,
         "reason": reason,
         "checks": [asdict(check) for check in verdict.checks],
         "lineage": {**lineage, "model_sha256": digest},
