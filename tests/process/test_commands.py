@@ -54,7 +54,7 @@ def tdsp(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_models_lists_versions_and_marks_the_champion(root):
     done = tdsp(root, "models")
     head, second, first, legend = done.stdout.splitlines()
-    assert head.split() == ["version", "mae", "data", "commit", "registered", "by"]
+    assert head.split() == ["version", "mae", "data", "commit", "registered", "started", "by"]
     assert second.startswith("v2 *")
     assert first.split()[:4] == ["v1", "44.04", "dddddddd", "cccccccc+"]
     assert legend.startswith("* champion")

@@ -35,7 +35,7 @@ def root(empty, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri(folder))
     monkeypatch.setenv("TDSP_COMMIT", "c0ffee")
     monkeypatch.setenv("TDSP_DIRTY", "true")
-    monkeypatch.setenv("TDSP_APPROVED_BY", "Ada")
+    monkeypatch.setenv("TDSP_STARTED_BY", "Ada")
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     (folder / "project.yml").write_text(yaml.safe_dump(evidence.facts()), encoding="utf-8")
     evidence.write(folder / "quality" / "quality.json", evidence.quality())
@@ -65,7 +65,7 @@ def test_the_first_good_model_is_registered_with_its_lineage(root):
     assert (record["outcome"], record["version"], record["reason"]) == ("registered", 1, "mae 44")
     tags = champion(root).tags
     assert tags["tdsp.data_sha256"] == "d" * 64
-    assert (tags["tdsp.commit"], tags["tdsp.dirty"], tags["tdsp.approved_by"]) == ("c0ffee", "True", "Ada")
+    assert (tags["tdsp.commit"], tags["tdsp.dirty"], tags["tdsp.started_by"]) == ("c0ffee", "True", "Ada")
     assert float(tags["tdsp.metric.mae"]) == 44.0
     assert tags["tdsp.model_sha256"] == record["lineage"]["model_sha256"]
 

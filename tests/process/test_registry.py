@@ -53,7 +53,7 @@ def test_a_new_model_becomes_the_champion(root, uri):
 
 def test_sql_and_the_client_read_the_same(root, uri):
     registry.register(uri, NAME, model(root, "one"), {"tdsp.commit": "abc", "tdsp.lock_sha256": ""}, None)
-    registry.register(uri, NAME, model(root, "two"), {"tdsp.approved_by": 'Ada "|" é'}, None)
+    registry.register(uri, NAME, model(root, "two"), {"tdsp.started_by": 'Ada "|" é'}, None)
     registry.register(uri, "another", model(root, "three"), {}, None)
 
     def told(versions):

@@ -209,7 +209,7 @@ def hostile_run(root: Path, name: str) -> Evidence:
     contract |= {"target": name, "positive": name}
     contract["data"]["file"] = name
     outcome = evidence.outcome(outcome="refused", reason=name)
-    outcome["lineage"] |= {"data_file": name, "approved_by": name}
+    outcome["lineage"] |= {"data_file": name, "started_by": name}
     outcome["checks"][0]["detail"] = name
     folder = evidence.run_folder(root, quality=quality, metrics=metrics, contract=contract, outcome=outcome)
     return Evidence.of(folder)

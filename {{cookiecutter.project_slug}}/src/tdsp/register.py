@@ -103,7 +103,7 @@ def _lineage(contract: dict[str, Any]) -> dict[str, Any]:
         "dirty": os.environ.get("TDSP_DIRTY", "false") == "true",
         "lock_sha256": os.environ.get("TDSP_LOCK_SHA256", ""),
         "run_id": os.environ.get("MLFLOW_RUN_ID", ""),
-        "approved_by": os.environ.get("TDSP_APPROVED_BY", ""),
+        "started_by": os.environ.get("TDSP_STARTED_BY", ""),
     }
 
 
