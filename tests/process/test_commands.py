@@ -132,3 +132,13 @@ def wait_for(address: str, seconds: float = 60) -> str:
             return urllib.request.urlopen(address, timeout=5).read().decode()
         time.sleep(0.3)
     raise AssertionError(f"{address} gave no answer")
+
+
+def test_a_file_that_cannot_be_written_is_one_line(root, tmp_path):
+    copy = Path(shutil.copytree(root, tmp_path / "copy"))
+    shutil.rmtree(copy / "docs" / "reports", ignore_errors=True)
+    (copy / "docs" / "reports").write_text("in the way", encoding="utf-8")
+    done = tdsp(copy, "report")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1

@@ -72,6 +72,23 @@ def test_a_pipeline_gets_only_what_it_declares(root, project):
     assert lifecycle.prepare(root, project, other)[0] == {}
 
 
+def test_another_pipeline_gets_neither_sample_data_nor_variables_it_did_not_ask_for(root, project):
+    sampled = project.model_copy(update={"data": project.data.model_copy(update={"sample": "diabetes"})})
+    other = root / "other.yml"
+    other.write_text("type: pipeline\njobs: {register: {command: echo}}\n", encoding="utf-8")
+    assert lifecycle.prepare(root, sampled, other)[0] == {}
+    assert not (root / "data" / "raw" / "diabetes.csv").exists()
+    other.write_text("jobs: {register: {component: ./pipelines/components/register.yml}}\n", encoding="utf-8")
+    assert list(lifecycle.prepare(root, sampled, other)[0]) == ["jobs.register.environment_variables"]
+
+
+def test_a_step_of_another_pipeline_that_is_called_register_tells_nothing(root, project, capsys):
+    result = finished(root)
+    del result.steps["evaluate"]
+    lifecycle.finish(root, project, result)
+    assert capsys.readouterr().out == ""
+
+
 def test_variables_of_the_pipelines_own_stay(root, project):
     file = root / "pipelines" / "train.yml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))

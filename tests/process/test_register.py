@@ -130,6 +130,26 @@ def test_missing_or_broken_evidence_is_told_in_one_line(root):
         register(root / "project.yml", root / "quality", folder, root / "evaluation", NONE, root / "out")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("project.yml", None, "No such file"),
+        ("project.yml", "a: [", "not YAML"),
+        ("project.yml", "just words", "not a mapping"),
+        ("model/contract.json", "{}", "lacks 'data'"),
+    ],
+)
+def test_facts_and_contract_that_cannot_be_used_are_told_in_one_line(root, name, content, said):
+    evidence.write(root / "evaluation" / "metrics.json", evidence.metrics())
+    folder, file = evidence.model(root / "model"), root / name
+    file.unlink()
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(WrongInput, match=said) as told:
+        register(root / "project.yml", root / "quality", folder, root / "evaluation", NONE, root / "out")
+    assert "\n" not in str(told.value)
+
+
 def component() -> dict:
     return yaml.safe_load((PROJECT / "pipelines" / "components" / "register.yml").read_text(encoding="utf-8"))
 
