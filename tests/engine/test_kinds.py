@@ -29,6 +29,13 @@ mlflow.log_metric('loss', (x - 2) ** 2)
 open(sys.argv[2], 'w').write(str(x))
 """
 
+QUICK = """\
+import os, sqlite3, sys
+x = float(sys.argv[1])
+with sqlite3.connect(os.environ['MLFLOW_TRACKING_URI'].removeprefix('sqlite:///')) as store:
+    store.execute('INSERT INTO metrics VALUES (?, ?, 0, ?, 0, 0)', ('loss', x, os.environ['MLFLOW_RUN_ID']))
+"""
+
 SCORE = """\
 import sys, time, mlflow
 x = float(sys.argv[1])
@@ -190,6 +197,47 @@ def test_a_sweep_ends_hopeless_trials(bench, uri: str):
     assert result.steps["tune"].seconds < 25
     table = json.loads((result.folder / "artifacts" / "tune" / "outputs" / "trials.json").read_text())
     assert [row["state"] for row in table] == ["ok", "ended early"]
+
+
+def grid(command: str, values: list, **extra) -> dict:
+    return {
+        "type": "sweep",
+        "trial": {"code": "./src", "environment": {"image": "x"}, "command": command},
+        "sampling_algorithm": "grid",
+        "search_space": {"x": {"type": "choice", "values": values}},
+        "objective": {"primary_metric": "loss", "goal": "minimize"},
+        **extra,
+    }
+
+
+def trials(result) -> list[dict]:
+    return json.loads((result.folder / "artifacts" / "tune" / "outputs" / "trials.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_trial_without_a_number_never_wins(bench, uri: str):
+    bench.write({"src/t.py": "import sys, mlflow\nmlflow.log_metric('loss', float(sys.argv[1]))\n"})
+    bench.pipeline({"tune": grid("python t.py ${{search_space.x}}", [1, "nan"])})
+    result = bench.run(tracking_uri=uri)
+    assert "best of 2 trials: 0 " in bench.log(result, "tune")
+    assert [row["loss"] for row in trials(result)] == [1.0, None]
+    histories = [Runs(uri, "", "", "").metrics(run, "loss") for (run,) in _query(uri, "SELECT run_uuid FROM metrics")]
+    assert sorted(map(len, histories)) == [0, 1]
+
+
+def _query(uri: str, text: str) -> list[tuple]:
+    return sqlite3.connect(uri.removeprefix("sqlite:///")).execute(text).fetchall()
+
+
+@pytest.mark.slow
+def test_the_limit_of_a_sweep_is_one_for_all_its_trials(bench, uri: str):
+    limits = {"timeout": 4, "max_concurrent_trials": 1}
+    bench.write({"src/t.py": QUICK + "import time\ntime.sleep(60 if x else 0)\n"})
+    command = "python t.py ${{search_space.x}}"
+    bench.pipeline({"tune": grid(command, [0, 1, 2], limits=limits)})
+    result = bench.run(tracking_uri=uri)
+    assert result.steps["tune"].seconds < 20
+    assert [row["state"] for row in trials(result)] == ["ok", "ended early", "ended early"]
 
 
 @pytest.mark.slow
