@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -432,12 +433,26 @@ print("HUSH" in os.environ, __file__.endswith("probe.py"), sys.stdin.read())
 """
 
 
+@pytest.fixture
+def forked(monkeypatch) -> list[int]:
+    """The processes that were forked, not started."""
+    found, follow = [], fork.Warm._follow
+
+    def noted(self, pid: int, *rest):
+        found.append(pid)
+        return follow(self, pid, *rest)
+
+    monkeypatch.setattr(fork.Warm, "_follow", noted)
+    return found
+
+
 @pytest.mark.parametrize("command", ["python probe.py 1 'a b'", "python -m probe 1 'a b'"])
-def test_a_forked_step_is_like_a_started_one(bench, command: str):
+def test_a_forked_step_is_like_a_started_one(bench, forked, command: str):
     bench.write({"src/probe.py": PROBE})
-    bench.pipeline({"a": {"command": command, "code": "./src"}})
+    bench.pipeline({"a": {"command": command, "code": "./src"}, "b": {"command": f"{command} c", "code": "./src"}})
     plain = bench.log(bench.run(), "a")
-    warmed = bench.log(bench.run(warm=True, force=frozenset("*")), "a")
+    warmed = bench.log(bench.run(warm=True, workers=1, force=frozenset("*")), "a")
+    assert len(forked) == 2
     # The script's path differs from run to run; all else must be the same.
     assert re.sub(r"'[^']*probe.py'", "it", plain) == re.sub(r"'[^']*probe.py'", "it", warmed)
 
@@ -466,22 +481,45 @@ def test_a_forked_failure_has_code_traceback_and_source_path(bench):
     assert "runpy" not in tail
 
 
-def test_a_failure_ends_forked_siblings(bench):
-    bench.write({"src/s.py": "import time\ntime.sleep(60)\n"})
-    bench.pipeline({"a": {"command": "python s.py", "code": "./src"}, "b": "sleep 0.3; exit 1"})
-    result = bench.run(warm=True)
-    assert bench.states(result) == {"a": "stopped", "b": "failed"}
-    assert result.seconds < 5
+def test_a_failure_ends_forked_siblings(bench, forked):
+    mark = bench.folder / "sleeps"
+    bench.write({"src/s.py": "import sys, time\nopen(sys.argv[1], 'w').close()\ntime.sleep(60)\n"})
+    bench.pipeline(
+        {
+            "a": {"command": f"python s.py {mark}", "code": "./src"},
+            "b": f"until [ -e {mark} ]; do sleep 0.1; done; exit 1",
+            "c": {"command": f"python s.py {mark} c", "code": "./src"},
+        }
+    )
+    started = time.monotonic()
+    result = bench.run(warm=True, workers=3)
+    assert forked
+    assert bench.states(result) == {"a": "stopped", "b": "failed", "c": "stopped"}
+    assert time.monotonic() - started < 20
+
+
+def test_a_module_of_the_steps_own_wins_over_one_that_is_loaded(bench):
+    bench.write({"a/calendar.py": "print('mine')", "a/s.py": "import calendar", "q/s.py": "import calendar"})
+    bench.pipeline({name: {"command": f"python s.py {name}", "code": f"./{name}"} for name in "aq"})
+    assert bench.log(bench.run(warm=True), "a") == "mine\n"
+
+
+def test_variables_that_are_read_at_the_start_count(bench):
+    bench.write({"src/s.py": "import time\nprint(time.localtime(0).tm_hour)"})
+    zone = {"environment_variables": {"TZ": "Asia/Tokyo"}}
+    bench.pipeline({name: {"command": f"python s.py {name}", "code": "./src", **zone} for name in "ab"})
+    assert bench.log(bench.run(warm=True), "a") == "9\n"
 
 
 def test_a_thread_in_an_import_turns_forking_off(bench):
     site = bench.folder / "site"
     bench.write({"site/threaded_thing.py": THREADED})
-    server = fork.Warm(
-        {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
-        Processes(),
-    )
+    server = fork.Warm({"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}, Processes())
+    server.preload(["json"])
+    bench.write({"x.py": ""})
+    rest = ([], bench.folder, {}, bench.folder / "log", None)
     try:
-        assert server.run(["x.py"], ["threaded_thing"], bench.folder, {}, bench.folder / "log", None) is None
+        assert server.run(["x.py"], ["json"], *rest) == 0
+        assert server.run(["x.py"], ["threaded_thing"], *rest) is None
     finally:
         server.close()

@@ -127,6 +127,7 @@ def _run(plan: Plan, store: Store, result: Result, options: Options, tell: Liste
         }
         result.seconds = round(time.monotonic() - started, 3)
         _close(machine, result)
+        machine.processes.close()
         memories.save()
         records.finish(result)
 
