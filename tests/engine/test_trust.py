@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tdsp.engine.executor import snapshot
+from tdsp.errors import WrongInput
 
 FILE = {"type": "uri_file"}
 
@@ -111,3 +112,47 @@ def test_a_pipe_among_data_is_a_failure_not_a_wait(bench, place: str):
     os.mkfifo(bench.folder / "raw" / "q")
     assert "neither a file nor a folder" in bench.run().steps["a"].reason
     assert time.monotonic() - started < 10
+
+
+def addressed(bench, *addresses: str) -> None:
+    bench.pipeline(
+        {
+            name: {
+                "command": f"echo {name} > ${{{{outputs.o}}}}/x",
+                "outputs": {"o": {"type": "uri_folder", "path": f"azureml://datastores/blob/paths/{address}"}},
+            }
+            for name, address in zip("ab", addresses, strict=False)
+        }
+    )
+
+
+@pytest.mark.parametrize("second", ["made", "made/sub", "made/sub/deeper"])
+def test_outputs_on_or_in_each_other_are_refused(bench, second: str):
+    addressed(bench, "made", second)
+    with pytest.raises(WrongInput, match="write to one datastore address"):
+        bench.run()
+
+
+def test_an_address_inside_that_of_an_earlier_run_spoils_no_result(bench):
+    addressed(bench, "made")
+    bench.run()
+    addressed(bench, "made/sub")
+    assert bench.run().ok
+    assert (bench.home / "datastores" / "blob" / "made" / "sub" / "x").read_text() == "a\n"
+    addressed(bench, "made")
+    result = bench.run()
+    assert result.steps["a"].state == "failed"
+    assert "in the way" in result.steps["a"].reason
+    assert not list(bench.home.rglob("datastores/**/.*"))
+    bench.pipeline({"a": "true"})
+    addressed(bench, "other")
+    result = bench.run()
+    assert [entry.name for entry in Path(result.steps["a"].outputs["o"]).iterdir()] == ["x"]
+
+
+def test_a_link_to_a_folder_above_is_followed_once(bench):
+    bench.write({"src/s.sh": "ls"})
+    (bench.folder / "src" / "around").symlink_to(".")
+    bench.pipeline({"a": {"command": "bash s.sh", "code": "./src"}})
+    result = bench.run()
+    assert bench.log(result, "a").split() == ["logs", "outputs", "s.sh"]

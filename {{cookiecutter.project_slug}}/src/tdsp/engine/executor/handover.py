@@ -5,6 +5,7 @@ Where a run shows them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -121,12 +122,27 @@ class Handover:
             records.link(entry.path(name), place)
             outcome.outputs[name] = str(place)
             if output.path:
-                records.link(entry.path(name), Path(output.path))
+                self._link_address(entry.path(name), Path(output.path))
         if (entry.folder / "artifacts").is_dir():
             records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
         if outcome.state == "cached" and (entry.folder / "log.txt").is_file():
             records.link(entry.folder / "log.txt", self.log(step))
         outcome.log = str(self.log(step))
+
+    def _link_address(self, target: Path, place: Path) -> None:
+        """Let a datastore address lead to an output.
+
+        Never through another output's link: that would write into a stored result.
+        """
+        standins = self.home / "datastores"
+        around = next((above for above in place.parents if above.is_symlink() and standins in above.parents), None)
+        if around is not None:  # of an earlier run: the address was another one then
+            around.unlink()
+        with contextlib.suppress(OSError):
+            place.rmdir()  # an empty folder
+        if place.is_dir() and not place.is_symlink():
+            raise StepFailedError(f"{place} is in the way of the output with that address: remove it")
+        records.link(target, place)
 
     def stub(self, step: Step, outcome: StepResult) -> Entry:
         """Return the saved outputs that stand in for a step."""
