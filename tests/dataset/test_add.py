@@ -14,6 +14,7 @@ from tdsp import dataset, files, tables
 from tdsp.dataset import Roles, add
 from tdsp.errors import TdspError, WrongInput
 from tdsp.project import load
+from tdsp.serving import client
 
 FACTS = """\
 # Every fact.
@@ -192,6 +193,30 @@ def test_a_file_that_is_no_table_changes_nothing(root, tmp_path, name, content, 
 
 def test_both_houses_read_csv_by_the_same_rules():
     assert (tables.NULLS, tables.SEPARATORS) == (data.NULLS, data.SEPARATORS)
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        ("x;n\n1,5;1\n-2,25;2\n3;3\n", [1.5, -2.25, 3.0]),
+        ("x;n\n1.5;1\n2,5;2\n", None),  # neither mark can be the decimal one for both
+        ("x\tn\n0,5\t1\n1e3\t2\n", [0.5, 1000.0]),
+        ("x,n\n1.5,1\n2,2\n", [1.5, 2.0]),
+        ('x,n\n"1,5",1\n"2,5",2\n', None),  # a comma that separates is no decimal mark
+    ],
+)
+def test_a_file_is_scored_as_it_was_trained_on(tmp_path, content, numbers):
+    file = tmp_path / "numbers.csv"
+    file.write_text(content, encoding="utf-8")
+    feature = {"name": "x", "type": "float", "categories": None}
+    batches, _ = client.read_csv(file, [feature])
+    scored = [row["x"] for batch in batches for row in batch]
+    trained = data.read(file)["x"].tolist()
+    if numbers is None:
+        assert any(isinstance(value, str) for value in trained)
+        assert any(isinstance(value, str) for value in scored)
+    else:
+        assert scored == trained == numbers
 
 
 def test_parquet_and_other_separators_are_tables_too(root, rows, tmp_path):
