@@ -161,6 +161,7 @@ def test_too_many_rows_are_too_large_a_request():
     with pytest.raises(RequestError, match="100,001 rows in one request, at most 100,000") as refused:
         rows_of(json.dumps({"data": [0] * (scoring_request.MAX_ROWS + 1)}).encode(), CONTRACT)
     assert refused.value.status == 413
+    assert serving_check.TOO_MANY == scoring_request.MAX_ROWS + 1
 
 
 @pytest.fixture
