@@ -242,6 +242,24 @@ def test_a_disk_that_fails_half_way_leaves_the_project_as_it_was(root, rows, tmp
     assert everything(root) == before
 
 
+@pytest.mark.parametrize("killed_at", ["schema.yml", "dictionary.csv", "sample-request.json", "project.yml"])
+def test_killed_while_writing_the_same_command_finishes_it(root, rows, tmp_path, killed_at):
+    file = written(rows, tmp_path)
+    kill = (
+        "import os; from pathlib import Path; from tdsp import dataset, files; write = files.write_bytes\n"
+        f"files.write_bytes = lambda p, c: os._exit(9) if p.name == {killed_at!r} else write(p, c)\n"
+        f"dataset.add(Path({str(root)!r}), Path({str(file)!r}), dataset.Roles('y'))"
+    )
+    assert subprocess.run([sys.executable, "-c", kill]).returncode == 9
+    assert load(root / "project.yml").data.file == "diabetes.csv"
+    add(root, file, Roles("y"))
+    once = everything(root)
+    assert load(root / "project.yml").data.file == "mine.csv"
+    assert add(root, file, Roles("y")).written == []
+    assert everything(root) == once
+    assert yaml.safe_load((root / "data/schema.yml").read_text())["columns"].keys() == set(rows)
+
+
 def test_the_positive_class_is_written_and_a_choice_of_the_users_stays(root, rows, tmp_path):
     file = written(rows.assign(dead=["no", "yes"] * (len(rows) // 2)), tmp_path)
     assert add(root, file, Roles("dead")).facts["data.positive"] == "yes"
