@@ -102,7 +102,7 @@ def test_a_taken_port_is_told(root):
         taken.listen()
         done = tdsp(root, "ui", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2
-    assert "is taken: name another one with --port" in done.stderr
+    assert "is taken; stop what listens there" in done.stderr
 
 
 def test_with_a_server_ui_only_says_where_it_is(root):

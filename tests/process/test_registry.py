@@ -1,6 +1,7 @@
 """The registry is read the same by SQL and by MLflow's client, and survives being killed at any point."""
 
 import dataclasses
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -164,3 +165,22 @@ def test_a_registry_that_fails_is_one_line(root, uri, call, monkeypatch):
     with pytest.raises(TdspError, match=r"gave no answer \(the server is down\)") as told:
         registry.register(uri, NAME, model(root, "one"), {}, None)
     assert "\n" not in str(told.value)
+
+
+def test_two_that_fetch_at_once_both_get_the_files(root, uri, tmp_path, monkeypatch):
+    version = registry.register(uri, NAME, model(root, "one"), {}, None)
+    copytree, home = shutil.copytree, tmp_path / "champion"
+    (home / f".{NAME}-v1.left").mkdir(parents=True)
+    os.utime(home / f".{NAME}-v1.left", (0, 0))
+
+    def slowly(source, target, **options):  # the other command is done while this one still copies
+        monkeypatch.setattr(shutil, "copytree", copytree)
+        copytree(source, home / f"{NAME}-v1")
+        copytree(source, target, **options)
+        monkeypatch.setattr(Path, "exists", lambda _: False)
+
+    monkeypatch.setattr(shutil, "copytree", slowly)
+    folder = registry.fetch(uri, version, home)
+    monkeypatch.undo()
+    assert files.sha256_of(folder) == version.tags[registry.MODEL_DIGEST]
+    assert [place.name for place in home.iterdir()] == [f"{NAME}-v1"]

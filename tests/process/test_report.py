@@ -116,6 +116,15 @@ def test_a_missing_document_is_told(root, project):
         report.write(root, project)
 
 
+def test_a_commit_after_the_run_reaches_the_report(root, project):
+    report.write(root, project, force=False)
+    committed = evidence.outcome()
+    committed["lineage"] |= {"commit": "a" * 40, "run_id": "another"}
+    evidence.run_folder(root, outcome=committed)
+    report.write(root, project, force=False)
+    assert "a" * 40 in (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+
+
 def test_a_model_that_only_predicts_the_same_leaves_the_model_card_alone(root, project):
     report.write(root, project)
     card = root / "docs" / "4-deployment" / "model-card.md"

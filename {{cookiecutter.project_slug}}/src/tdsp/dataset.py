@@ -1,7 +1,8 @@
 """Bring the user's own data: the file, its schema and dictionary, and the facts in project.yml.
 
 `science.infer` looks at the data and writes what it finds into a folder aside; nothing of the project is
-touched until all of it, the new `project.yml` included, is known to be right.
+touched until all of it, the new `project.yml` included, is known to be right. A failure puts back what was replaced;
+after a kill the same command finishes what it began.
 """
 
 from __future__ import annotations

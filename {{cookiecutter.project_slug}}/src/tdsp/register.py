@@ -85,7 +85,11 @@ def register(
 
 
 def _moved(current: registry.Version | None, champion: Path) -> str:
-    """Say so when the champion that was compared is not the champion any more: another run was faster."""
+    """Say so when the champion that was compared is not the champion any more: another run was faster.
+
+    MLflow has no "move the alias if it is still there": of two runs that come here within a second, the later one wins.
+    Both versions stay in the registry.
+    """
     compared = files.sha256_of(champion) if (champion / "MLmodel").is_file() else None
     # A version that somebody registered by hand has no digest to compare with.
     now = current.tags.get(registry.MODEL_DIGEST, compared) if current else None

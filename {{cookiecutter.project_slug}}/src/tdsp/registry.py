@@ -83,6 +83,15 @@ def fetch(uri: str, version: Version, home: Path) -> Path:
     folder, digest = home / f"{version.name}-v{version.number}", version.tags.get(MODEL_DIGEST)
     if digest and folder.is_dir() and files.sha256_of(folder) == digest:
         return folder
+    try:
+        _bring(uri, version, folder, digest)
+    except OSError:  # another command may have brought the same files meanwhile
+        if not (digest and folder.is_dir() and files.sha256_of(folder) == digest):
+            raise
+    return folder
+
+
+def _bring(uri: str, version: Version, folder: Path, digest: str | None) -> None:
     with files.replace_folder(folder) as aside:
         if _database(uri) and Path(version.source).is_absolute():
             if not Path(version.source).is_dir():
@@ -92,7 +101,6 @@ def fetch(uri: str, version: Version, home: Path) -> Path:
             _download(uri, version, aside)
         if digest and files.sha256_of(aside) != digest:
             raise TdspError(f"the files of {version} are not those that were registered ({version.source})")
-    return folder
 
 
 def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: str | None) -> Version:

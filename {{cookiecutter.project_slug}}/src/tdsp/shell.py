@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from tdsp.errors import TdspError
+from tdsp.errors import TdspError, WrongInput
 
+HOST = "127.0.0.1"  # servers started here answer this machine alone
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
@@ -100,6 +102,24 @@ def running(
         yield process
     finally:
         _stop(process)
+
+
+def free_port(port: int = 0) -> int:
+    """Return `port` if nothing listens there; any free one for 0.
+
+    Raises:
+        WrongInput: the port is taken or not allowed.
+    """
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # a port that was just closed counts as free; there, two servers could share one
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            raise WrongInput(f"port {port} is not allowed for this user; choose one above 1023 with --port") from None
+        except OSError:
+            raise WrongInput(f"port {port} is taken; stop what listens there, or choose another with --port") from None
+        return probe.getsockname()[1]
 
 
 def _stop(process: subprocess.Popen) -> None:

@@ -45,7 +45,8 @@ def add(
 
     Writes `data/schema.yml` (types, ranges and categories as found, yours to edit), `data/dictionary.csv`,
     `scoring/sample-request.json` and the facts in `project.yml`; comments there stay. Tells what looks wrong
-    with the data, such as a column that gives the answer away. Either all is written or nothing.
+    with the data, such as a column that gives the answer away. If it fails, nothing has changed; if it is killed while
+    it writes, the same command again finishes it.
     Thresholds of the gate that were chosen for other data are forgotten. A large file need not be copied: move it to
     data/raw first.
 

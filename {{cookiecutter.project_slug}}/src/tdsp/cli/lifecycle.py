@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -114,16 +115,21 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
 def _make_ready(root: Path, project: Project, data: bool) -> None:
     """Write the sample data, if asked to, and create the MLflow store, both at once, where they are missing."""
     waiting = []
+    named = {tracking.VARIABLE: tracking.uri(root)} if os.environ.get(tracking.VARIABLE) else {}
     file = root / RAW / project.data.file
     if data and project.data.sample and not file.exists():
         print(f"writing data/raw/{file.name}, a study that comes with scikit-learn")
         waiting.append(("science.sample", project.data.sample, str(file)))
     if not tracking.is_ready(root):
-        print("creating the MLflow store in .tdsp/mlflow")
+        print(
+            f"creating the MLflow store {tracking.uri(root)}" if named else "creating the MLflow store in .tdsp/mlflow"
+        )
         waiting.append(("tdsp.tracking", str(root)))
     commands = [(sys.executable, "-m", *words) for words in waiting]
     with ThreadPoolExecutor() as both:
-        for done in [both.submit(shell.run, *command, cwd=root, timeout=300) for command in commands]:
+        for done in [
+            both.submit(shell.run, *command, cwd=root, timeout=300, environment=named) for command in commands
+        ]:
             done.result()
 
 

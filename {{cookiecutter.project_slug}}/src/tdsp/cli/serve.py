@@ -32,7 +32,7 @@ def serve(
 
     - `tdsp serve`
     - `tdsp serve --check`
-    - `tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model`
+    - `tdsp serve --port 8080 --model .tdsp/runs/RUN/outputs/train/model`, RUN as `.tdsp/runs/latest` says
     """
     from tdsp.project import find_root
     from tdsp.serving.server import running

@@ -80,7 +80,7 @@ class Evidence:
         """Return a digest of all that the documents depend on, but for the run's id and time."""
         parts = {
             "facts": project.model_dump(mode="json"),
-            "outcome": {**self.outcome, "lineage": None},
+            "outcome": {**self.outcome, "lineage": {**self.outcome["lineage"], "run_id": None}},
             "evidence": [self.contract, self.quality, self.training, self.metrics],
             "plots": {name: files.sha256_of(path) for name, path in self.plots.items()},
         }
