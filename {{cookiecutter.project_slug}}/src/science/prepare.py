@@ -148,7 +148,8 @@ def _description(frame: pd.DataFrame, test: pd.Series, contract: Contract) -> di
     return {
         "duplicates": {
             "rows": int(frame.duplicated().sum()),
-            "across_split": copies_across(frame, test),
+            # To the model: rows that differ in other columns only, an identifier say, may be on both sides.
+            "across_split": copies_across(frame[[*contract.names, contract.target]], test),
             "groups_across_split": int(groups[test].drop_duplicates().isin(groups[~test]).sum())
             if contract.group
             else 0,
