@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from science import choose, model, store
 from science.contract import Contract, Feature
+from science.metrics import METRICS, Rows
 from science.step import DataError
 
 RANDOM = np.random.default_rng(0)
@@ -129,6 +130,44 @@ def test_folds_keep_groups_together_and_never_learn_from_the_future():
         assert not set(frame["who"].iloc[fit]) & set(frame["who"].iloc[judge])
     for fit, judge in choose.folds(contract(NUMBER, time="at"), frame):
         assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
+
+
+def test_folds_of_a_classification_do_not_learn_from_the_future_either():
+    frame = FRAME.assign(y=TARGETS["text classes"]).sort_values("at")
+    for more in ({"time": "at"}, {"time": "at", "group": "who"}):
+        found = choose.folds(contract(frame["y"], **more), frame)
+        assert len(found) == choose.FOLDS
+        for fit, judge in found:
+            assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
+
+
+@pytest.mark.parametrize("kind", ["regression", "text classes"])
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_few_groups_give_few_folds_and_are_not_split(kind, groups):
+    frame = FRAME.assign(y=TARGETS[kind], who=np.arange(COUNT) % groups)
+    found = choose.folds(contract(TARGETS[kind], group="who"), frame)
+    assert len(found) == groups
+    for fit, judge in found:
+        assert not set(frame["who"].iloc[fit]) & set(frame["who"].iloc[judge])
+
+
+@pytest.mark.parametrize("metric", ["mae", "median_ae", "rmse", "r2"])
+def test_no_constant_beats_the_dumb_baseline(metric):
+    skewed = pd.Series(np.exp(NUMBER))
+    agreed = contract(skewed, metric=metric)
+    dummy = model.predict(model.fit(model.dummy(agreed), agreed, FRAME.assign(y=skewed)), agreed, FRAME)
+    judge = METRICS[metric]
+    sign = 1 if judge.higher_is_better else -1
+    best = sign * judge.value(Rows(skewed.to_numpy(), dummy))
+    for constant in (skewed.mean(), skewed.median()):
+        assert best >= sign * judge.value(Rows(skewed.to_numpy(), np.full(COUNT, constant))) - 1e-9
+
+
+def test_the_dumb_baseline_says_yes_to_all_where_f1_is_judged():
+    rare = pd.Series(np.where(np.arange(COUNT) % 10, "no", "yes"))
+    agreed = contract(rare, metric="f1")
+    said = model.predict(model.fit(model.dummy(agreed), agreed, FRAME.assign(y=rare)), agreed, FRAME)
+    assert METRICS["f1"].value(Rows(agreed.coded(rare), said, 1)) == pytest.approx(2 * 0.1 / 1.1)
 
 
 def test_a_rare_class_is_not_lost_when_folds_are_made(monkeypatch):
