@@ -98,6 +98,12 @@ def test_the_task_follows_from_the_target(tmp_path, target, task):
     assert inferred(table(), tmp_path, target)["task"] == task
 
 
+@pytest.mark.parametrize(("target", "positive"), [("flag", 1), ("town", None), ("cost", None), ("agreed", True)])
+def test_the_class_that_counts_as_yes_is_told(tmp_path, capsys, target, positive):
+    assert inferred(table(agreed=RANDOM.random(COUNT) < 0.5), tmp_path, target)["positive"] == positive
+    assert (f"{positive!r} counts as" in capsys.readouterr().out) == (positive is not None)
+
+
 def test_a_harmless_table_raises_no_suspicion(tmp_path):
     assert inferred(table(), tmp_path)["kinds"] == {}
 
