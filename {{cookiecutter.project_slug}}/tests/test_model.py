@@ -3,6 +3,8 @@
 import functools
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -194,6 +196,21 @@ def test_a_saved_model_is_an_mlflow_model_that_needs_no_project(either):
     assert {"model.skops", "contract.json", "training.json", "input_example.json"} <= files
     code = {"code/science/__init__.py", "code/science/features.py"}
     assert {name for name in files if name.startswith("code/science/")} == code
+
+
+def test_the_same_training_writes_the_same_bytes(either, root, tmp_path):
+    command = [sys.executable, "-m", "science.train", "--split", either.split, "--max_iter", "50"]
+    command += ["--model", tmp_path / "model", "--baselines", tmp_path / "baselines"]
+    environment = os.environ | {"PYTHONPATH": str(root / "src"), "PYTHONHASHSEED": "7"}
+    subprocess.run(command, check=True, env=environment)
+
+    def content(folder):
+        return {item.relative_to(folder).as_posix(): item.read_bytes() for item in folder.rglob("*") if item.is_file()}
+
+    for name in ("model", "baselines"):
+        once, again = content(either.folder / name), content(tmp_path / name)
+        assert [file for file in once if once[file] != again.get(file)] == []
+        assert once.keys() == again.keys()
 
 
 def test_a_model_is_loaded_with_the_feature_code_it_was_saved_with(regression, tmp_path):
