@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,10 @@ from science.step import DataError, output
 from science.train import train
 
 
-def again(study, folder, change=None, table=None):
+def again(study, folder, change=None, table=None, schema=None):
     """Prepare a study once more, with changed facts or another table."""
     facts = study.facts()
+    file = facts["data"]["file"]
     if change:
         change(facts)
     folder.mkdir(exist_ok=True)
@@ -30,8 +32,8 @@ def again(study, folder, change=None, table=None):
     if table is not None:
         raw = folder / "raw"
         raw.mkdir()
-        table.to_csv(raw / facts["data"]["file"], index=False)
-    prepare(raw, study.schema, folder / "facts.yml", split=folder / "split", quality=folder / "quality")
+        table.to_csv(raw / file, index=False)
+    prepare(raw, schema or study.schema, folder / "facts.yml", split=folder / "split", quality=folder / "quality")
     return folder / "split"
 
 
@@ -72,12 +74,11 @@ def test_prepare_refuses_data_that_breaks_the_schema_and_keeps_the_evidence(regr
     assert not (tmp_path / "split").exists()
 
 
-def test_copies_in_the_data_are_counted_across_the_split(regression, tmp_path):
+def test_copies_in_the_data_are_counted(regression, tmp_path):
     table = raw_table(regression)
     again(regression, tmp_path, table=pd.concat([table, table.head(50)]))
     duplicates = json.loads((tmp_path / "quality" / "quality.json").read_text())["duplicates"]
-    assert duplicates["rows"] == 50
-    assert 1 <= duplicates["across_split"] <= 100
+    assert duplicates == {"rows": 50, "across_split": 0, "groups_across_split": 0}
 
 
 @pytest.mark.parametrize(
@@ -90,14 +91,22 @@ def test_copies_in_the_data_are_counted_across_the_split(regression, tmp_path):
             "is 3",
         ),
         (
+            lambda facts: facts["data"].update(target="grade", positive="a") or facts.update(task="classification"),
+            "data.positive is for two classes, grade has 3 classes: set it to null",
+        ),
+        (
             lambda facts: facts["data"].update(target="progression") or facts.update(task="classification"),
             "rows",
         ),
     ],
 )
 def test_facts_that_do_not_fit_the_data_are_refused(regression, tmp_path, change, message):
+    schema = yaml.safe_load(regression.schema.read_text())
+    schema["columns"]["grade"] = {"type": "string"}
+    (tmp_path / "schema.yml").write_text(yaml.safe_dump(schema, sort_keys=False))
+    table = raw_table(regression)
     with pytest.raises(DataError, match=message):
-        again(regression, tmp_path, change)
+        again(regression, tmp_path, change, table.assign(grade=["a", "b", "c"] * 147 + ["a"]), tmp_path / "schema.yml")
     assert not (tmp_path / "split").exists()
 
 
@@ -281,6 +290,35 @@ def test_a_failing_step_leaves_its_output_as_it_was(tmp_path):
         fail()
     assert (tmp_path / "o" / "a").read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["o"]
+
+
+@pytest.mark.parametrize("broken", ["o", "new"])
+def test_an_output_that_cannot_be_replaced_is_not_mixed(tmp_path, monkeypatch, broken):
+    with output(tmp_path / "o") as folder:
+        (folder / "old").write_text("old")
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name == broken:
+            raise PermissionError(13, "in use", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(PermissionError), output(tmp_path / "o") as folder:
+        (folder / "new").write_text("new")
+    assert [item.relative_to(tmp_path).as_posix() for item in tmp_path.rglob("*")] == ["o", "o/old"]
+
+
+def test_an_output_that_is_an_empty_mount_is_filled(tmp_path, monkeypatch):
+    (tmp_path / "o").mkdir()
+
+    def refuse(self, _):
+        raise OSError(16, "busy", str(self))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with output(tmp_path / "o") as folder:
+        (folder / "new").write_text("new")
+    assert (tmp_path / "o" / "new").read_text() == "new"
 
 
 def test_an_output_that_is_there_already_is_replaced_whole(tmp_path):

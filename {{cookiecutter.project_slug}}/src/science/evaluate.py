@@ -44,7 +44,7 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
 
     truth = contract.coded(frame[contract.target])
     rows = {name: Rows(truth, said, contract.positive_place) for name, said in predictions.items()}
-    clusters = pd.factorize(frame[contract.group])[0] if contract.group else None
+    clusters, unit = bootstrap.clusters_of(frame, contract.time, contract.group)
     drawn = bootstrap.distributions(rows, contract.task, contract.seed, clusters)
     report = _report(contract, rows, drawn)
     report["champion_status"] = status
@@ -54,7 +54,8 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     )
     report["groups"] = by_group(contract, frame, rows["challenger"])
     report["importance"] = _importance(challenger, contract, frame)
-    report["sampled"] = _sampled(len(frame))
+    report["sampled"] = {"unit": unit, "units": len(frame) if clusters is None else int(clusters.max()) + 1}
+    report["sampled"] |= _sampled(len(frame))
 
     with step.output(evaluation) as folder:
         step.write_json(folder / "metrics.json", report)
