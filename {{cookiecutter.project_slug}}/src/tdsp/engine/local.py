@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -44,6 +45,12 @@ class Options:
     tracking_uri: str | None = None
     workers: int = max(2, os.cpu_count() or 2)
     warm: bool = False
+
+    def __post_init__(self):
+        if self.tracking_uri:  # steps have working folders of their own
+            from tdsp.engine.mlflow_runs import absolute
+
+            object.__setattr__(self, "tracking_uri", absolute(self.tracking_uri))
 
 
 def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None) -> Plan:
@@ -154,7 +161,8 @@ def _close(machine: Machine, result: Result) -> None:
     if machine.runs is not None:
         result.mlflow_run_id = machine.runs.parent
         status = {"ok": "FINISHED", "interrupted": "KILLED"}.get(result.status, "FAILED")
-        machine.runs.end(machine.runs.parent, status)
+        with contextlib.suppress(TdspError):  # a store that was lost meanwhile: the run's own record still says it
+            machine.runs.end(machine.runs.parent, status)
 
 
 def _apart(plan: Plan) -> None:
