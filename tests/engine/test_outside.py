@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tdsp import engine
 from tdsp.engine import mlflow_runs
-from tdsp.engine.executor import variables
+from tdsp.engine.executor import shellsafe, variables
 from tdsp.engine.mlflow_runs import TrackingError, absolute
+from tdsp.errors import TdspError
 
 
 def test_a_listener_that_fails_fails_no_step(bench):
@@ -83,3 +84,14 @@ def test_passwords_in_addresses_stay_out(bench, monkeypatch):
     kept = [path for path in bench.home.rglob("*.json") if path.is_file()]
     assert kept
     assert not [path for path in kept if "secret" in path.read_text()]
+
+
+def test_links_are_only_made_in_a_folder_that_nobody_else_can_write_to(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(shellsafe.tempfile, "gettempdir", lambda: str(tmp_path))
+    spaced = tmp_path / "a b"
+    spaced.mkdir()
+    assert shellsafe.safe(spaced).resolve() == spaced
+    (folder,) = tmp_path.glob("tdsp-*")
+    folder.chmod(0o777)
+    with pytest.raises(TdspError, match="others could write"):
+        shellsafe.safe(spaced)
