@@ -106,6 +106,8 @@ def run(
     store = Store(home / "store")
     try:
         store.prepare()
+        with contextlib.suppress(lock.InUseError), lock.exclusive(store.folder / "lock"):
+            store.sweep()
         with lock.shared(store.folder / "lock"):
             result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
             _run(plan, store, result, options, tell)
