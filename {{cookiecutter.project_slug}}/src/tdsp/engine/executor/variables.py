@@ -37,6 +37,7 @@ def clean(guard: Path | None = None, outside: Mapping[str, str] | None = None) -
     if guard is not None:
         places.insert(0, str(guard / "bin"))
         chosen["PYTHONPATH"] = str(guard / "python")
+        chosen["PIP_TARGET"] = str(guard / "installed")  # where `python -I -m pip`, which sees no guard, may write
     chosen["PATH"] = os.pathsep.join(places)
     chosen["PYTHONUNBUFFERED"] = "1"  # so that a log shows what happened before a kill
     chosen["PYTHONDONTWRITEBYTECODE"] = "1"  # a snapshot is used once
