@@ -324,6 +324,28 @@ def test_failed_mini_batches_count_against_the_threshold(bench, trouble: str, th
     assert "mini-batch 1, attempt 2" in bench.log(result, "p")
 
 
+POOLED = """
+import math
+from concurrent.futures import ProcessPoolExecutor
+def run(batch):
+    with ProcessPoolExecutor(1) as pool:
+        return list(pool.map(math.sqrt, [4 for _ in batch]))
+"""
+
+
+def test_an_entry_script_may_start_processes(bench):
+    batches(bench, {"a": "1", "b": "2"}, retry_settings={"max_retries": 0, "timeout": 30})
+    bench.write({"src/entry.py": POOLED})
+    assert Path(bench.run().steps["p"].outputs["rows"]).read_text() == "2.0\n2.0\n"
+
+
+def test_an_entry_script_that_cannot_start_fails_at_once(bench):
+    batches(bench, {str(number): "1" for number in range(4)}, max_concurrency_per_instance=2)
+    bench.write({"src/entry.py": "raise ValueError"})
+    result = bench.run()
+    assert (result.steps["p"].state, result.steps["p"].seconds < 10) == ("failed", True)
+
+
 def test_items_without_a_result_count_against_the_error_threshold(bench):
     batches(bench, {"a": "1", "b": "2", "c": "bad"}, error_threshold=0)
     assert bench.states(bench.run()) == {"p": "failed"}

@@ -156,3 +156,16 @@ def test_a_link_to_a_folder_above_is_followed_once(bench):
     bench.pipeline({"a": {"command": "bash s.sh", "code": "./src"}})
     result = bench.run()
     assert bench.log(result, "a").split() == ["logs", "outputs", "s.sh"]
+
+
+def test_the_build_context_of_an_environment_counts(bench, problems):
+    bench.write({"env/Dockerfile": "FROM a"})
+    bench.pipeline({"a": {"command": "true", "environment": {"build": {"path": "./env"}}}})
+    bench.run()
+    assert bench.states(bench.run()) == {"a": "cached"}
+    bench.write({"env/Dockerfile": "FROM b"})
+    assert bench.run().steps["a"].reason == "changed: environment"
+    bench.pipeline({"a": {"command": "true", "environment": {"build": {"path": "./gone"}}}})
+    assert "gone is not a folder" in problems(bench.file)["environment missing"][0]
+    bench.pipeline({"a": {"command": "true", "environment": {"image": "x", "conda_file": "gone.yml"}}})
+    assert "gone.yml does not exist" in problems(bench.file)["environment missing"][0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -44,6 +45,12 @@ class Options:
     tracking_uri: str | None = None
     workers: int = max(2, os.cpu_count() or 2)
     warm: bool = False
+
+    def __post_init__(self):
+        if self.tracking_uri:  # steps have working folders of their own
+            from tdsp.engine.mlflow_runs import absolute
+
+            object.__setattr__(self, "tracking_uri", absolute(self.tracking_uri))
 
 
 def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None) -> Plan:
@@ -99,6 +106,8 @@ def run(
     store = Store(home / "store")
     try:
         store.prepare()
+        with contextlib.suppress(lock.InUseError), lock.exclusive(store.folder / "lock"):
+            store.sweep()
         with lock.shared(store.folder / "lock"):
             result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
             _run(plan, store, result, options, tell)
@@ -154,7 +163,8 @@ def _close(machine: Machine, result: Result) -> None:
     if machine.runs is not None:
         result.mlflow_run_id = machine.runs.parent
         status = {"ok": "FINISHED", "interrupted": "KILLED"}.get(result.status, "FAILED")
-        machine.runs.end(machine.runs.parent, status)
+        with contextlib.suppress(TdspError):  # a store that was lost meanwhile: the run's own record still says it
+            machine.runs.end(machine.runs.parent, status)
 
 
 def _apart(plan: Plan) -> None:

@@ -5,6 +5,7 @@ And nothing after a failure that forbids it.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -24,6 +25,7 @@ from tdsp.engine.steps.command import Machine, StepFailedError, Workspace
 from tdsp.engine.store import digests, keys
 from tdsp.engine.store.entries import Entry, Store
 from tdsp.engine.store.memory import Memories
+from tdsp.errors import TdspError
 
 _GLANCE = 0.5  # seconds; a signal that comes just before a wait without an end would not be seen
 Listener = Callable[[str, str, StepResult], None]
@@ -95,7 +97,11 @@ class Executor:
 
     def _end(self, name: str, state: str, reason: str) -> None:
         self.result.steps[name].state, self.result.steps[name].reason = state, reason
-        self.tell(state, name, self.result.steps[name])
+        self._tell(state, name)
+
+    def _tell(self, event: str, name: str) -> None:
+        with contextlib.suppress(Exception):  # whoever listens may have gone (`tdsp run | head`); steps go on
+            self.tell(event, name, self.result.steps[name])
 
     def _run(self, step: Step) -> None:
         """Run one step to its end; a failure of the step is a state, not an exception."""
@@ -118,7 +124,7 @@ class Executor:
             )
         if outcome.state != "cached":
             outcome.seconds = round(time.monotonic() - started, 3)
-        self.tell(outcome.state, step.name, outcome)
+        self._tell(outcome.state, step.name)
 
     def _entry(self, step: Step, outcome: StepResult) -> Entry:
         files = snapshot.files_of(step.code)
@@ -133,12 +139,12 @@ class Executor:
             if entry is not None:
                 outcome.state, outcome.seconds = "cached", entry.seconds
                 runs = self.machine.runs
-                if runs is not None and entry.facts.get("mlflow_uri") == runs.uri:
+                if runs is not None and entry.facts.get("mlflow_store") == digests.of_text(runs.uri):
                     outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
                 self.memories.note(step.name, parts)
                 return entry
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
-            self.tell("start", step.name, outcome)
+            self._tell("start", step.name)
             self._warm_up()
             with self.store.workspace() as folder:
                 entry = self._tracked(step, key, parts, files, folder, outcome)
@@ -184,15 +190,18 @@ class Executor:
         run = outcome.mlflow_run_id = runs.start(step.name, outcome.reason)
         status = "FAILED"
         try:
-            entry = self._make(
-                step, key, parts, files, folder, runs.variables(run), {"mlflow_uri": runs.uri, "mlflow_run_id": run}
-            )
+            store = digests.of_text(runs.uri)  # the address itself may hold a password
+            facts = {"mlflow_store": store, "mlflow_run_id": run}
+            entry = self._make(step, key, parts, files, folder, runs.variables(run), facts)
             status = "FINISHED"
         except StoppedError:
             status = "KILLED"
             raise
         finally:
-            runs.end(run, status)
+            try:
+                runs.end(run, status)
+            except TdspError as error:  # no reason to lose what the step made
+                outcome.reason += f"; {error}"
         return entry
 
     def _make(

@@ -16,6 +16,7 @@ from tdsp.engine.reader.assets import Assets, is_remote
 from tdsp.engine.reader.bindings import Bindings, output_binding, output_type
 from tdsp.engine.reader.components import Components
 from tdsp.engine.reader.tree import Node, grow, load_job
+from tdsp.engine.store import digests
 from tdsp.errors import WrongInput
 
 
@@ -191,10 +192,19 @@ class Reading:
                 return str(error)
         if isinstance(raw, dict) and isinstance(raw.get("conda_file"), str):
             conda = documents.absolute(file.parent / raw["conda_file"])
-            raw = {
-                **raw,
-                "conda_file": conda.read_text(encoding="utf-8") if conda.is_file() else str(raw["conda_file"]),
-            }
+            if conda.is_file():
+                raw = {**raw, "conda_file": conda.read_text(encoding="utf-8", errors="replace")}
+            else:
+                said = f"conda_file: {documents.shown(conda)} does not exist"
+                self.problems.add(node.file, node.keys, said, "environment missing")
+        build = raw.get("build") if isinstance(raw, dict) else None
+        if isinstance(build, dict) and isinstance(build.get("path"), str) and not is_remote(build["path"]):
+            context = documents.absolute(file.parent / build["path"])
+            if context.is_dir():
+                raw = {**raw, "build": {**build, "path": digests.of(context, {})}}
+            else:
+                said = f"build: {documents.shown(context)} is not a folder"
+                self.problems.add(node.file, node.keys, said, "environment missing")
         return json.dumps(raw, sort_keys=True, default=str) if raw else ""
 
     def _in_order(self, steps: dict[str, Step]) -> dict[str, Step]:

@@ -87,6 +87,14 @@ class Store:
         probe.mkdir()
         probe.rmdir()
 
+    def sweep(self) -> None:
+        """Remove what killed engines left at work; call it only while no other engine uses the store."""
+        for left in self.work.iterdir() if self.work.is_dir() else ():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
     def lookup(self, key: str) -> Entry | None:
         """Return the entry for `key` if there is one and its bytes are intact; a damaged one is forgotten."""
         try:
@@ -103,6 +111,8 @@ class Store:
         if len(entry.memory) != known:
             with contextlib.suppress(OSError):  # a read-only store still serves
                 files.write_text(folder / "entry.json", json.dumps({**noted, "files": entry.memory}))
+        with contextlib.suppress(OSError):
+            os.utime(self.keys / key)  # pruning goes by the last use
         return entry
 
     def forget(self, key: str) -> None:
