@@ -79,6 +79,15 @@ def repository_above() -> str | None:
     return None
 
 
+def is_ignored_by(repository: str) -> bool:
+    """Whether the project lies where that repository does not look, such as a folder of build results."""
+    try:
+        run("git", "-C", repository, "check-ignore", "--quiet", os.getcwd())
+    except FailedError:
+        return False
+    return True
+
+
 def who_commits() -> str:
     """Return name, address and time as Git writes them; a name of ours when nobody told Git one."""
     try:
@@ -106,7 +115,8 @@ def start_repository() -> None:
     """
     if os.path.exists(".git"):
         return
-    if above := repository_above():
+    above = repository_above()
+    if above and not is_ignored_by(above):
         print(f"Git: left to you, because the project lies in the repository {above}")
         return
     paths = files_in(".") - {"config.json"}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -89,6 +90,23 @@ def test_make_and_python_know_the_same_commands(root):
     targets = re.search(r"^\.PHONY: (.*)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     helped = subprocess.run([sys.executable, "make.py", "--help"], cwd=root, capture_output=True, text=True).stdout
     assert "{" + ",".join(targets[1].split()) + "}" in helped
+
+
+@pytest.mark.parametrize("trouble", [ModuleNotFoundError("ensurepip"), subprocess.CalledProcessError(1, "ensurepip")])
+def test_a_python_that_cannot_make_environments_is_one_line(tmp_path, monkeypatch, trouble):
+    monkeypatch.setattr(make, "BUILD", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("venv.create", Mock(side_effect=trouble))
+    with pytest.raises(SystemExit) as end:
+        make.find_uv()
+    assert "python3-venv" in end.value.code  # text as the code: printed, and the exit code is 1
+    assert "\n" not in end.value.code
+    assert not (tmp_path / "uv").exists()
+
+
+def test_the_repository_has_the_licence_that_the_readme_names(root):
+    assert "## Licence\n\nMIT." in (root / "README.md").read_text(encoding="utf-8")
+    assert (root / "LICENSE").read_text(encoding="utf-8").startswith("MIT License\n\nCopyright (c) 2026 ")
 
 
 @pytest.mark.slow

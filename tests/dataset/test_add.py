@@ -217,6 +217,33 @@ def test_a_disk_that_fails_half_way_leaves_the_project_as_it_was(root, rows, tmp
     assert everything(root) == before
 
 
+def test_the_positive_class_is_written_and_a_choice_of_the_users_stays(root, rows, tmp_path):
+    file = written(rows.assign(dead=["no", "yes"] * (len(rows) // 2)), tmp_path)
+    assert add(root, file, Roles("dead")).facts["data.positive"] == "yes"
+    facts = root / "project.yml"
+    assert "positive: " in facts.read_text()
+    facts.write_text(re.sub("positive: \\S+", 'positive: "no"', facts.read_text()))
+    assert "data.positive" not in add(root, file, Roles("dead", exclude=["a b"])).facts
+    assert load(facts).data.positive == "no"
+    flags = written(rows.assign(dead=[True, False] * (len(rows) // 2)), tmp_path, "flags.csv")
+    assert add(root, flags, Roles("dead")).facts["data.positive"] is True
+    three = written(
+        rows.assign(dead=[*["a", "b", "c"] * (len(rows) // 3), *["a"] * (len(rows) % 3)]), tmp_path, "3.csv"
+    )
+    assert add(root, three, Roles("dead")).facts["data.positive"] is None
+
+
+def test_the_command_says_what_counts_as_yes_and_that_nobody_looks_at_the_groups(root, rows, tmp_path):
+    file = written(rows.assign(dead=["no", "yes"] * (len(rows) // 2)), tmp_path)
+    words = ["data", "add", str(file), "--target", "dead", "--sensitive", "patient"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from tdsp.cli import main; main()", *words], cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"yes" is "yes"; data.positive can name the other class' in done.stdout
+    assert "groups of patient: nobody looks until gate.group_threshold is set" in done.stdout
+
+
 def test_the_command_warns_of_leaks_and_says_how_to_leave_them_out(root, rows, tmp_path):
     file = written(rows.assign(**{"it's": rows["y"] * 2}), tmp_path)
     command = [

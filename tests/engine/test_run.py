@@ -271,6 +271,8 @@ def test_until_force_and_overrides(bench):
     assert ("start", "a", "changed: input x") in bench.events
     with pytest.raises(WrongInput, match="no input 'y'"):
         bench.run({"inputs.y": 1})
+    with pytest.raises(WrongInput, match=r"no key 'x'; did you mean inputs\.x"):
+        bench.run({"x": 1})
     with pytest.raises(WrongInput, match="no step 'aa'; did you mean 'a'"):
         bench.run(until="aa")
 

@@ -53,7 +53,7 @@ def test_a_new_model_becomes_the_champion(root, uri):
 
 def test_sql_and_the_client_read_the_same(root, uri):
     registry.register(uri, NAME, model(root, "one"), {"tdsp.commit": "abc", "tdsp.lock_sha256": ""}, None)
-    registry.register(uri, NAME, model(root, "two"), {"tdsp.approved_by": 'Ada "|" é'}, None)
+    registry.register(uri, NAME, model(root, "two"), {"tdsp.started_by": 'Ada "|" é'}, None)
     registry.register(uri, "another", model(root, "three"), {}, None)
 
     def told(versions):
@@ -148,3 +148,19 @@ def test_a_database_of_something_else_is_refused_in_one_line(tmp_path):
         writer.execute("CREATE TABLE x (y)")
     with pytest.raises(TdspError, match="cannot be read as an MLflow store"):
         registry.versions(f"sqlite:///{database}", NAME)
+
+
+@pytest.mark.parametrize("call", ["create_registered_model", "log_artifacts", "set_registered_model_alias"])
+def test_a_registry_that_fails_is_one_line(root, uri, call, monkeypatch):
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def fails(*_, **__):
+        raise MlflowException("the server is down\nand more")
+
+    monkeypatch.setattr(MlflowClient, call, fails)
+    if call == "create_registered_model":  # a failure here shows in the next call
+        monkeypatch.setattr(MlflowClient, "create_model_version", fails)
+    with pytest.raises(TdspError, match=r"gave no answer \(the server is down\)") as told:
+        registry.register(uri, NAME, model(root, "one"), {}, None)
+    assert "\n" not in str(told.value)

@@ -71,6 +71,13 @@ def test_the_table_keeps_the_schema_that_was_guessed_from_it(tmp_path):
     assert sentences(check(data.read_for(tmp_path / "t.csv", schema), schema)) == []
 
 
+def test_a_time_that_is_text_is_refused(tmp_path):
+    """Text sorts by its first character: 07/09/2020 would come before 08/01/2019."""
+    frame = table(when=[f"{1 + row % 28:02}/09/{2018 + row % 5}" for row in range(COUNT)])
+    with pytest.raises(DataError, match="'when' is text, which has no order in time"):
+        inferred(frame, tmp_path, time="when")
+
+
 def test_dictionary_and_request_are_written(tmp_path):
     frame = table(when=pd.date_range("2026-01-01", periods=COUNT).astype(str), patient=1)
     frame["patient"] = np.arange(COUNT) // 4

@@ -260,6 +260,6 @@ def home(tmp_path_factory) -> Path:
 
 def test_the_real_server_answers_every_case_as_it_should(either, home):
     with serving.running(home, either.model) as server:
-        results = list(serving_check.check(server.score, either.model, either.folder / "request.txt"))
+        results = list(serving_check.check(server.score, either.model, either.folder / "request.txt", home / "scoring"))
     assert len(results) > 15
     assert [(result.name, result.problem) for result in results if result.problem] == []

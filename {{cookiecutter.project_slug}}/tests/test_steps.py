@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -23,6 +24,7 @@ def again(study, folder, change=None, table=None):
     facts = study.facts()
     if change:
         change(facts)
+    folder.mkdir(exist_ok=True)
     (folder / "facts.yml").write_text(yaml.safe_dump(facts))
     raw = study.raw
     if table is not None:
@@ -108,7 +110,7 @@ def test_excluded_and_group_columns_stay_out_of_the_model_but_not_out_of_the_spl
     agreed, rows = Contract.load(split), pd.read_parquet(split / "test.parquet")
     assert not {"age", "s1", "s6"} & set(agreed.names)
     assert {"age", "s6"} <= set(rows)  # sensitive, group
-    assert "s1" not in rows
+    assert "s1" in rows  # a champion may know it
     assert not set(rows["s6"]) & set(pd.read_parquet(split / "train.parquet")["s6"])
 
 
@@ -142,6 +144,7 @@ def test_evaluation_agrees_with_its_predictions(regression):
     better = metrics["models"]["linear"]["mae"]["value"] - metrics["models"]["challenger"]["mae"]["value"]
     assert metrics["comparisons"]["linear"]["improvement"] == pytest.approx(better)
     assert metrics["champion_absent"] == "there is no champion yet"
+    assert metrics["champion_status"] == "none"
     assert "champion" not in metrics["models"]
 
 
@@ -212,8 +215,54 @@ def test_a_champion_that_answers_another_question_is_not_compared(regression, cl
         tmp_path / "evaluation",
     )
     metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    assert metrics["champion_status"] == "other-question"
     assert "another question" in metrics["champion_absent"]
     assert "champion" not in metrics["models"]
+
+
+def judged(study, champion, folder, split=None, model=None, baselines=None):
+    """Evaluate a model, of the study if no other, against a champion, and return metrics.json."""
+    model, baselines = model or study.model, baselines or study.baselines
+    evaluate(split or study.split, model, baselines, champion, folder / "evaluation")
+    return json.loads((folder / "evaluation" / "metrics.json").read_text())
+
+
+def test_a_champion_that_knows_an_excluded_column_is_still_compared(regression, tmp_path):
+    split = again(regression, tmp_path, lambda facts: facts["data"].update(exclude=["bmi", "s5"]))
+    train(split, tmp_path / "model", tmp_path / "baselines", max_iter=20)
+    metrics = judged(regression, regression.model, tmp_path, split, tmp_path / "model", tmp_path / "baselines")
+    assert (metrics["champion_status"], metrics["champion_absent"]) == ("compared", None)
+    assert metrics["comparisons"]["champion"]["improvement"] < 0
+
+
+def test_a_champion_that_needs_a_lost_column_cannot_be_run(regression, tmp_path):
+    split = shutil.copytree(regression.split, tmp_path / "split")
+    weaker = again(regression, tmp_path / "weak", lambda facts: facts["data"].update(exclude=["s1"]))
+    train(weaker, tmp_path / "model", tmp_path / "baselines", max_iter=5)
+    pd.read_parquet(split / "test.parquet").drop(columns="s1").to_parquet(split / "test.parquet")
+    Contract.load(weaker).save(split)
+    metrics = judged(regression, regression.model, tmp_path, split, tmp_path / "model", tmp_path / "baselines")
+    assert metrics["champion_status"] == "cannot-run"
+    assert metrics["champion_absent"].endswith("columns that the schema no longer has: s1")
+    assert "champion" not in metrics["models"]
+
+
+@pytest.mark.parametrize("name", ["model.skops", "contract.json", "code/science/features.py"])
+def test_a_broken_champion_cannot_be_run(regression, tmp_path, name):
+    broken = shutil.copytree(regression.model, tmp_path / "broken")
+    (broken / name).write_text("not what it was")
+    metrics = judged(regression, broken, tmp_path)
+    assert metrics["champion_status"] == "cannot-run"
+    assert metrics["champion_absent"].startswith("the champion cannot be run: ")
+
+
+def test_a_champion_of_other_classes_answers_another_question(classification, tmp_path):
+    other = shutil.copytree(classification.model, tmp_path / "other")
+    changed = json.loads((other / "contract.json").read_text()) | {"classes": ["benign", "doubtful", "malignant"]}
+    (other / "contract.json").write_text(json.dumps(changed))
+    metrics = judged(classification, other, tmp_path)
+    assert metrics["champion_status"] == "other-question"
+    assert "benign, doubtful, malignant instead of benign, malignant" in metrics["champion_absent"]
 
 
 # --- all of them

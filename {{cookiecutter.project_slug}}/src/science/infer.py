@@ -73,6 +73,8 @@ def infer(
     _agree(frame, facts)
     task = task or task_of(frame[target])
     guessed = Schema({name: column_of(frame[name], facts, task) for name in frame})
+    if time is not None and guessed.columns[time].type not in ("datetime", "integer", "float"):
+        raise DataError(f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)")
     frame = data.typed(frame, guessed)
     report = suspicions(frame, guessed, facts, task)
     step.write_text(schema, guessed.to_yaml())

@@ -59,11 +59,9 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
         step.write_json(folder / "quality.json", report)
         plots.target(frame.loc[~test], contract, folder / "target.png")
         plots.variables(frame.loc[~test], contract, folder / "variables.png")
-    kept = [*contract.names, contract.target, contract.time, contract.group, *contract.sensitive]
-    kept = list(dict.fromkeys(name for name in kept if name is not None))
-    with step.output(split) as folder:
-        frame.loc[~test, kept].to_parquet(folder / "train.parquet")
-        frame.loc[test, kept].to_parquet(folder / "test.parquet")
+    with step.output(split) as folder:  # all columns: the champion may need one that is excluded by now
+        frame.loc[~test].to_parquet(folder / "train.parquet")
+        frame.loc[test].to_parquet(folder / "test.parquet")
         contract.save(folder)
     print(f"{len(frame)} rows pass {len(checks)} checks; {contract.rows['test']} of them are held out")
     for name, count in report["duplicates"].items():
@@ -79,6 +77,8 @@ def agree(known: dict, expected: Schema) -> None:
         for name in [names] if isinstance(names, str) else names:
             if name not in expected.columns:
                 raise DataError(f"project.yml: data.{key} names {name!r}, a column that the schema does not have")
+    if facts.get("time") and expected.columns[facts["time"]].type not in ("datetime", "integer", "float"):
+        raise DataError(f"project.yml: data.time names {facts['time']!r}, which is text and has no order in time")
     if expected.columns[facts["target"]].nullable:
         raise DataError(f"schema: {facts['target']} is the target and must have `nullable: false`")
     if not expected.for_model(facts):

@@ -70,13 +70,13 @@ def make(root: Path) -> None:
                 _copy(database, aside)
             _migrate(aside, artifacts(root))
             _move(aside, folder, root)
+            aside.replace(database)
         except Exception as error:
             aside.unlink(missing_ok=True)
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise TdspError(
                 f"{database}: MLflow cannot use this store ({reason}); move it away to start anew"
             ) from error
-        aside.replace(database)
         files.write_text(folder / "store.json", json.dumps(_stamp(root), indent=2) + "\n")
 
 

@@ -34,7 +34,7 @@ def add(
     ] = None,
     sensitive: Annotated[
         list[str] | None,
-        typer.Option(metavar="COL", help="Column whose groups the gate looks after; may be given again."),
+        typer.Option(metavar="COL", help="Column of groups, for gate.group_threshold; may be given again."),
     ] = None,
     metric: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to judge by: mae or roc_auc if not given.")
@@ -77,6 +77,11 @@ def _tell(root: Path, added, dry_run: bool) -> None:
         typer.echo(f"{would} {path.relative_to(root).as_posix()}")
     for key, value in added.facts.items():
         typer.echo(f"{'would set' if dry_run else 'set'} {key}: {json.dumps(value, ensure_ascii=False)}")
+    data = added.project.data
+    if data.positive is not None:
+        typer.echo(f'"yes" is {json.dumps(data.positive, ensure_ascii=False)}; data.positive can name the other class')
+    if data.sensitive and added.project.gate.group_threshold is None:
+        typer.echo(f"groups of {', '.join(data.sensitive)}: nobody looks until gate.group_threshold is set")
     if not added.written:
         typer.echo("nothing to change: the project has this data already")
     for finding in added.findings["findings"]:
@@ -85,5 +90,7 @@ def _tell(root: Path, added, dry_run: bool) -> None:
         again = " ".join(f"--exclude {shlex.quote(column)}" for column in added.suspects)
         typer.echo(f"to leave them out, say the same again with: {again}")
     typer.echo(
-        "next: the same without --dry-run" if dry_run else "next: look at data/schema.yml, then: uv run tdsp run"
+        "next: the same without --dry-run"
+        if dry_run
+        else "next: look at data/schema.yml and at the question in project.yml, then: uv run tdsp run"
     )

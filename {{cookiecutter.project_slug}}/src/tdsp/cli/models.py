@@ -100,7 +100,7 @@ def _table(versions: list[Version], metric: str) -> str:
     """Return the versions as aligned columns."""
     from tdsp.wording import number
 
-    rows = [("version", metric, "data", "commit", "registered", "by")]
+    rows = [("version", metric, "data", "commit", "registered", "started by")]
     for version in versions:
         tags = version.tags
         value = tags.get(f"tdsp.metric.{metric}")
@@ -113,7 +113,7 @@ def _table(versions: list[Version], metric: str) -> str:
                 tags.get("tdsp.data_sha256", "")[:8],
                 commit,
                 when,
-                tags.get("tdsp.approved_by", ""),
+                tags.get("tdsp.started_by", ""),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

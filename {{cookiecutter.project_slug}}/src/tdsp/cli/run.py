@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -66,7 +69,8 @@ def run(
     options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
     progress = Progress()
     try:
-        result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
+        with _ended_as_by_ctrl_c():
+            result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
     except KeyboardInterrupt:
         progress.interrupted()
         raise typer.Exit(130) from None
@@ -156,6 +160,25 @@ def cache(
         f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
         f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"
     )
+
+
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Let a closed terminal and a cancelled CI job end the steps too, and the run's record be written."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in wanted}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:

@@ -45,7 +45,7 @@ def serve(
     try:
         with running(root, folder, port) as server:
             typer.echo(f"serving {name} at {server.score}")
-            typer.echo(f"send rows: tdsp score scoring/sample-request.json --url {server.score}")
+            typer.echo(f"send rows: uv run tdsp score scoring/sample-request.json --url {server.score}")
             typer.echo(f"log: {server.log}\nstop: Ctrl-C")
             server.wait()
     except KeyboardInterrupt:
@@ -110,7 +110,7 @@ def _check(root: Path, folder: Path, name: str) -> None:
     with running(root, folder) as server:
         typer.echo(f"checking {name} at {server.score}")
         wrong = 0
-        for result in check(server.score, folder, root / "scoring" / "sample-request.json"):
+        for result in check(server.score, folder, root / "scoring" / "sample-request.json", root / "scoring"):
             wrong += bool(result.problem)
             typer.echo(f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}")
             if result.problem:

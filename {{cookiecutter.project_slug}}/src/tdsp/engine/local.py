@@ -95,6 +95,7 @@ def run(
     if sys.platform == "win32":
         raise TdspError("steps need bash, as in Azure ML: run this in WSL or a dev container")
     plan = _chosen(read(pipeline, home=home, overrides=overrides, stubs=options.stubs), options)
+    _apart(plan)
     store = Store(home / "store")
     try:
         store.prepare()
@@ -127,6 +128,7 @@ def _run(plan: Plan, store: Store, result: Result, options: Options, tell: Liste
         }
         result.seconds = round(time.monotonic() - started, 3)
         _close(machine, result)
+        machine.processes.close()
         memories.save()
         records.finish(result)
 
@@ -153,6 +155,20 @@ def _close(machine: Machine, result: Result) -> None:
         result.mlflow_run_id = machine.runs.parent
         status = {"ok": "FINISHED", "interrupted": "KILLED"}.get(result.status, "FAILED")
         machine.runs.end(machine.runs.parent, status)
+
+
+def _apart(plan: Plan) -> None:
+    """Refuse outputs that would lie on or inside each other: the last to end would win."""
+    places = sorted(
+        (Path(output.path), f"{step.name}.{name}")
+        for step in plan.steps.values()
+        for name, output in step.outputs.items()
+        if output.path
+    )
+    for number, (place, output) in enumerate(places):
+        for other, second in places[number + 1 :]:
+            if place == other or place in other.parents:
+                raise WrongInput(f"{output} and {second} write to one datastore address; give each its own")
 
 
 def _chosen(plan: Plan, options: Options) -> Plan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import math
 import sqlite3
 import threading
 import time
@@ -76,18 +77,20 @@ class Runs:
         }
 
     def metrics(self, run: str, name: str) -> list[tuple[int, float]]:
-        """Return a metric's history as (step, value), in the order it was logged."""
+        """Return a metric's history as (step, value), in the order it was logged; what is no number is left out."""
         file = sqlite_file(self.uri)
         if file is not None:
             with contextlib.closing(_connect(file)) as store:
                 rows = store.execute(
-                    "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp",
+                    "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? AND NOT is_nan"  # stored as 0
+                    " ORDER BY step, timestamp",
                     (run, name),
                 )
                 return [(int(step), float(value)) for step, value in rows]
         from mlflow import MlflowClient
 
-        return [(item.step, item.value) for item in MlflowClient(self.uri).get_metric_history(run, name)]
+        history = MlflowClient(self.uri).get_metric_history(run, name)
+        return [(item.step, item.value) for item in history if not math.isnan(item.value)]
 
     def _tags(self) -> dict[str, str]:
         return {"mlflow.user": _user(), "mlflow.source.name": self._source, "mlflow.source.type": "LOCAL"}

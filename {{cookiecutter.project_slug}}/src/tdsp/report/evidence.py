@@ -70,6 +70,12 @@ class Evidence:
         """The challenger's metrics, each with `value`, `low` and `high`."""
         return self.metrics["models"]["challenger"]
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether this run's model is the registered one; one that only predicts the same is not."""
+        own = self.outcome["lineage"]["model_sha256"]
+        return self.outcome["outcome"] != "refused" and self.outcome.get("champion_sha256", own) == own
+
     def digest(self, project: Project) -> str:
         """Return a digest of all that the documents depend on, but for the run's id and time."""
         parts = {

@@ -54,7 +54,7 @@ def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
         return Answer(error.code, _parsed(error.read()))
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise TdspError(f"no scoring server answers at {url} ({reason}); start one with `tdsp serve`") from None
+        raise TdspError(f"no scoring server answers at {url} ({reason}); start one with `uv run tdsp serve`") from None
 
 
 def predict(url: str, body: bytes) -> dict[str, list]:

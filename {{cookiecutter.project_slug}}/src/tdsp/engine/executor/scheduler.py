@@ -25,6 +25,7 @@ from tdsp.engine.store import digests, keys
 from tdsp.engine.store.entries import Entry, Store
 from tdsp.engine.store.memory import Memories
 
+_GLANCE = 0.5  # seconds; a signal that comes just before a wait without an end would not be seen
 Listener = Callable[[str, str, StepResult], None]
 
 
@@ -48,7 +49,7 @@ class Executor:
     workers: int = 2
 
     def __post_init__(self):
-        self._handover = Handover(self.result, self.memories.files)
+        self._handover = Handover(self.result, self.memories.files, self.store.folder.parent)
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         self._warmed = self._failed = False
@@ -68,7 +69,7 @@ class Executor:
                         order.done(name)
                     else:
                         running[pool.submit(self._run, self.plan.steps[name])] = name
-                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                for future in wait(running, _GLANCE, FIRST_COMPLETED).done if running else ():
                     name = running.pop(future)
                     future.result()
                     order.done(name)
@@ -121,7 +122,8 @@ class Executor:
 
     def _entry(self, step: Step, outcome: StepResult) -> Entry:
         files = snapshot.files_of(step.code)
-        parts = keys.ingredients(step, digests.of_files(files, self.memories.files), self._handover.contents(step))
+        code = digests.of_files(files, self.memories.files)
+        parts = keys.ingredients(step, code, self._handover.contents(step))
         key = keys.key_of(parts)
         forced = "asked to" if self.forced & {"*", step.name} else ""
         forced = forced or ("not deterministic" if not step.deterministic else "")
@@ -139,8 +141,11 @@ class Executor:
             self.tell("start", step.name, outcome)
             self._warm_up()
             with self.store.workspace() as folder:
-                entry = self._tracked(step, key, files, folder, outcome)
-            self.memories.note(step.name, parts)
+                entry = self._tracked(step, key, parts, files, folder, outcome)
+            if entry.facts["key"] is None:
+                outcome.reason += "; its code changed meanwhile, so the result is not reused"
+            else:
+                self.memories.note(step.name, parts)
             outcome.state = "ok"
             return entry
 
@@ -163,16 +168,24 @@ class Executor:
                 wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
                 warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
-    def _tracked(self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult) -> Entry:
+    def _tracked(
+        self,
+        step: Step,
+        key: str,
+        parts: keys.Ingredients,
+        files: dict[str, Path],
+        folder: Path,
+        outcome: StepResult,
+    ) -> Entry:
         """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
         runs = self.machine.runs
         if runs is None:
-            return self._make(step, key, files, folder, {}, {})
+            return self._make(step, key, parts, files, folder, {}, {})
         run = outcome.mlflow_run_id = runs.start(step.name, outcome.reason)
         status = "FAILED"
         try:
             entry = self._make(
-                step, key, files, folder, runs.variables(run), {"mlflow_uri": runs.uri, "mlflow_run_id": run}
+                step, key, parts, files, folder, runs.variables(run), {"mlflow_uri": runs.uri, "mlflow_run_id": run}
             )
             status = "FINISHED"
         except StoppedError:
@@ -186,6 +199,7 @@ class Executor:
         self,
         step: Step,
         key: str,
+        parts: keys.Ingredients,
         files: dict[str, Path],
         folder: Path,
         variables: dict[str, str],
@@ -196,15 +210,26 @@ class Executor:
         work = Workspace(folder, step, self._handover.paths(step), files, log, environment)
         started = time.monotonic()
         work.lay_out()
+        same = self._unchanged(files, parts)
         try:
             _runner(step.kind)(work, self.machine)
         except StepFailedError as error:
             raise StepFailedError(str(error), tail.of(log, files, work.code)) from None
-        self._handover.check(step)
+        self._handover.check(step, parts["input"])
+        if step.kind == "sweep":  # each trial has copied the code
+            same = same and self._unchanged(files, parts)
         outputs = self._handover.collect(step, folder)
         shutil.copyfile(log, folder / "log.txt")
         seconds = round(time.monotonic() - started, 3)
-        return self.store.commit(folder, key, outputs, {"step": step.name, "seconds": seconds, **facts})
+        noted = {"step": step.name, "seconds": seconds, **facts}
+        return self.store.commit(folder, key if same else None, outputs, noted)
+
+    def _unchanged(self, files: dict[str, Path], parts: keys.Ingredients) -> bool:
+        """Whether the sources of a snapshot, just copied, are still those that the key was made from."""
+        try:
+            return digests.of_files(files, self.memories.files) == parts["code"]
+        except OSError:
+            return False
 
 
 def _runner(kind: str) -> Callable[[Workspace, Machine], None]:

@@ -86,7 +86,7 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
             if isinstance(source.get(key), dict):
                 found[key] = source[key]
         limits = source.get("limits")
-        if isinstance(limits, dict) and limits.get("timeout"):
+        if isinstance(limits, dict) and limits.get("timeout") and node.component.kind != "sweep":  # it bounds them all
             found["timeout"] = float(limits["timeout"])
     if node.component.kind == "sweep":
         from tdsp.engine.steps import sweep  # few pipelines hold one

@@ -11,7 +11,7 @@ import yaml
 
 from tdsp.engine.plan import DATA
 from tdsp.engine.problems import did_you_mean
-from tdsp.engine.reader import documents
+from tdsp.engine.reader import documents, schema
 from tdsp.errors import WrongInput
 
 
@@ -27,6 +27,9 @@ def apply(document: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     changed = copy.deepcopy(document) if settings else document
     for dotted, value in settings.items():
         keys = dotted.split(".")
+        if keys[0] not in schema.PIPELINE:
+            near = f"; did you mean inputs.{dotted}?" if dotted in document.get("inputs", {}) else ""
+            raise WrongInput(f"--set {dotted}: a pipeline has no key {keys[0]!r}{near}")
         place = changed
         for key in keys[:-1]:
             inner = place.setdefault(key, {}) if key not in ("inputs", "jobs") else place.get(key, {})
