@@ -162,3 +162,48 @@ def test_a_broken_map_of_data_is_named(text: str, tmp_path: Path):
     (tmp_path / "p.yml").write_text(yaml.safe_dump({"type": "pipeline", "jobs": {"a": job}}))
     with pytest.raises(WrongInput, match=r"local-data\.yml"):
         check(tmp_path / "p.yml", judge=False)
+
+
+def named(bench, **output: str) -> None:
+    """A pipeline whose first step writes what the YAML registers, and one that reads it by name."""
+    made = {"type": "uri_folder", **output}
+    bench.pipeline({"a": {"command": "echo one > ${{outputs.o}}/x", "outputs": {"o": made}}})
+    bench.write({"local-data.yml": "{}", "other/pipeline.yml": ""})
+
+
+@pytest.mark.parametrize(
+    ("output", "address"),
+    [
+        ({"name": "prepared"}, "azureml:prepared@latest"),
+        ({"name": "prepared", "version": "3"}, "azureml:prepared:3"),
+        ({"name": "prepared", "version": "3"}, "azureml:prepared@latest"),
+        (
+            {"path": "azureml://datastores/${{default_datastore}}/paths/${{name}}/${{output_name}}/"},
+            "azureml://datastores/workspaceblobstore/paths/a/o/",
+        ),
+    ],
+)
+def test_what_a_step_registers_is_found_by_the_next_run(bench, output: dict[str, str], address: str):
+    named(bench, **output)
+    assert bench.run().ok
+    reads = {"command": "cat ${{inputs.d}}/x", "inputs": {"d": {"type": "uri_folder", "path": address}}}
+    bench.pipeline({"b": reads})
+    assert bench.log(bench.run(), "b") == "one\n"
+    other = address.replace("prepared", "cleaned").replace("/o/", "/p/")
+    bench.pipeline({"b": {**reads, "inputs": {"d": {"type": "uri_folder", "path": other}}}})
+    with pytest.raises(WrongInput, match="not on this machine"):
+        bench.run()
+
+
+def test_the_index_of_assets_follows_what_changes(bench):
+    data = {"d": {"type": "uri_file", "path": "azureml:numbers@latest"}}
+    bench.pipeline({"a": {"command": "cat ${{inputs.d}}", "inputs": data}})
+    bench.write({"local-data.yml": "{}", "one.txt": "1", "two.txt": "22"})
+    bench.write({"assets/n.yml": "name: numbers\nversion: 1\npath: ../one.txt\n"})
+    assert [bench.log(bench.run(), "a"), bench.log(bench.run(), "a")] == ["1", "1"]
+    assert (bench.home / "assets.json").is_file()
+    bench.write({"assets/m.yml": "name: numbers\nversion: 2\npath: ../two.txt\n"})
+    assert bench.log(bench.run(), "a") == "22"
+    (bench.folder / "assets" / "m.yml").unlink()
+    (bench.home / "assets.json").write_text("[broken")
+    assert bench.log(bench.run(), "a") == "1"

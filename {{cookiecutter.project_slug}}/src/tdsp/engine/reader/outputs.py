@@ -56,7 +56,7 @@ def examine(root: Node, problems: Problems) -> None:
                 if outer is None and address and is_remote(address) and "${{" not in address:
                     first = addresses.setdefault(address.rstrip("/"), here)
                     if first != here:
-                        said = f"{first} writes to {address} too; only one can"
+                        said = f"{first} and {here} write to one datastore address; give each its own"
                         problems.add(child.file, keys, said, "written twice")
 
 
