@@ -1,123 +1,20 @@
-"""One family of typed readers: what each key may hold, so that nothing after them meets a surprise.
+"""What each key of a job or component may hold, so that nothing after this meets a surprise.
 
-A reader takes a raw value and returns it converted, or raises `ValueError` saying why not. `conform` applies the
-readers of a kind of job or component; a value that does not fit is noted as a mistake and left out.
+A value that does not fit is noted as a mistake and left out.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tdsp.engine.plan import DATA, LITERALS
-from tdsp.engine.problems import Problems, did_you_mean
-from tdsp.engine.reader import documents
+from tdsp.engine.problems import Problems
+from tdsp.engine.reader import documents, values
 
 Reader = Callable[[Any], Any]
 Shape = dict[str, Any]  # key -> reader or shape; `*` stands for every key
-
-
-def _text(raw: Any) -> Any:
-    if isinstance(raw, (dict, list)):
-        raise ValueError(f"this is a {'mapping' if isinstance(raw, dict) else 'list'}, it takes text")
-    return raw
-
-
-def _name(raw: Any) -> str:
-    if not isinstance(raw, str):
-        raise ValueError(f"{_short(raw)} is not text")
-    return raw
-
-
-def _flag(raw: Any) -> bool:
-    known = {"true": True, "false": False}.get(str(raw).lower())
-    if known is None:
-        raise ValueError(f"{_short(raw)} is not a boolean (true or false)")
-    return known
-
-
-def _number(raw: Any, least: float = -math.inf) -> float:
-    try:
-        value = float(raw) if isinstance(raw, (int, float, str)) and not isinstance(raw, bool) else math.nan
-    except (ValueError, OverflowError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{_short(raw)} is not a number")
-    if value < least:
-        raise ValueError(f"{_short(raw)} is below {least:g}")
-    return raw if isinstance(raw, (int, float)) else value
-
-
-def _whole(raw: Any, least: float = -math.inf) -> int:
-    value = _number(raw, least)
-    if value != int(value):
-        raise ValueError(f"{_short(raw)} is not a whole number")
-    return int(value)
-
-
-def _positive(raw: Any) -> float:
-    if _number(raw) <= 0:
-        raise ValueError(f"{_short(raw)} is not above 0")
-    return _number(raw)
-
-
-def _count(raw: Any) -> int:
-    return _whole(raw, 1)
-
-
-def _natural(raw: Any) -> int:
-    return _whole(raw, 0)
-
-
-def _threshold(raw: Any) -> int:
-    return _whole(raw, -1)
-
-
-def _size(raw: Any) -> Any:
-    if isinstance(raw, bool) or not re.fullmatch(r"\s*\d{1,15}(\.\d*)?\s*([kmg]b)?\s*", str(raw), re.IGNORECASE):
-        raise ValueError(f"{_short(raw)} is not a size: a number of files, or 10 kb, 10 mb")
-    return raw
-
-
-def _list(raw: Any) -> list[Any]:
-    if not isinstance(raw, list):
-        raise ValueError(f"{_short(raw)} is not a list")
-    return raw
-
-
-def _texts(raw: Any) -> list[Any]:
-    return [_text(item) for item in _list(raw)]
-
-
-def _choices(raw: Any) -> list[Any]:
-    if not _texts(raw):
-        raise ValueError("the list is empty")
-    return raw
-
-
-def _names(raw: Any) -> list[str]:
-    """A list, or one written as JSON text, or a single name."""
-    if isinstance(raw, str):
-        try:
-            raw = json.loads(raw) if raw.startswith("[") else [raw]
-        except (ValueError, RecursionError):
-            raise ValueError(f"{_short(raw)} is not a list") from None
-    return [str(item) for item in _texts(raw)]
-
-
-def _one_of(*known: str) -> Reader:
-    def read(raw: Any) -> str:
-        text = str(_text(raw))
-        for spelt in (text, text.lower(), re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text).lower()):
-            if spelt in known:
-                return spelt
-        raise ValueError(f"{_short(raw)} is none of those known here{did_you_mean(text, known)}")
-
-    return read
 
 
 def _either(reader: Reader, shape: Shape) -> Reader | Any:
@@ -125,89 +22,108 @@ def _either(reader: Reader, shape: Shape) -> Reader | Any:
 
 
 _DISTRIBUTIONS = ("pytorch", "tensorflow", "mpi", "ray")
-_PORT_TYPE = _one_of(*LITERALS, *DATA)
+_PORT_TYPE = values.one_of(*LITERALS, *DATA)
 _ENVIRONMENT = _either(
-    _name, {"name": _text, "version": _text, "image": _text, "conda_file": _either(_name, {}), "build": {}}
+    values.name,
+    {
+        "name": values.text,
+        "version": values.text,
+        "image": values.text,
+        "conda_file": _either(values.name, {}),
+        "build": {},
+    },
 )
 _PORTS: Shape = {
     "inputs": {
         "*": _either(
             lambda raw: raw,
-            {"type": _PORT_TYPE, "optional": _flag, "min": _number, "max": _number, "enum": _texts, "path": _text},
+            {
+                "type": _PORT_TYPE,
+                "optional": values.flag,
+                "min": values.number,
+                "max": values.number,
+                "enum": values.texts,
+                "path": values.text,
+            },
         )
     },
-    "outputs": {"*": _either(_text, {"type": _PORT_TYPE, "path": _text, "name": _text, "version": _text})},
+    "outputs": {
+        "*": _either(
+            values.text, {"type": _PORT_TYPE, "path": values.text, "name": values.text, "version": values.text}
+        )
+    },
 }
 _COMMON: Shape = {
-    **dict.fromkeys(("name", "display_name", "experiment_name", "command", "code", "version"), _text),
+    **dict.fromkeys(("name", "display_name", "experiment_name", "command", "code", "version"), values.text),
     **_PORTS,
     "environment": _ENVIRONMENT,
-    "environment_variables": {"*": _text},
-    "additional_includes": _texts,
-    "is_deterministic": _flag,
-    "resources": {"instance_count": _count},
-    "limits": {"timeout": _positive},
+    "environment_variables": {"*": values.text},
+    "additional_includes": values.texts,
+    "is_deterministic": values.flag,
+    "resources": {"instance_count": values.count},
+    "limits": {"timeout": values.positive},
     "distribution": {
-        "type": _one_of(*_DISTRIBUTIONS),
-        "process_count_per_instance": _count,
-        "worker_count": _count,
-        "parameter_server_count": _natural,
+        "type": values.one_of(*_DISTRIBUTIONS),
+        "process_count_per_instance": values.count,
+        "worker_count": values.count,
+        "parameter_server_count": values.natural,
     },
 }
 _PIPELINE: Shape = {
-    **dict.fromkeys(("name", "display_name", "experiment_name", "version"), _text),
+    **dict.fromkeys(("name", "display_name", "experiment_name", "version"), values.text),
     **_PORTS,
     "settings": {
-        "default_compute": _text,
-        "default_datastore": _text,
-        "continue_on_step_failure": _flag,
-        "force_rerun": _flag,
+        "default_compute": values.text,
+        "default_datastore": values.text,
+        "continue_on_step_failure": values.flag,
+        "force_rerun": values.flag,
     },
 }
 _PARALLEL: Shape = {
     **_COMMON,
-    "input_data": _text,
-    "mini_batch_size": _size,
-    "partition_keys": _names,
-    "error_threshold": _threshold,
-    "mini_batch_error_threshold": _threshold,
-    "max_concurrency_per_instance": _count,
-    "retry_settings": {"max_retries": _natural, "timeout": _positive},
+    "input_data": values.text,
+    "mini_batch_size": values.size,
+    "partition_keys": values.names,
+    "error_threshold": values.threshold,
+    "mini_batch_error_threshold": values.threshold,
+    "max_concurrency_per_instance": values.count,
+    "retry_settings": {"max_retries": values.natural, "timeout": values.positive},
     "task": {
-        **dict.fromkeys(("type", "code", "entry_script", "program_arguments", "append_row_to", "model"), _text),
+        **dict.fromkeys(("type", "code", "entry_script", "program_arguments", "append_row_to", "model"), values.text),
         "environment": _ENVIRONMENT,
-        "additional_includes": _texts,
+        "additional_includes": values.texts,
     },
 }
 _SWEEP: Shape = {
     **_COMMON,
-    "trial": _either(_text, {}),
+    "trial": _either(values.text, {}),
     "search_space": {
         "*": {
-            "type": _text,
-            "values": _choices,
-            "upper": _count,
-            "q": _positive,
-            **dict.fromkeys(("min_value", "max_value", "mu", "sigma"), _number),
+            "type": values.text,
+            "values": values.choices,
+            "upper": values.count,
+            "q": values.positive,
+            **dict.fromkeys(("min_value", "max_value", "mu", "sigma"), values.number),
         }
     },
-    "objective": {"goal": _one_of("maximize", "minimize"), "primary_metric": _text},
+    "objective": {"goal": values.one_of("maximize", "minimize"), "primary_metric": values.text},
     "sampling_algorithm": _either(
-        _one_of("random", "grid", "bayesian"), {"type": _one_of("random", "grid", "bayesian"), "seed": _whole}
+        values.one_of("random", "grid", "bayesian"),
+        {"type": values.one_of("random", "grid", "bayesian"), "seed": values.whole},
     ),
     "early_termination": {
-        "type": _one_of("bandit", "median_stopping", "truncation_selection"),
-        "evaluation_interval": _natural,
-        "delay_evaluation": _natural,
-        "slack_factor": _number,
-        "slack_amount": _number,
-        "truncation_percentage": _count,
+        "type": values.one_of("bandit", "median_stopping", "truncation_selection"),
+        "evaluation_interval": values.natural,
+        "delay_evaluation": values.natural,
+        "slack_factor": values.number,
+        "slack_amount": values.number,
+        "truncation_percentage": values.count,
     },
     "limits": {
-        "timeout": _positive,
-        "trial_timeout": _positive,
-        "max_total_trials": _count,
-        "max_concurrent_trials": _count,
+        "timeout": values.positive,
+        "trial_timeout": values.positive,
+        "max_total_trials": values.count,
+        "max_concurrent_trials": values.count,
     },
 }
 _SHAPES = {"pipeline": _PIPELINE, "parallel": _PARALLEL, "sweep": _SWEEP, "command": _COMMON}
@@ -259,7 +175,7 @@ def _conform(body: dict[Any, Any], shape: Shape, note: Callable[[tuple, str], No
             continue
         try:
             if isinstance(reader, dict):
-                raise ValueError(f"{_short(raw)} is not a mapping (key: value)")
+                raise ValueError(f"{values.short(raw)} is not a mapping (key: value)")
             found[key] = reader(raw)
         except ValueError as error:
             note(place, str(error))
@@ -270,8 +186,3 @@ def _with_text_keys(raw: Any) -> Any:
     if isinstance(raw, dict):
         return {str(key): _with_text_keys(value) for key, value in raw.items()}
     return [_with_text_keys(item) for item in raw] if isinstance(raw, list) else raw
-
-
-def _short(raw: Any) -> str:
-    text = repr(raw)
-    return text if len(text) <= 60 else f"{text[:57]}..."
