@@ -84,10 +84,10 @@ def test_values_are_put_in_as_text_without_quotes(bench):
 
 def test_bash_rules_hold(bench):
     bench.pipeline(
-        {"last counts": "false; true", "and": "true && false"} | {},
+        {"last_counts": "false; true", "and": "true && false"} | {},
         settings={"continue_on_step_failure": True},
     )
-    assert bench.states(bench.run()) == {"last counts": "ok", "and": "failed"}
+    assert bench.states(bench.run()) == {"last_counts": "ok", "and": "failed"}
 
 
 def test_secrets_of_the_shell_stay_out(bench, monkeypatch):

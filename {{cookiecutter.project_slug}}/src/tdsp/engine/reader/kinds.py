@@ -69,8 +69,11 @@ def _code(raw: Any, component: Component, keys: tuple[str | int, ...], problems:
         problems.add(component.file, keys, "only local code can run here", "code missing")
         return None
     path = documents.absolute(component.file.parent / Path(text.removeprefix("file:")))
-    if not path.exists() and not (path.suffix == ".zip" and path.with_suffix("").is_dir()):
+    if not documents.exists(path) and not (path.suffix == ".zip" and path.with_suffix("").is_dir()):
         problems.add(component.file, keys, f"{documents.shown(path)} does not exist", "code missing")
+        return None
+    if path == path.parent:
+        problems.add(component.file, keys, f"{path} is the whole disk, not a folder of code", "code missing")
         return None
     return str(path)
 
