@@ -168,4 +168,4 @@ def test_the_build_context_of_an_environment_counts(bench, problems):
     bench.pipeline({"a": {"command": "true", "environment": {"build": {"path": "./gone"}}}})
     assert "gone is not a folder" in problems(bench.file)["environment missing"][0]
     bench.pipeline({"a": {"command": "true", "environment": {"image": "x", "conda_file": "gone.yml"}}})
-    assert "gone.yml does not exist" in problems(bench.file)["environment missing"][0]
+    assert "conda_file gone.yml: No such file" in problems(bench.file)["environment missing"][0]
