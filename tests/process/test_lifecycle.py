@@ -17,18 +17,9 @@ PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 NAME = "disease-progression"
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("empty")
-    tracking.make(root)
-    return root
-
-
 @pytest.fixture
-def root(empty, tmp_path, monkeypatch) -> Path:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = Path(shutil.copytree(empty, tmp_path / "project"))
-    tracking.make(folder)
+def root(with_store) -> Path:
+    folder = with_store()
     shutil.copytree(PROJECT / "docs", folder / "docs")
     shutil.copytree(PROJECT / "pipelines", folder / "pipelines")
     (folder / "project.yml").write_text(yaml.safe_dump(evidence.facts()), encoding="utf-8")

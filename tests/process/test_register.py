@@ -19,18 +19,9 @@ NAME = "disease-progression"
 NONE = PROJECT / "pipelines" / "no-champion"
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("empty")
-    tracking.make(root)
-    return root
-
-
 @pytest.fixture
-def root(empty, tmp_path, monkeypatch) -> Path:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = Path(shutil.copytree(empty, tmp_path / "project"))
-    tracking.make(folder)
+def root(with_store, monkeypatch) -> Path:
+    folder = with_store()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri(folder))
     monkeypatch.setenv("TDSP_COMMIT", "c0ffee")
     monkeypatch.setenv("TDSP_DIRTY", "true")

@@ -14,20 +14,10 @@ from tdsp.errors import TdspError
 NAME = "demo"
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("empty")
-    tracking.make(root)
-    return root
-
-
 @pytest.fixture
-def root(empty, tmp_path, monkeypatch) -> Path:
+def root(with_store) -> Path:
     """A project with an empty store of its own."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = Path(shutil.copytree(empty, tmp_path / "project"))
-    tracking.make(folder)
-    return folder
+    return with_store()
 
 
 @pytest.fixture
