@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import watch  # noqa: E402 - the path is set above
-from make import copy_template, environment, find_uv  # noqa: E402
+from make import copy_template, environment, find_uv  # noqa: E402 - the path is set above
 
 ROUNDS = 5
 SLOWER = 3.0  # times the seconds of one process, at most

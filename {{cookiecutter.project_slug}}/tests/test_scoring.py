@@ -27,9 +27,9 @@ from tdsp.serving import server as serving
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scoring"))
 
-import model_folder  # noqa: E402
-import request as scoring_request  # noqa: E402
-from request import RequestError, rows_of  # noqa: E402
+import model_folder  # noqa: E402 - the path is set above
+import request as scoring_request  # noqa: E402 - the path is set above
+from request import RequestError, rows_of  # noqa: E402 - the path is set above
 
 SHARED = ("narwhals", "numpy", "pandas", "scikit-learn", "skops")  # what a model needs wherever it runs
 

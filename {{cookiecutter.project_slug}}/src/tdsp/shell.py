@@ -44,7 +44,7 @@ def run(
     program = Path(command[0]).name
     try:
         # `command` never reaches a shell, so nothing in it can become one.
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - a list, no shell
             command,
             cwd=cwd,
             env={**os.environ, **(environment or {})},
@@ -127,7 +127,7 @@ def _stop(process: subprocess.Popen) -> None:
     process.stdin.close()
     if sys.platform == "win32":
         end = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-        subprocess.run(end, capture_output=True, check=False)  # noqa: S603
+        subprocess.run(end, capture_output=True, check=False)  # noqa: S603 - a list, no shell
         process.wait()
         return
     with contextlib.suppress(ProcessLookupError):

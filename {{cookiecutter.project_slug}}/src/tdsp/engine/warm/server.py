@@ -139,7 +139,7 @@ def become(request: dict) -> None:
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
     for name in ("stdout", "stderr"):
         number = 1 if name == "stdout" else 2
-        stream = open(number, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+        stream = open(number, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115 - stays open
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     _reseed()
