@@ -1,4 +1,4 @@
-# Every system without make: python3 make.py demo, python3 make.py test (on Windows: py make.py demo)
-.PHONY: demo test
-demo test:
+# Every system without make: python3 make.py demo, and so on
+.PHONY: bench demo test
+bench demo test:
 	@python3 make.py $@

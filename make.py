@@ -1,6 +1,7 @@
-"""The commands of this repository, the same on every system: `make.py demo` and `make.py test`.
+"""The commands of this repository: `make.py bench`, `make.py demo` and `make.py test`.
 
-The Makefile calls this file. It needs Python 3.11 and nothing else: uv is fetched into `build/` when missing.
+The Makefile calls this file. It needs Python 3.11 with its `venv`, and nothing else: uv is fetched into `build/` when
+missing.
 """
 
 import argparse
@@ -9,7 +10,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -17,6 +17,7 @@ BUILD = ROOT / "build"
 TEMPLATE_PARTS = ("cookiecutter.json", "hooks", "templates", "{{cookiecutter.project_slug}}")
 CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", ".tdsp", "uv.lock")
 DEMO = BUILD / "disease-progression"
+BENCHMARKS = ("render.py", "lifecycle.py", "engine/compare.py")
 LIFECYCLE = (("sync",), ("run", "tdsp", "run"), ("run", "tdsp", "serve", "--check"))
 
 
@@ -37,10 +38,23 @@ def find_uv() -> str:
     uv = shutil.which("uv", path=str(folder))
     if uv is None:
         print("uv is not installed: fetching it into build/uv", flush=True)
-        venv.create(BUILD / "uv", with_pip=True, clear=True)
+        make_venv(BUILD / "uv")
         run(str(folder / "python"), "-m", "pip", "install", "--quiet", "uv>=0.9,<1")
         uv = shutil.which("uv", path=str(folder))
     return str(uv)
+
+
+def make_venv(folder: Path) -> None:
+    """Make a virtual environment with pip, or end with one line where Python came without the means."""
+    try:
+        import venv
+
+        venv.create(folder, with_pip=True, clear=True)
+    except (ImportError, OSError, subprocess.CalledProcessError):
+        remove(folder)
+        raise SystemExit(
+            "make.py: this Python cannot make a virtual environment: install uv, or on Debian and Ubuntu python3-venv"
+        ) from None
 
 
 def run(*command: str, cwd: Path = ROOT) -> None:
@@ -96,18 +110,32 @@ def demo(options: list[str]) -> None:
 
 
 def test(options: list[str]) -> None:
-    """Run the tests, the fast ones first; with options, run what they select."""
+    """Run the tests, the fast ones first, the slow ones two files at a time; with options, run what they select."""
     uv = find_uv()
-    for selection in [options] if options else (["-m", "not slow"], ["-m", "slow"]):
+    both = (["-m", "not slow"], ["-m", "slow", "--numprocesses=2", "--dist=loadfile"])
+    for selection in [options] if options else both:
         run(uv, "run", "pytest", *selection)
+
+
+def bench(options: list[str]) -> None:
+    """Run every benchmark with the options; end with 1 when one fails or misses its target."""
+    uv = find_uv()
+    missed = []
+    for name in BENCHMARKS:
+        print(f"\n{name}", flush=True)
+        command = [uv, "run", "python", str(ROOT / "benchmarks" / name), *options]
+        if subprocess.run(command, cwd=ROOT, env=environment()).returncode:
+            missed.append(name)
+    if missed:
+        raise SystemExit(f"make.py: failed, or missed the target: {', '.join(missed)}")
 
 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("demo", "test"))
+    parser.add_argument("command", choices=("bench", "demo", "test"))
     arguments, options = parser.parse_known_args()
-    {"demo": demo, "test": test}[arguments.command](options)
+    {"bench": bench, "demo": demo, "test": test}[arguments.command](options)
 
 
 if __name__ == "__main__":

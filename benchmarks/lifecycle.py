@@ -4,7 +4,8 @@
 
 Both start from an empty store with the sample data in place, take turns, and end with a registered model. Printed:
 seconds (median), the ratio, the peak memory of all processes together, `tdsp run` with nothing changed, `tdsp --help`
-against `python -c pass`, and the time from `cookiecutter` to a registered model with a warm package cache.
+against `python -c pass`, and the time from `cookiecutter` to a registered model with a warm package cache. Ends with 1
+when a target is missed.
 """
 
 from __future__ import annotations
@@ -12,57 +13,26 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import watch  # noqa: E402 - the path is set above
 from make import copy_template, environment, find_uv  # noqa: E402 - the path is set above
 
 ROUNDS = 5
+SLOWER = 3.0  # times the seconds of one process, at most
+GIGABYTE = 1e9  # of memory, at most
 ONE_PROCESS = Path(__file__).with_name("one_process.py")
 
 
-def run(*command: str | Path, cwd: Path, **variables: str) -> tuple[float, int]:
-    """Run a command quietly; return its seconds and the peak memory (bytes) of it and its children."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        [str(word) for word in command],
-        cwd=cwd,
-        env={**environment(), **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    peak = [0]
-    watcher = threading.Thread(target=_watch, args=(process, peak))
-    watcher.start()
-    output, _ = process.communicate()
-    seconds = time.perf_counter() - begun
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{command} failed:\n{output.decode(errors='replace')}")
-    return seconds, peak[0]
-
-
-def _watch(process: subprocess.Popen, peak: list[int]) -> None:
-    """Sample the proportional memory of the process's session (Linux; elsewhere the peak stays 0)."""
-    while process.poll() is None:
-        total = 0
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if os.getsid(int(entry.name)) == process.pid:
-                    rollup = (entry / "smaps_rollup").read_text()
-                    total += int(rollup.split("Pss:")[1].split()[0]) * 1024
-            except (OSError, IndexError, ValueError):
-                continue
-        peak[0] = max(peak[0], total)
-        time.sleep(0.05)
+def run(*command: str | Path, cwd: Path) -> tuple[float, int]:
+    """Run a command quietly; return its seconds and the peak memory (bytes) of it and its descendants."""
+    return watch.run(*command, cwd=cwd, environment=environment())
 
 
 def median(figures: list[tuple[float, int]]) -> tuple[float, int]:
@@ -70,8 +40,8 @@ def median(figures: list[tuple[float, int]]) -> tuple[float, int]:
     return statistics.median(seconds for seconds, _ in figures), max(memory for _, memory in figures)
 
 
-def main() -> None:
-    """Generate, measure in turns, print."""
+def main() -> int:
+    """Generate, measure in turns, print; return 1 when a target is missed."""
     with tempfile.TemporaryDirectory() as folder:
         work, uv = Path(folder), find_uv()
         template = copy_template(work / "template")
@@ -109,7 +79,9 @@ def main() -> None:
         ):
             print(f"{name:34}{seconds:9.2f}{seconds / against:8.2f}{memory / 1e6:9.0f}")
         print(f"from cookiecutter to a registered model, packages in uv's cache: {first_model:.1f} s")
+        print(f"targets for a cold run: at most {SLOWER}x, less than {GIGABYTE / 1e6:.0f} MB")
+        return int(whole[0] > SLOWER * bound[0] or whole[1] >= GIGABYTE)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -16,9 +16,9 @@ tracking.make(root)
 os.environ["MLFLOW_TRACKING_URI"] = tracking.uri(root)
 
 from science.evaluate import evaluate  # noqa: E402 - as each step does, after the variables are set
-from science.prepare import prepare  # noqa: E402
-from science.train import train  # noqa: E402
-from tdsp.register import register  # noqa: E402
+from science.prepare import prepare  # noqa: E402 - the path is set above
+from science.train import train  # noqa: E402 - the path is set above
+from tdsp.register import register  # noqa: E402 - the path is set above
 
 here.mkdir(parents=True)
 split, quality, model, baselines, evaluation = (here / name for name in ("s", "q", "m", "b", "e"))

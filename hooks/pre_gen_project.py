@@ -46,25 +46,6 @@ WORKSPACE_PARTS = {
 # Line breaks and control characters end a YAML or TOML string; the others cannot be written in them at all.
 UNWRITABLE = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
 
-# Azure resource -> (name made from the slug's first letters, pattern that Azure accepts, the same in words).
-AZURE_NAMES = {
-    "storage account": ("st{prefix}prod{suffix}", r"[a-z0-9]{3,24}", "3 to 24 lower-case letters and digits"),
-    "key vault": (
-        "kv-{prefix}-prod-{suffix}",
-        r"(?=.{3,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
-        "3 to 24 lower-case letters, digits and single hyphens",
-    ),
-    "container registry": (
-        "cr{prefix}prod{suffix}",
-        r"[a-z0-9]{5,50}",
-        "5 to 50 lower-case letters and digits",
-    ),
-    "online endpoint": (
-        "{prefix}-prod-{suffix}",
-        r"(?=.{3,32}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
-        "3 to 32 lower-case letters, digits and single hyphens",
-    ),
-}
 TRADEMARKS = r"microsoft|windows|^login"  # Azure: ReservedResourceName
 
 WINDOWS_DEVICES = r"aux|con|nul|prn|com\d|lpt\d"  # Windows cannot make a folder of that name
@@ -123,20 +104,10 @@ def check_slug(answers: dict) -> list[str]:
     if slug in PACKAGES or re.fullmatch(WINDOWS_DEVICES, slug):
         rule = "another name: this one belongs to a package that the project needs, or to a Windows device"
         return [complain("project_slug", slug, rule, f"{slug}-model")]
-    if re.search(TRADEMARKS, answers["__azure_prefix"]):
+    if re.search(TRADEMARKS, slug):
         rule = "a name without microsoft or windows in it and login at its start: Azure refuses them"
         return [complain("project_slug", slug, rule, "churn-model")]
     return []
-
-
-def check_azure_names(answers: dict) -> list[str]:
-    """Make the longest name of each resource, as the infrastructure will, and apply Azure's rule."""
-    mistakes = []
-    for resource, (form, pattern, rule) in AZURE_NAMES.items():
-        name, example = (form.format(prefix=prefix, suffix="a1b2c") for prefix in (answers["__azure_prefix"], "churn"))
-        if not re.fullmatch(pattern, name):
-            mistakes.append(complain(f"project_slug, {resource} made from it", name, rule, example))
-    return mistakes
 
 
 def check_workspace(answers: dict) -> list[str]:
@@ -171,7 +142,7 @@ def find_mistakes(answers: dict) -> list[str]:
     checks = (check_text, check_rules, check_workspace, check_region)
     mistakes = [line for check in checks for line in check(answers)]
     if not any(line.startswith("project_slug:") for line in mistakes):
-        mistakes += check_slug(answers) or check_azure_names(answers)
+        mistakes += check_slug(answers)
     return mistakes
 
 

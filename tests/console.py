@@ -18,12 +18,15 @@ URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):\d+")
 STAYS_UP = re.compile(r"\btdsp (serve(?! --check)|ui)\b")  # commands that run until Ctrl-C
 SECONDS_TO_START = 180
 ANYTHING = r"[^\n]*"
-SOME_LINES = r"\n(?:[^\n]*\n)*?"
+ANY_LINES = r"(?:[^\n]*\n)*?"
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command of a document, and what the document says it prints (`…` stands for anything)."""
+    """One command of a document, and what the document says it prints.
+
+    `…` stands for anything in its line; a line of its own, for any number of lines, none included.
+    """
 
     text: str
     output: str
@@ -36,10 +39,14 @@ class Command:
         """
         if not self.output:
             return
-        lines = [ANYTHING.join(map(re.escape, line.split("…"))) for line in self.output.splitlines()]
-        pattern = "\n".join(lines).replace(f"\n{ANYTHING}\n", SOME_LINES).removesuffix(f"\n{ANYTHING}")
-        pattern = pattern.removeprefix(f"{ANYTHING}\n")
-        assert re.search(pattern, printed), f"$ {self.text}\nprinted\n{printed}\nthe document shows\n{self.output}"
+        lines = self.output.splitlines()
+        pattern = "".join(ANY_LINES if line == "…" else _line(line) for line in lines)
+        whole = printed.rstrip("\n") + "\n"
+        assert re.fullmatch(pattern, whole), f"$ {self.text}\nprinted\n{printed}\nthe document shows\n{self.output}"
+
+
+def _line(shown: str) -> str:
+    return ANYTHING.join(map(re.escape, shown.split("…"))) + r"\n"
 
 
 def commands(document: str) -> list[Command]:

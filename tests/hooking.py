@@ -16,7 +16,6 @@ ANSWERS = {
     "azure_region": "westeurope",
     "license": "MIT",
     "__workspace_id": "decide-later",
-    "__azure_prefix": "diseasepro",
 }
 
 

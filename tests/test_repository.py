@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -71,8 +72,9 @@ def test_every_action_is_pinned_to_a_commit(root):
 
 
 def test_nothing_tells_where_it_was_made(root):
-    """No path of somebody's home, no address of a package server."""
-    traces = re.compile(rb"(?<![\w}./*])/(root|work)/\w|pythonhosted\.org|pypi\.org/simple")
+    """No path below somebody's home or above this checkout, no download address of a package."""
+    places = "|".join(re.escape(str(place)) for place in (Path.home(), root.parent) if place != place.parent)
+    traces = re.compile(rf"(?<![\w}}./*])(?:{places})/\w|https?://[\w.-]+/(?:simple|packages)/".encode())
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=root, check=True, capture_output=True, text=True)
     for name in filter(None, tracked.stdout.split("\0")):
         text = (root / name).read_bytes()
@@ -89,6 +91,39 @@ def test_make_and_python_know_the_same_commands(root):
     targets = re.search(r"^\.PHONY: (.*)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     helped = subprocess.run([sys.executable, "make.py", "--help"], cwd=root, capture_output=True, text=True).stdout
     assert "{" + ",".join(targets[1].split()) + "}" in helped
+
+
+@pytest.mark.parametrize("trouble", [ModuleNotFoundError("ensurepip"), subprocess.CalledProcessError(1, "ensurepip")])
+def test_a_python_that_cannot_make_environments_is_one_line(tmp_path, monkeypatch, trouble):
+    monkeypatch.setattr(make, "BUILD", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("venv.create", Mock(side_effect=trouble))
+    with pytest.raises(SystemExit) as end:
+        make.find_uv()
+    assert "python3-venv" in end.value.code  # text as the code: printed, and the exit code is 1
+    assert "\n" not in end.value.code
+    assert not (tmp_path / "uv").exists()
+
+
+def test_the_repository_has_the_licence_that_the_readme_names(root):
+    assert "## Licence\n\nMIT." in (root / "README.md").read_text(encoding="utf-8")
+    assert (root / "LICENSE").read_text(encoding="utf-8").startswith("MIT License\n\nCopyright (c) 2026 ")
+
+
+def test_one_missed_target_makes_the_benchmarks_fail(root, monkeypatch):
+    assert all((root / "benchmarks" / name).is_file() for name in make.BENCHMARKS)
+    codes = dict(zip(make.BENCHMARKS, (0, 1, 0), strict=True))
+
+    def ended(command, **_):
+        return Mock(returncode=codes[Path(command[3]).relative_to(root / "benchmarks").as_posix()])
+
+    run = Mock(side_effect=ended)
+    monkeypatch.setattr(make.subprocess, "run", run)
+    monkeypatch.setattr(make, "find_uv", lambda: "uv")
+    with pytest.raises(SystemExit) as end:
+        make.bench([])
+    assert end.value.code.endswith(f"the target: {make.BENCHMARKS[1]}")
+    assert run.call_count == len(make.BENCHMARKS)
 
 
 @pytest.mark.slow

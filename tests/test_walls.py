@@ -1,6 +1,10 @@
 """The walls of the design: who may import whom. Read from the source, so that a lazy import counts too."""
 
 import ast
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,6 +102,43 @@ def test_capabilities_do_not_know_each_other(file):
         return name.startswith("tdsp.") and room(name) not in FACTS | {mine}
 
     assert not violations(file, crosses)
+
+
+@pytest.mark.parametrize("file", [f for f in modules("tdsp") if own_room(f) in FACTS], ids=str)
+def test_facts_know_no_capability(file):
+    assert not violations(file, lambda name: name.startswith("tdsp.") and room(name) not in FACTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("errors", set()), ("project", {"errors"}), ("register", FACTS | {"gate", "registry"})],
+)
+def test_some_rooms_know_even_less(name, known):
+    (file,) = [file for file in modules("tdsp") if own_room(file) == name]
+    assert not violations(file, lambda name: name.startswith("tdsp.") and room(name) not in known)
+
+
+def test_the_science_runs_where_the_process_was_deleted(baked, tmp_path):
+    project = shutil.copytree(baked("the defaults").root, tmp_path / "project")
+    shutil.rmtree(project / "src" / "tdsp")
+    environment = os.environ | {"PYTHONPATH": str(project / "src"), "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/m.db"}
+    for words in (
+        "science.sample diabetes data/raw/diabetes.csv",
+        "science.prepare --raw data/raw --schema data/schema.yml --facts project.yml --split s --quality q",
+        "science.train --split s --model m --baselines b",
+        "science.evaluate --split s --model m --baselines b --champion pipelines/no-champion --evaluation e",
+    ):
+        command = [sys.executable, "-m", *words.split()]
+        done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
+    assert (project / "e" / "metrics.json").is_file()
+    assert "No module named 'tdsp'" in _import(project, "tdsp"), "another tdsp was there all along"
+
+
+def _import(project: Path, name: str) -> str:
+    command = [sys.executable, "-c", f"import {name}.cli"]
+    environment = os.environ | {"PYTHONPATH": str(project / "src")}
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True).stderr
 
 
 @pytest.mark.parametrize("file", modules("tdsp"), ids=str)

@@ -14,6 +14,7 @@ from tdsp import dataset, files, tables
 from tdsp.dataset import Roles, add
 from tdsp.errors import TdspError, WrongInput
 from tdsp.project import load
+from tdsp.serving import client
 
 FACTS = """\
 # Every fact.
@@ -194,6 +195,30 @@ def test_both_houses_read_csv_by_the_same_rules():
     assert (tables.NULLS, tables.SEPARATORS) == (data.NULLS, data.SEPARATORS)
 
 
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        ("x;n\n1,5;1\n-2,25;2\n3;3\n", [1.5, -2.25, 3.0]),
+        ("x;n\n1.5;1\n2,5;2\n", None),  # neither mark can be the decimal one for both
+        ("x\tn\n0,5\t1\n1e3\t2\n", [0.5, 1000.0]),
+        ("x,n\n1.5,1\n2,2\n", [1.5, 2.0]),
+        ('x,n\n"1,5",1\n"2,5",2\n', None),  # a comma that separates is no decimal mark
+    ],
+)
+def test_a_file_is_scored_as_it_was_trained_on(tmp_path, content, numbers):
+    file = tmp_path / "numbers.csv"
+    file.write_text(content, encoding="utf-8")
+    feature = {"name": "x", "type": "float", "categories": None}
+    batches, _ = client.read_csv(file, [feature])
+    scored = [row["x"] for batch in batches for row in batch]
+    trained = data.read(file)["x"].tolist()
+    if numbers is None:
+        assert any(isinstance(value, str) for value in trained)
+        assert any(isinstance(value, str) for value in scored)
+    else:
+        assert scored == trained == numbers
+
+
 def test_parquet_and_other_separators_are_tables_too(root, rows, tmp_path):
     file = tmp_path / "mine.parquet"
     rows.to_parquet(file)
@@ -215,6 +240,51 @@ def test_a_disk_that_fails_half_way_leaves_the_project_as_it_was(root, rows, tmp
     with pytest.raises(TdspError, match="No space left on device; nothing was changed"):
         add(root, written(rows, tmp_path), Roles("y"))
     assert everything(root) == before
+
+
+@pytest.mark.parametrize("killed_at", ["schema.yml", "dictionary.csv", "sample-request.json", "project.yml"])
+def test_killed_while_writing_the_same_command_finishes_it(root, rows, tmp_path, killed_at):
+    file = written(rows, tmp_path)
+    kill = (
+        "import os; from pathlib import Path; from tdsp import dataset, files; write = files.write_bytes\n"
+        f"files.write_bytes = lambda p, c: os._exit(9) if p.name == {killed_at!r} else write(p, c)\n"
+        f"dataset.add(Path({str(root)!r}), Path({str(file)!r}), dataset.Roles('y'))"
+    )
+    assert subprocess.run([sys.executable, "-c", kill]).returncode == 9
+    assert load(root / "project.yml").data.file == "diabetes.csv"
+    add(root, file, Roles("y"))
+    once = everything(root)
+    assert load(root / "project.yml").data.file == "mine.csv"
+    assert add(root, file, Roles("y")).written == []
+    assert everything(root) == once
+    assert yaml.safe_load((root / "data/schema.yml").read_text())["columns"].keys() == set(rows)
+
+
+def test_the_positive_class_is_written_and_a_choice_of_the_users_stays(root, rows, tmp_path):
+    file = written(rows.assign(dead=["no", "yes"] * (len(rows) // 2)), tmp_path)
+    assert add(root, file, Roles("dead")).facts["data.positive"] == "yes"
+    facts = root / "project.yml"
+    assert "positive: " in facts.read_text()
+    facts.write_text(re.sub("positive: \\S+", 'positive: "no"', facts.read_text()))
+    assert "data.positive" not in add(root, file, Roles("dead", exclude=["a b"])).facts
+    assert load(facts).data.positive == "no"
+    flags = written(rows.assign(dead=[True, False] * (len(rows) // 2)), tmp_path, "flags.csv")
+    assert add(root, flags, Roles("dead")).facts["data.positive"] is True
+    three = written(
+        rows.assign(dead=[*["a", "b", "c"] * (len(rows) // 3), *["a"] * (len(rows) % 3)]), tmp_path, "3.csv"
+    )
+    assert add(root, three, Roles("dead")).facts["data.positive"] is None
+
+
+def test_the_command_says_what_counts_as_yes_and_that_nobody_looks_at_the_groups(root, rows, tmp_path):
+    file = written(rows.assign(dead=["no", "yes"] * (len(rows) // 2)), tmp_path)
+    words = ["data", "add", str(file), "--target", "dead", "--sensitive", "patient"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from tdsp.cli import main; main()", *words], cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"yes" is "yes"; data.positive can name the other class' in done.stdout
+    assert "groups of patient: nobody looks until gate.group_threshold is set" in done.stdout
 
 
 def test_the_command_warns_of_leaks_and_says_how_to_leave_them_out(root, rows, tmp_path):

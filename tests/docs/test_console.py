@@ -11,15 +11,42 @@ def test_prompted_lines_of_console_blocks_and_lines_of_bash_blocks_are_commands(
     assert commands(document) == [Command("one", "output"), Command("two", ""), Command("three", "")]
 
 
-@pytest.mark.parametrize("shown", ["one\ntwo", "one …", "…\nthree …", "…\ntwo\n…", "on…\n…\nthree 3"])
-def test_an_ellipsis_stands_for_anything(shown):
-    Command("x", shown).check("one 1\ntwo\nthree 3\n" if shown != "one\ntwo" else "one\ntwo\n")
+PRINTED = "one 1\ntwo\nthree 3\n"
 
 
-@pytest.mark.parametrize("shown", ["four", "one\nthree 3", "…\nthree 3\ntwo", "one 2…"])
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "one 1\ntwo\nthree 3",
+        "one …\n…",
+        "…\nthree …",
+        "…\ntwo\n…",
+        "on…\n…\nthree 3",
+        "one …\n…\ntwo\n…\n…\nthree 3\n…",
+        "…",
+    ],
+)
+def test_an_ellipsis_stands_for_anything_and_alone_for_any_lines(shown):
+    Command("x", shown).check(PRINTED)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "four",
+        "one\nthree 3",
+        "…\nthree 3\ntwo",
+        "one 2…\n…",
+        "two\n…",  # not where the output starts
+        "one 1",  # not where it ends
+        "ne 1\n…",
+        "…\nthree",
+        "one …\n…\none …\n…",
+    ],
+)
 def test_output_that_differs_is_reported(shown):
     with pytest.raises(AssertionError, match="the document shows"):
-        Command("x", shown).check("one 1\ntwo\nthree 3\n")
+        Command("x", shown).check(PRINTED)
 
 
 def test_a_failing_command_is_reported_with_its_output(tmp_path):

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ SALES = "day,shop,price,revenue\n" + "".join(
 MEANS = {
     "make test": "make --dry-run test",  # this test is part of it
     "gh:your-organisation/cookiecutter-tdsp-azureml": "{template}",
-    "uvx cookiecutter .": "uvx cookiecutter {template} --no-input",
+    "uvx cookiecutter cookiecutter-tdsp-azureml": "uvx cookiecutter cookiecutter-tdsp-azureml --no-input",
     "data add sales.csv": "data add {sales}",
 }
 
@@ -35,10 +36,8 @@ def test_the_commands_of_a_page_do_what_it_says(page, kitchen: Kitchen, tmp_path
     sales.write_text(SALES)
     folder = tmp_path / "a folder"
     folder.mkdir()
-    for name in ("Makefile", "make.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder)
-    for part in kitchen.template.iterdir():
-        (shutil.copytree if part.is_dir() else shutil.copy)(part, folder / part.name)
+    if page.name == "README.md":
+        folder = clone(kitchen, folder / "cookiecutter-tdsp-azureml")
     means = {text: value.format(template=f"'{kitchen.template}'", sales=f"'{sales}'") for text, value in MEANS.items()}
     reader = Reader(folder, readers_variables(), means)
     try:
@@ -47,6 +46,29 @@ def test_the_commands_of_a_page_do_what_it_says(page, kitchen: Kitchen, tmp_path
     finally:
         unstoppable = list(reader.stop())
     assert not unstoppable, "Ctrl-C did not stop them"
+    if page.name == "README.md":
+        demo = folder / "build" / "disease-progression"
+        assert (demo / "docs" / "reports" / "train.html").is_file()
+        commit = git("rev-parse", "HEAD", at=demo)
+        assert commit[:7] in (demo / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+        assert git("status", "--porcelain", at=folder) == ""
+
+
+def clone(kitchen: Kitchen, folder: Path) -> Path:
+    """What a reader has who cloned this repository: the files that its commands need, committed."""
+    folder.mkdir(parents=True)
+    for name in (".gitignore", "Makefile", "make.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    for part in kitchen.template.iterdir():
+        (shutil.copytree if part.is_dir() else shutil.copy)(part, folder / part.name)
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    for command in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "Publish")):
+        git(*command, at=folder)
+    return folder
+
+
+def git(*arguments: str, at: Path) -> str:
+    return subprocess.run(["git", *arguments], cwd=at, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def readers_variables() -> dict[str, str]:

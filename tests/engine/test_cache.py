@@ -162,6 +162,49 @@ def test_the_store_is_pruned_by_age_size_and_use(bench):
     assert len([run for run in (bench.home / "runs").iterdir() if run.is_dir()]) == 1
 
 
+def test_what_is_used_stays_and_old_runs_go(bench):
+    import os
+    import time
+
+    one(bench)
+    bench.run()
+    ago = time.time() - 10 * 86400
+    for path in [*(bench.home / "store" / "keys").iterdir(), *(bench.home / "runs").glob("*/run.json")]:
+        os.utime(path, (ago, ago))
+    edit(bench, "n: 1", "n: 2")
+    bench.run()  # b is used again, a is not: its old result is the one to go
+    assert prune(bench.home, days=5).removed == 1
+    assert set(bench.states(bench.run()).values()) == {"cached"}
+    assert len([run for run in (bench.home / "runs").iterdir() if run.is_dir()]) == 2
+
+
+def test_what_a_killed_engine_left_is_swept_by_the_next(bench):
+    from tdsp.engine.store.lock import shared
+
+    one(bench)
+    bench.run()
+    left = bench.home / "store" / "work" / "left"
+    left.mkdir()
+    with shared(bench.home / "store" / "lock"):
+        bench.run()
+    assert left.exists()
+    bench.run()
+    assert not left.exists()
+
+
+def test_a_run_that_changes_nothing_writes_no_memory(bench):
+    import time
+
+    one(bench)
+    time.sleep(0.1)
+    bench.run()
+    time.sleep(0.1)
+    bench.run()
+    before = (bench.home / "store" / "digests.json").stat().st_ino
+    bench.run()
+    assert (bench.home / "store" / "digests.json").stat().st_ino == before
+
+
 def test_a_store_in_use_is_not_pruned(bench):
     from tdsp.engine.store.lock import shared
     from tdsp.errors import TdspError

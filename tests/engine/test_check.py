@@ -29,6 +29,7 @@ COMPONENT = {
     "command": "echo ${{inputs.rate}} ${{inputs.count}} ${{inputs.mode}} ${{inputs.data}} $[[${{inputs.note}}]]"
     " > ${{outputs.table}} && ls ${{outputs.out}}",
 }
+DELETE = object()
 DATA = {"type": "uri_folder", "path": "./data"}
 
 
@@ -52,6 +53,7 @@ def good() -> tuple[dict, dict]:
 def write(folder: Path, job: dict, component: dict) -> Path:
     for name in ("src", "data"):
         (folder / name).mkdir()
+    (folder / "list.yml").write_text("[a]")
     (folder / "one.yml").write_text(yaml.safe_dump(component, sort_keys=False))
     (folder / "pipeline.yml").write_text(yaml.safe_dump(job, sort_keys=False))
     return folder / "pipeline.yml"
@@ -67,7 +69,6 @@ def change(document: dict, dotted: str, value: object) -> None:
         document[last] = value
 
 
-DELETE = object()
 # what is wrong -> (file, key, value, category, words of the message)
 WRONG = {
     "number out of range": ("job", "jobs/b/inputs/rate", 7, "wrong literal", "above the maximum 1"),
@@ -199,6 +200,32 @@ WRONG = {
         "refused",
         "not among this project",
     ),
+    "one brace in an input": (
+        "job",
+        "jobs/b/inputs/note",
+        "${parent.inputs.level}",
+        "malformed expression",
+        "plain text",
+    ),
+    "no dollar in a path": ("job", "jobs/a/inputs/data/path", "{{parent.inputs.x}}", "malformed expression", "plain"),
+    "one brace in an output": (
+        "job",
+        "jobs/a/outputs",
+        {"out": "${parent.outputs.x}"},
+        "output bound to nothing",
+        "no place for an output",
+    ),
+    "misspelt output binding": (
+        "job",
+        "jobs/a/outputs",
+        {"out": "${{parent.output.x}}"},
+        "output bound to nothing",
+        "no place for an output",
+    ),
+    "no environment": ("component", "environment", DELETE, "environment missing", "no environment"),
+    "unknown port type": ("component", "inputs/data/type", "uri_fodler", "wrong value", "did you mean 'uri_folder'"),
+    "illegal step name": ("job", "jobs/B-c", {"component": "./one.yml"}, "illegal step name", "lower-case"),
+    "environment that is a list": ("component", "environment", "file:list.yml", "environment missing", "no mapping"),
     "unknown kind": ("job", "jobs/s", {"type": "teleport"}, "refused", "'teleport'"),
 }
 
@@ -241,6 +268,76 @@ def test_a_key_that_stands_twice_is_found(tmp_path: Path, problems):
     text = file.read_text().replace("inputs:\n  level: 0.5\n", "inputs:\n  level: 0.5\n  level: 0.25\n")
     file.write_text(text)
     assert "stands twice" in problems(file)["duplicate key"][0]
+
+
+@pytest.mark.parametrize("where", ["${{parent.outputs.kept}}", {"path": "azureml://datastores/d/paths/x"}])
+def test_two_steps_that_write_one_place_are_found(where, tmp_path: Path, problems):
+    job, component = good()
+    job["outputs"] = {"kept": {"type": "uri_folder"}}
+    for name in ("a", "b"):
+        job["jobs"][name]["outputs"] = {"out": where}
+    found = problems(write(tmp_path, job, component))
+    assert "a.out" in found["written twice"][0]
+
+
+PARALLEL = {
+    "type": "parallel",
+    "inputs": {"d": {"type": "uri_folder", "path": "./data"}},
+    "outputs": {"rows": {"type": "uri_file"}},
+    "input_data": "${{inputs.d}}",
+    "mini_batch_size": "2",
+    "task": {
+        "type": "run_function",
+        "code": "./src",
+        "entry_script": "s.py",
+        "environment": ENVIRONMENT,
+        "append_row_to": "${{outputs.rows}}",
+    },
+}
+SWEEP = {
+    "type": "sweep",
+    "trial": {"command": "echo ${{search_space.r}}", "environment": ENVIRONMENT},
+    "search_space": {"r": {"type": "uniform", "min_value": 0, "max_value": 1}},
+    "objective": {"goal": "minimize", "primary_metric": "loss"},
+    "sampling_algorithm": "random",
+    "early_termination": {"type": "bandit", "slack_factor": 0.1},
+    "limits": {"max_total_trials": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("job", "key", "value", "words"),
+    [
+        (PARALLEL, "input_data", "${{inputs.nope}}", "no input 'nope'"),
+        (PARALLEL, "inputs/d", 3, "not data"),
+        (PARALLEL, "mini_batch_size", "ten", "not a size"),
+        (PARALLEL, "retry_settings", {"max_retries": "x"}, "not a number"),
+        (PARALLEL, "partition_keys", "[a", "not a list"),
+        (PARALLEL, "task/append_row_to", "${{outputs.nope}}", "no output 'nope'"),
+        (PARALLEL, "task/append_row_to", "${outputs.rows}", "write ${{outputs.x}}"),
+        (PARALLEL, "task/entry_script", "other.py", "not in the step's code"),
+        (SWEEP, "objective/goal", "minimise", "did you mean 'minimize'"),
+        (SWEEP, "objective/gaol", "minimize", "did you mean 'goal'"),
+        (SWEEP, "sampling_algorithm", "gird", "did you mean 'grid'"),
+        (SWEEP, "early_termination/type", "bandits", "did you mean 'bandit'"),
+        (SWEEP, "early_termination/slack_facter", 0.1, "did you mean 'slack_factor'"),
+        (SWEEP, "search_space/r", {"type": "choice", "values": []}, "the list is empty"),
+        (SWEEP, "search_space/r/min_value", "lo", "not a number"),
+        (SWEEP, "limits/max_total_trials", "many", "not a number"),
+    ],
+)
+def test_mistakes_of_parallel_and_sweep_steps(job, key: str, value, words: str, tmp_path: Path, problems):
+    wrong = yaml.safe_load(yaml.safe_dump(job))
+    file = tmp_path / "pipeline.yml"
+    for name in ("src", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "src" / "s.py").touch()
+    pipeline = {"type": "pipeline", "settings": {"default_compute": "azureml:serverless"}, "jobs": {"a": wrong}}
+    file.write_text(yaml.safe_dump(pipeline))
+    assert problems(file) == {}
+    change(wrong, key, value)
+    file.write_text(yaml.safe_dump(pipeline))
+    assert words in " ".join(text for texts in problems(file).values() for text in texts)
 
 
 def test_a_file_for_a_folder_is_doubted_and_allowed(tmp_path: Path):
@@ -307,6 +404,8 @@ def test_a_thousand_steps_are_read_and_checked_in_a_second(tmp_path: Path):
         inputs = {"data": f"${{{{parent.jobs.s{number - 1}.outputs.out}}}}" if number else dict(DATA)}
         job["jobs"][f"s{number}"] = {"type": "command", "component": "./one.yml", "inputs": inputs}
     file = write(tmp_path, job, component)
+    for number in range(100):
+        (tmp_path / "src" / f"m{number}.py").write_text(f"x = {number}\n")
     started = time.process_time()
     report = check(file, judge=False)
     assert time.process_time() - started < 1

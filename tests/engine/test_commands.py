@@ -108,3 +108,11 @@ def test_a_bare_pipeline_brings_neither_the_facts_nor_mlflow(two):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=two.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("run", ["tdsp run --stub", ".tdsp/"]), ("check", ["--no-sdk", "nothing"])]
+)
+def test_help_teaches(two, command: str, words: list[str]):
+    said = tdsp(two.folder, command, "--help").stdout
+    assert all(word in said for word in ["For example", *words])

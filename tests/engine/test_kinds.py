@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ import sys, mlflow
 x = float(sys.argv[1])
 mlflow.log_metric('loss', (x - 2) ** 2)
 open(sys.argv[2], 'w').write(str(x))
+"""
+
+QUICK = """\
+import os, sqlite3, sys
+x = float(sys.argv[1])
+with sqlite3.connect(os.environ['MLFLOW_TRACKING_URI'].removeprefix('sqlite:///')) as store:
+    store.execute('INSERT INTO metrics VALUES (?, ?, 0, ?, 0, 0)', ('loss', x, os.environ['MLFLOW_RUN_ID']))
 """
 
 SCORE = """\
@@ -192,6 +200,47 @@ def test_a_sweep_ends_hopeless_trials(bench, uri: str):
     assert [row["state"] for row in table] == ["ok", "ended early"]
 
 
+def grid(command: str, values: list, **extra) -> dict:
+    return {
+        "type": "sweep",
+        "trial": {"code": "./src", "environment": {"image": "x"}, "command": command},
+        "sampling_algorithm": "grid",
+        "search_space": {"x": {"type": "choice", "values": values}},
+        "objective": {"primary_metric": "loss", "goal": "minimize"},
+        **extra,
+    }
+
+
+def trials(result) -> list[dict]:
+    return json.loads((result.folder / "artifacts" / "tune" / "outputs" / "trials.json").read_text())
+
+
+@pytest.mark.slow
+def test_a_trial_without_a_number_never_wins(bench, uri: str):
+    bench.write({"src/t.py": "import sys, mlflow\nmlflow.log_metric('loss', float(sys.argv[1]))\n"})
+    bench.pipeline({"tune": grid("python t.py ${{search_space.x}}", [1, "nan"])})
+    result = bench.run(tracking_uri=uri)
+    assert "best of 2 trials: 0 " in bench.log(result, "tune")
+    assert [row["loss"] for row in trials(result)] == [1.0, None]
+    histories = [Runs(uri, "", "", "").metrics(run, "loss") for (run,) in _query(uri, "SELECT run_uuid FROM metrics")]
+    assert sorted(map(len, histories)) == [0, 1]
+
+
+def _query(uri: str, text: str) -> list[tuple]:
+    return sqlite3.connect(uri.removeprefix("sqlite:///")).execute(text).fetchall()
+
+
+@pytest.mark.slow
+def test_the_limit_of_a_sweep_is_one_for_all_its_trials(bench, uri: str):
+    limits = {"timeout": 4, "max_concurrent_trials": 1}
+    bench.write({"src/t.py": QUICK + "import time\ntime.sleep(60 if x else 0)\n"})
+    command = "python t.py ${{search_space.x}}"
+    bench.pipeline({"tune": grid(command, [0, 1, 2], limits=limits)})
+    result = bench.run(tracking_uri=uri)
+    assert result.steps["tune"].seconds < 20
+    assert [row["state"] for row in trials(result)] == ["ok", "ended early", "ended early"]
+
+
 @pytest.mark.slow
 def test_a_sweep_without_its_metric_fails_with_the_reason(bench, uri: str):
     bench.pipeline(
@@ -273,6 +322,28 @@ def test_failed_mini_batches_count_against_the_threshold(bench, trouble: str, th
     result = bench.run()
     assert bench.states(result) == {"p": state}
     assert "mini-batch 1, attempt 2" in bench.log(result, "p")
+
+
+POOLED = """
+import math
+from concurrent.futures import ProcessPoolExecutor
+def run(batch):
+    with ProcessPoolExecutor(1) as pool:
+        return list(pool.map(math.sqrt, [4 for _ in batch]))
+"""
+
+
+def test_an_entry_script_may_start_processes(bench):
+    batches(bench, {"a": "1", "b": "2"}, retry_settings={"max_retries": 0, "timeout": 30})
+    bench.write({"src/entry.py": POOLED})
+    assert Path(bench.run().steps["p"].outputs["rows"]).read_text() == "2.0\n2.0\n"
+
+
+def test_an_entry_script_that_cannot_start_fails_at_once(bench):
+    batches(bench, {str(number): "1" for number in range(4)}, max_concurrency_per_instance=2)
+    bench.write({"src/entry.py": "raise ValueError"})
+    result = bench.run()
+    assert (result.steps["p"].state, result.steps["p"].seconds < 10) == ("failed", True)
 
 
 def test_items_without_a_result_count_against_the_error_threshold(bench):
@@ -384,12 +455,26 @@ print("HUSH" in os.environ, __file__.endswith("probe.py"), sys.stdin.read())
 """
 
 
+@pytest.fixture
+def forked(monkeypatch) -> list[int]:
+    """The processes that were forked, not started."""
+    found, follow = [], fork.Warm._follow
+
+    def noted(self, pid: int, *rest):
+        found.append(pid)
+        return follow(self, pid, *rest)
+
+    monkeypatch.setattr(fork.Warm, "_follow", noted)
+    return found
+
+
 @pytest.mark.parametrize("command", ["python probe.py 1 'a b'", "python -m probe 1 'a b'"])
-def test_a_forked_step_is_like_a_started_one(bench, command: str):
+def test_a_forked_step_is_like_a_started_one(bench, forked, command: str):
     bench.write({"src/probe.py": PROBE})
-    bench.pipeline({"a": {"command": command, "code": "./src"}})
+    bench.pipeline({"a": {"command": command, "code": "./src"}, "b": {"command": f"{command} c", "code": "./src"}})
     plain = bench.log(bench.run(), "a")
-    warmed = bench.log(bench.run(warm=True, force=frozenset("*")), "a")
+    warmed = bench.log(bench.run(warm=True, workers=1, force=frozenset("*")), "a")
+    assert len(forked) == 2
     # The script's path differs from run to run; all else must be the same.
     assert re.sub(r"'[^']*probe.py'", "it", plain) == re.sub(r"'[^']*probe.py'", "it", warmed)
 
@@ -418,22 +503,45 @@ def test_a_forked_failure_has_code_traceback_and_source_path(bench):
     assert "runpy" not in tail
 
 
-def test_a_failure_ends_forked_siblings(bench):
-    bench.write({"src/s.py": "import time\ntime.sleep(60)\n"})
-    bench.pipeline({"a": {"command": "python s.py", "code": "./src"}, "b": "sleep 0.3; exit 1"})
-    result = bench.run(warm=True)
-    assert bench.states(result) == {"a": "stopped", "b": "failed"}
-    assert result.seconds < 5
+def test_a_failure_ends_forked_siblings(bench, forked):
+    mark = bench.folder / "sleeps"
+    bench.write({"src/s.py": "import sys, time\nopen(sys.argv[1], 'w').close()\ntime.sleep(60)\n"})
+    bench.pipeline(
+        {
+            "a": {"command": f"python s.py {mark}", "code": "./src"},
+            "b": f"until [ -e {mark} ]; do sleep 0.1; done; exit 1",
+            "c": {"command": f"python s.py {mark} c", "code": "./src"},
+        }
+    )
+    started = time.monotonic()
+    result = bench.run(warm=True, workers=3)
+    assert forked
+    assert bench.states(result) == {"a": "stopped", "b": "failed", "c": "stopped"}
+    assert time.monotonic() - started < 20
+
+
+def test_a_module_of_the_steps_own_wins_over_one_that_is_loaded(bench):
+    bench.write({"a/calendar.py": "print('mine')", "a/s.py": "import calendar", "q/s.py": "import calendar"})
+    bench.pipeline({name: {"command": f"python s.py {name}", "code": f"./{name}"} for name in "aq"})
+    assert bench.log(bench.run(warm=True), "a") == "mine\n"
+
+
+def test_variables_that_are_read_at_the_start_count(bench):
+    bench.write({"src/s.py": "import time\nprint(time.localtime(0).tm_hour)"})
+    zone = {"environment_variables": {"TZ": "Asia/Tokyo"}}
+    bench.pipeline({name: {"command": f"python s.py {name}", "code": "./src", **zone} for name in "ab"})
+    assert bench.log(bench.run(warm=True), "a") == "9\n"
 
 
 def test_a_thread_in_an_import_turns_forking_off(bench):
     site = bench.folder / "site"
     bench.write({"site/threaded_thing.py": THREADED})
-    server = fork.Warm(
-        {"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"},
-        Processes(),
-    )
+    server = fork.Warm({"PYTHONPATH": str(site), "PATH": "/usr/bin:/bin"}, Processes())
+    server.preload(["json"])
+    bench.write({"x.py": ""})
+    rest = ([], bench.folder, {}, bench.folder / "log", None)
     try:
-        assert server.run(["x.py"], ["threaded_thing"], bench.folder, {}, bench.folder / "log", None) is None
+        assert server.run(["x.py"], ["json"], *rest) == 0
+        assert server.run(["x.py"], ["threaded_thing"], *rest) is None
     finally:
         server.close()

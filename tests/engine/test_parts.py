@@ -144,6 +144,10 @@ BANDIT = {"type": "bandit", "slack_factor": 0.2}
         ),
         ({}, True, [0.0], [[1.0]], False),
         (BANDIT, True, [], [[1.0]], False),
+        (BANDIT, True, [-0.1], [[-0.5]], False),
+        (BANDIT, True, [-0.13], [[-0.1]], True),
+        (BANDIT, False, [-10.0], [[-9.0]], False),
+        (BANDIT, False, [-7.0], [[-10.0]], True),
     ],
 )
 def test_hopeless_trials_are_known(policy, maximize, own, others, ends):

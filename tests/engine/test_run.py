@@ -84,10 +84,10 @@ def test_values_are_put_in_as_text_without_quotes(bench):
 
 def test_bash_rules_hold(bench):
     bench.pipeline(
-        {"last counts": "false; true", "and": "true && false"} | {},
+        {"last_counts": "false; true", "and": "true && false"} | {},
         settings={"continue_on_step_failure": True},
     )
-    assert bench.states(bench.run()) == {"last counts": "ok", "and": "failed"}
+    assert bench.states(bench.run()) == {"last_counts": "ok", "and": "failed"}
 
 
 def test_secrets_of_the_shell_stay_out(bench, monkeypatch):
@@ -124,13 +124,26 @@ def test_python_is_the_one_that_runs_the_engine(bench):
 
 @pytest.mark.parametrize(
     "command",
-    ["pip install nothing-at-all", "python -m pip install x", "conda install x", "uv pip install x"],
+    [
+        *("pip install nothing-at-all", "python -m pip install x", "conda install x", "uv pip install x"),
+        *("uv add x", "pip --timeout 5 --cache-dir x install y", "pip3.11 install x", "poetry add x"),
+    ],
 )
 def test_a_step_cannot_install(bench, command: str):
     bench.pipeline({"a": command})
     result = bench.run()
     assert bench.states(result) == {"a": "ok"}
     assert "[tdsp] not run here" in bench.log(result, "a")
+
+
+def test_commands_that_only_look_reach_the_real_program(bench, monkeypatch):
+    bench.write({"bin/conda": "#!/bin/sh\necho real $*\n"})
+    (bench.folder / "bin" / "conda").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bench.folder / 'bin'}:{os.environ['PATH']}")
+    bench.pipeline({"a": "conda env list"})
+    assert bench.log(bench.run(), "a") == "real env list\n"
+    bench.pipeline({"a": "uv run python x.py"})
+    assert bench.states(bench.run()) == {"a": "failed"}
 
 
 def test_a_failure_shows_its_tail_with_source_paths_and_stops_the_rest(bench):

@@ -95,7 +95,7 @@ def test_any_text_arrives_or_is_refused(kitchen, hook, tmp_path_factory, name, q
 def test_every_name_gives_a_slug_that_is_accepted(kitchen, hook, name):
     slug = derive_slug(kitchen, name)
     unlucky = slug in hook.PACKAGES or re.search(f"{hook.TRADEMARKS}|{hook.WINDOWS_DEVICES}", slug)
-    assert refused(hook, project_slug=slug, __azure_prefix=slug.replace("-", "")[:10]) == [] or unlucky
+    assert refused(hook, project_slug=slug) == [] or unlucky
 
 
 @given(text=HOSTILE)
@@ -110,17 +110,6 @@ def test_a_hook_reads_every_answer_as_it_was_given(kitchen, text):
 def derive_slug(kitchen, name):
     template = questions(kitchen.template)["project_slug"]
     return create_env_with_context({}).from_string(template).render(cookiecutter={"project_name": name})
-
-
-@given(slug=st.from_regex(r"\A[a-z][a-z0-9]*(-[a-z0-9]+)*\Z").filter(lambda slug: len(slug) <= 40))
-def test_every_good_slug_makes_names_that_azure_accepts(hook, slug):
-    assert hook.check_azure_names({"__azure_prefix": slug.replace("-", "")[:10]}) == []
-
-
-def test_a_long_prefix_would_break_names(hook):
-    lines = hook.check_azure_names({"__azure_prefix": "averylongprefix"})
-    assert any("storage account" in line for line in lines)
-    assert any("key vault" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +147,7 @@ def test_a_bad_answer_is_refused(hook, key, value):
 
 @pytest.mark.parametrize("slug", ["microsoft-sales", "my-windows", "login-funnel"])
 def test_a_trademark_is_refused_before_azure_does(hook, slug):
-    assert refused(hook, project_slug=slug, __azure_prefix=slug.replace("-", "")[:10]) == ["project_slug"]
+    assert refused(hook, project_slug=slug) == ["project_slug"]
 
 
 @pytest.mark.parametrize("owner", ["a", "contoso", "octo-cat", "jane-doe_contoso", "9lives"])

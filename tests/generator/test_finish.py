@@ -49,6 +49,15 @@ def test_another_work_tree_is_left_alone(kitchen, tmp_path):
     assert git("status", "--porcelain", at=tmp_path) == "?? inside/"
 
 
+def test_a_folder_that_the_work_tree_ignores_gets_a_repository_of_its_own(kitchen, tmp_path):
+    git("init", "--quiet", ".", at=tmp_path)
+    (tmp_path / ".gitignore").write_text("build/\n")
+    result = kitchen.cookiecutter("--no-input", into=tmp_path / "build")
+    assert "Git: left to you" not in result.stdout
+    assert git("rev-list", "--count", "HEAD", at=tmp_path / "build" / NAME) == "1"
+    assert git("status", "--porcelain", at=tmp_path) == "?? .gitignore"
+
+
 def test_a_surrounding_git_hook_does_not_catch_the_commit(kitchen, tmp_path):
     outer = tmp_path / "outer"
     git("init", "--quiet", str(outer), at=tmp_path)

@@ -140,7 +140,7 @@ def outcome(**changes) -> dict:
             "dirty": False,
             "lock_sha256": "",
             "run_id": "20261121-120000-abc",
-            "approved_by": "Ada",
+            "started_by": "Ada",
             "model_sha256": "e" * 64,
         },
         **changes,

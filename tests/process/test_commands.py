@@ -54,7 +54,7 @@ def tdsp(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_models_lists_versions_and_marks_the_champion(root):
     done = tdsp(root, "models")
     head, second, first, legend = done.stdout.splitlines()
-    assert head.split() == ["version", "mae", "data", "commit", "registered", "by"]
+    assert head.split() == ["version", "mae", "data", "commit", "registered", "started", "by"]
     assert second.startswith("v2 *")
     assert first.split()[:4] == ["v1", "44.04", "dddddddd", "cccccccc+"]
     assert legend.startswith("* champion")
@@ -102,7 +102,7 @@ def test_a_taken_port_is_told(root):
         taken.listen()
         done = tdsp(root, "ui", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2
-    assert "is taken: name another one with --port" in done.stderr
+    assert "is taken; stop what listens there" in done.stderr
 
 
 def test_with_a_server_ui_only_says_where_it_is(root):
@@ -132,3 +132,13 @@ def wait_for(address: str, seconds: float = 60) -> str:
             return urllib.request.urlopen(address, timeout=5).read().decode()
         time.sleep(0.3)
     raise AssertionError(f"{address} gave no answer")
+
+
+def test_a_file_that_cannot_be_written_is_one_line(root, tmp_path):
+    copy = Path(shutil.copytree(root, tmp_path / "copy"))
+    shutil.rmtree(copy / "docs" / "reports", ignore_errors=True)
+    (copy / "docs" / "reports").write_text("in the way", encoding="utf-8")
+    done = tdsp(copy, "report")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1

@@ -23,7 +23,10 @@ POINTS = [
     (f"{LOGS}/prepare.txt", 1.0),
     (f"{LOGS}/train.txt", 1.5),
     (f"{LOGS}/evaluate.txt", 1.0),
-    *((f"{LOGS}/register.txt", wait) for wait in (0.3, 1.0, 1.8)),
+]
+LATE = [  # each with an empty registry and without reports, or a run would have nothing left to do there
+    *((f"{LOGS}/register.txt", wait) for wait in (0.0, 0.5, 1.0)),
+    (".tdsp/mlflow/artifacts/**/model.skops", 0.0),
     (".tdsp/runs/*/outcome.json", 0.0),
     ("docs/reports/train.md", 0.0),
     ("docs/reports/plots/*.png", 0.0),
@@ -49,8 +52,16 @@ def start(root: Path) -> subprocess.Popen:
     )
 
 
-def kill_at(root: Path, pattern: str, wait: float) -> None:
-    """Run until something new matches `pattern`, wait, kill; a run that ends before that is fine, too."""
+def forget(root: Path) -> None:
+    """Take away what registering and reporting left, but not what the other steps made."""
+    for place in (".tdsp/mlflow", "docs/reports/plots"):
+        shutil.rmtree(root / place, ignore_errors=True)
+    for place in (".tdsp/report.json", "docs/reports/train.md", "docs/reports/train.html"):
+        (root / place).unlink(missing_ok=True)
+
+
+def kill_at(root: Path, pattern: str, wait: float) -> bool:
+    """Run until something new matches `pattern`, wait, kill; return whether the run was still going on."""
     before = {path: path.stat().st_mtime_ns for path in root.glob(pattern)}
     process = start(root)
     while process.poll() is None:
@@ -62,6 +73,7 @@ def kill_at(root: Path, pattern: str, wait: float) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    return process.returncode == -signal.SIGKILL
 
 
 def assert_readable(root: Path) -> None:
@@ -83,8 +95,16 @@ def root_name(root: Path) -> str:
 def test_killed_at_many_points_the_next_run_is_right(root, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for pattern, wait in POINTS:
-        kill_at(root, pattern, wait)
+        for file in (root / "data" / "raw").glob("*.csv"):
+            file.unlink()  # one of the points is the moment when it is written
+        assert kill_at(root, pattern, wait), f"nothing was killed at {pattern}"
         assert_readable(root)
+    killed = []
+    for pattern, wait in LATE:
+        forget(root)
+        killed += [pattern] if kill_at(root, pattern, wait) else []
+        assert_readable(root)
+    assert len(killed) >= len(LATE) - 2, killed  # the last files are written within milliseconds of the end
     process = start(root)
     printed, _ = process.communicate(timeout=300)
     assert process.returncode == 0, printed

@@ -17,18 +17,9 @@ PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 NAME = "disease-progression"
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("empty")
-    tracking.make(root)
-    return root
-
-
 @pytest.fixture
-def root(empty, tmp_path, monkeypatch) -> Path:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = Path(shutil.copytree(empty, tmp_path / "project"))
-    tracking.make(folder)
+def root(with_store) -> Path:
+    folder = with_store()
     shutil.copytree(PROJECT / "docs", folder / "docs")
     shutil.copytree(PROJECT / "pipelines", folder / "pipelines")
     (folder / "project.yml").write_text(yaml.safe_dump(evidence.facts()), encoding="utf-8")
@@ -72,6 +63,23 @@ def test_a_pipeline_gets_only_what_it_declares(root, project):
     assert lifecycle.prepare(root, project, other)[0] == {}
 
 
+def test_another_pipeline_gets_neither_sample_data_nor_variables_it_did_not_ask_for(root, project):
+    sampled = project.model_copy(update={"data": project.data.model_copy(update={"sample": "diabetes"})})
+    other = root / "other.yml"
+    other.write_text("type: pipeline\njobs: {register: {command: echo}}\n", encoding="utf-8")
+    assert lifecycle.prepare(root, sampled, other)[0] == {}
+    assert not (root / "data" / "raw" / "diabetes.csv").exists()
+    other.write_text("jobs: {register: {component: ./pipelines/components/register.yml}}\n", encoding="utf-8")
+    assert list(lifecycle.prepare(root, sampled, other)[0]) == ["jobs.register.environment_variables"]
+
+
+def test_a_step_of_another_pipeline_that_is_called_register_tells_nothing(root, project, capsys):
+    result = finished(root)
+    del result.steps["evaluate"]
+    lifecycle.finish(root, project, result)
+    assert capsys.readouterr().out == ""
+
+
 def test_variables_of_the_pipelines_own_stay(root, project):
     file = root / "pipelines" / "train.yml"
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -107,6 +115,14 @@ def test_the_outcome_is_told_and_written_for_machines(root, project, capsys, out
     assert printed.startswith(said + "\n")
     assert "report: docs/reports/train.html\n" in printed
     assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(**outcome)
+
+
+def test_groups_that_nobody_looks_after_are_told(root, project, capsys):
+    lifecycle.finish(root, project, finished(root))
+    assert "nobody looks" not in capsys.readouterr().out
+    gate = project.gate.model_copy(update={"group_threshold": None})
+    lifecycle.finish(root, project.model_copy(update={"gate": gate}), finished(root))
+    assert "groups: nobody looks until gate.group_threshold is set\n" in capsys.readouterr().out
 
 
 def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):

@@ -35,7 +35,7 @@ def test_a_clean_project(root):
     assert origin.commit == git(root, "rev-parse", "HEAD")
     assert not origin.dirty
     assert len(origin.lock_sha256) == 64
-    assert origin.approved_by == "Ada"
+    assert origin.started_by == "Ada"
 
 
 def test_documents_do_not_make_it_dirty_but_code_does(root):
@@ -53,7 +53,7 @@ def test_without_git_without_a_commit_and_ignored_by_an_outer_repository_there_i
     assert lineage.of(plain).commit == ""
     git(plain, "init", "--quiet")
     git(plain, "add", ".")
-    assert lineage.of(plain) == lineage.Lineage(approved_by=lineage.of(plain).approved_by)
+    assert lineage.of(plain) == lineage.Lineage(started_by=lineage.of(plain).started_by)
     (root / ".gitignore").write_text("build/\n", encoding="utf-8")
     (root / "build").mkdir()
     (root / "build" / "project.yml").touch()

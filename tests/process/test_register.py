@@ -1,6 +1,5 @@
-"""The register step: what it decides on evidence, and that its component ships what it imports."""
+"""The register step: what it decides on evidence, and that it runs from its snapshot."""
 
-import ast
 import json
 import os
 import shutil
@@ -20,22 +19,13 @@ NAME = "disease-progression"
 NONE = PROJECT / "pipelines" / "no-champion"
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("empty")
-    tracking.make(root)
-    return root
-
-
 @pytest.fixture
-def root(empty, tmp_path, monkeypatch) -> Path:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = Path(shutil.copytree(empty, tmp_path / "project"))
-    tracking.make(folder)
+def root(with_store, monkeypatch) -> Path:
+    folder = with_store()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri(folder))
     monkeypatch.setenv("TDSP_COMMIT", "c0ffee")
     monkeypatch.setenv("TDSP_DIRTY", "true")
-    monkeypatch.setenv("TDSP_APPROVED_BY", "Ada")
+    monkeypatch.setenv("TDSP_STARTED_BY", "Ada")
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     (folder / "project.yml").write_text(yaml.safe_dump(evidence.facts()), encoding="utf-8")
     evidence.write(folder / "quality" / "quality.json", evidence.quality())
@@ -65,7 +55,7 @@ def test_the_first_good_model_is_registered_with_its_lineage(root):
     assert (record["outcome"], record["version"], record["reason"]) == ("registered", 1, "mae 44")
     tags = champion(root).tags
     assert tags["tdsp.data_sha256"] == "d" * 64
-    assert (tags["tdsp.commit"], tags["tdsp.dirty"], tags["tdsp.approved_by"]) == ("c0ffee", "True", "Ada")
+    assert (tags["tdsp.commit"], tags["tdsp.dirty"], tags["tdsp.started_by"]) == ("c0ffee", "True", "Ada")
     assert float(tags["tdsp.metric.mae"]) == 44.0
     assert tags["tdsp.model_sha256"] == record["lineage"]["model_sha256"]
 
@@ -91,7 +81,16 @@ def test_the_champion_itself_is_unchanged(root):
     for model, same in (("one", False), ("retrained", True)):
         record = step(root, model, root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": same}))
         assert (record["outcome"], record["version"]) == ("unchanged", 1)
+        assert (record["champion_sha256"] == record["lineage"]["model_sha256"]) is not same
     assert len(registry.versions(tracking.uri(root), NAME)) == 1
+
+
+def test_the_same_predictions_as_an_older_champion_are_not_the_champion(root):
+    step(root, "one")
+    step(root, "two", root / "models" / "one", **compared(5, 2, 8))
+    record = step(root, "retrained", root / "models" / "one", **(compared(0, 0, 0) | {"same_as_champion": True}))
+    assert (record["outcome"], record["version"]) == ("refused", 2)
+    assert "not the one it was compared with" in record["reason"]
 
 
 def test_a_challenger_compared_with_an_older_champion_is_refused(root):
@@ -121,25 +120,28 @@ def test_missing_or_broken_evidence_is_told_in_one_line(root):
         register(root / "project.yml", root / "quality", folder, root / "evaluation", NONE, root / "out")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("project.yml", None, "No such file"),
+        ("project.yml", "a: [", "not YAML"),
+        ("project.yml", "just words", "not a mapping"),
+        ("model/contract.json", "{}", "lacks 'data'"),
+    ],
+)
+def test_facts_and_contract_that_cannot_be_used_are_told_in_one_line(root, name, content, said):
+    evidence.write(root / "evaluation" / "metrics.json", evidence.metrics())
+    folder, file = evidence.model(root / "model"), root / name
+    file.unlink()
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(WrongInput, match=said) as told:
+        register(root / "project.yml", root / "quality", folder, root / "evaluation", NONE, root / "out")
+    assert "\n" not in str(told.value)
+
+
 def component() -> dict:
     return yaml.safe_load((PROJECT / "pipelines" / "components" / "register.yml").read_text(encoding="utf-8"))
-
-
-def test_the_component_ships_exactly_what_the_step_imports():
-    listed = {Path(name).stem for name in component()["additional_includes"]}
-    needed, waiting = set(), ["register"]
-    while waiting:
-        name = waiting.pop()
-        if name in needed:
-            continue
-        needed.add(name)
-        tree = ast.parse((PROJECT / "src" / "tdsp" / f"{name}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module == "tdsp":
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tdsp."):
-                waiting.append(node.module.split(".")[1])
-    assert listed == needed
 
 
 def test_the_step_runs_from_its_snapshot_alone(root, tmp_path):

@@ -1,6 +1,7 @@
 """The registry is read the same by SQL and by MLflow's client, and survives being killed at any point."""
 
 import dataclasses
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -13,20 +14,10 @@ from tdsp.errors import TdspError
 NAME = "demo"
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("empty")
-    tracking.make(root)
-    return root
-
-
 @pytest.fixture
-def root(empty, tmp_path, monkeypatch) -> Path:
+def root(with_store) -> Path:
     """A project with an empty store of its own."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = Path(shutil.copytree(empty, tmp_path / "project"))
-    tracking.make(folder)
-    return folder
+    return with_store()
 
 
 @pytest.fixture
@@ -53,7 +44,7 @@ def test_a_new_model_becomes_the_champion(root, uri):
 
 def test_sql_and_the_client_read_the_same(root, uri):
     registry.register(uri, NAME, model(root, "one"), {"tdsp.commit": "abc", "tdsp.lock_sha256": ""}, None)
-    registry.register(uri, NAME, model(root, "two"), {"tdsp.approved_by": 'Ada "|" é'}, None)
+    registry.register(uri, NAME, model(root, "two"), {"tdsp.started_by": 'Ada "|" é'}, None)
     registry.register(uri, "another", model(root, "three"), {}, None)
 
     def told(versions):
@@ -148,3 +139,38 @@ def test_a_database_of_something_else_is_refused_in_one_line(tmp_path):
         writer.execute("CREATE TABLE x (y)")
     with pytest.raises(TdspError, match="cannot be read as an MLflow store"):
         registry.versions(f"sqlite:///{database}", NAME)
+
+
+@pytest.mark.parametrize("call", ["create_registered_model", "log_artifacts", "set_registered_model_alias"])
+def test_a_registry_that_fails_is_one_line(root, uri, call, monkeypatch):
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def fails(*_, **__):
+        raise MlflowException("the server is down\nand more")
+
+    monkeypatch.setattr(MlflowClient, call, fails)
+    if call == "create_registered_model":  # a failure here shows in the next call
+        monkeypatch.setattr(MlflowClient, "create_model_version", fails)
+    with pytest.raises(TdspError, match=r"gave no answer \(the server is down\)") as told:
+        registry.register(uri, NAME, model(root, "one"), {}, None)
+    assert "\n" not in str(told.value)
+
+
+def test_two_that_fetch_at_once_both_get_the_files(root, uri, tmp_path, monkeypatch):
+    version = registry.register(uri, NAME, model(root, "one"), {}, None)
+    copytree, home = shutil.copytree, tmp_path / "champion"
+    (home / f".{NAME}-v1.left").mkdir(parents=True)
+    os.utime(home / f".{NAME}-v1.left", (0, 0))
+
+    def slowly(source, target, **options):  # the other command is done while this one still copies
+        monkeypatch.setattr(shutil, "copytree", copytree)
+        copytree(source, home / f"{NAME}-v1")
+        copytree(source, target, **options)
+        monkeypatch.setattr(Path, "exists", lambda _: False)
+
+    monkeypatch.setattr(shutil, "copytree", slowly)
+    folder = registry.fetch(uri, version, home)
+    monkeypatch.undo()
+    assert files.sha256_of(folder) == version.tags[registry.MODEL_DIGEST]
+    assert [place.name for place in home.iterdir()] == [f"{NAME}-v1"]

@@ -116,6 +116,26 @@ def test_a_missing_document_is_told(root, project):
         report.write(root, project)
 
 
+def test_a_commit_after_the_run_reaches_the_report(root, project):
+    report.write(root, project, force=False)
+    committed = evidence.outcome()
+    committed["lineage"] |= {"commit": "a" * 40, "run_id": "another"}
+    evidence.run_folder(root, outcome=committed)
+    report.write(root, project, force=False)
+    assert "a" * 40 in (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+
+
+def test_a_model_that_only_predicts_the_same_leaves_the_model_card_alone(root, project):
+    report.write(root, project)
+    card = root / "docs" / "4-deployment" / "model-card.md"
+    before, contract = card.read_bytes(), evidence.contract()
+    contract["data"]["sha256"] = "0" * 64
+    same = evidence.outcome(outcome="unchanged", champion_sha256="f" * 64)
+    evidence.run_folder(root, outcome=same, contract=contract)
+    report.write(root, project)
+    assert card.read_bytes() == before
+
+
 def test_a_refused_challenger_leaves_the_model_card_alone(root, project):
     report.write(root, project)
     card, told = (
@@ -198,7 +218,7 @@ def hostile_run(root: Path, name: str) -> Evidence:
     contract |= {"target": name, "positive": name}
     contract["data"]["file"] = name
     outcome = evidence.outcome(outcome="refused", reason=name)
-    outcome["lineage"] |= {"data_file": name, "approved_by": name}
+    outcome["lineage"] |= {"data_file": name, "started_by": name}
     outcome["checks"][0]["detail"] = name
     folder = evidence.run_folder(root, quality=quality, metrics=metrics, contract=contract, outcome=outcome)
     return Evidence.of(folder)

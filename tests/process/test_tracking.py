@@ -105,3 +105,19 @@ def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path):
 def test_a_path_that_no_address_can_hold_is_refused(tmp_path, name):
     with pytest.raises(WrongInput, match="rename that folder"):
         tracking.make(tmp_path / name)
+
+
+def test_a_named_file_is_made_once_and_means_the_same_from_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///team/runs.db")
+    root = tmp_path / "project"
+    root.mkdir()
+    address = tracking.uri(root)
+    assert address == f"sqlite:///{(tmp_path / 'team' / 'runs.db').as_posix()}"
+    assert not tracking.is_ready(root)
+    tracking.make(root)
+    assert tracking.is_ready(root)
+    assert {"runs", "model_versions"} <= tables(tmp_path / "team" / "runs.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "team" / "runs.db")) as database:
+        (place,) = database.execute("SELECT artifact_location FROM experiments").fetchone()
+    assert place == f"{(tmp_path / 'team' / 'artifacts').as_posix()}/0"

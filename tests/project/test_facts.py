@@ -6,10 +6,9 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
-from science.metrics import METRICS as COMPUTED
 from tdsp.editing import edit
 from tdsp.errors import WrongInput
-from tdsp.project import METRICS, find_root, load, parse
+from tdsp.project import find_root, load, parse
 
 GOOD = {
     "project": {"name": "N", "slug": "n", "question": "Q?"},
@@ -109,10 +108,6 @@ def test_the_root_is_found_from_below_and_missed_elsewhere(tmp_path):
     (tmp_path / "project.yml").unlink()
     with pytest.raises(WrongInput, match=r"no project.yml in .* or above it"):
         find_root(tmp_path / "a")
-
-
-def test_the_metrics_are_those_that_science_computes():
-    assert {name: (each.task, each.higher_is_better) for name, each in COMPUTED.items()} == METRICS
 
 
 @example("on", ["yes", "null", "1", "0?", "a: b", "#", "[x]", "it's", '"', "\\", "é", "-", "~", "1e3"])

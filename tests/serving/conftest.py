@@ -37,6 +37,7 @@ def no_science(monkeypatch):
     """The models here bring a `science` of their own, as all do; what other tests imported must not stand in for it."""
     for name in [name for name in sys.modules if name.split(".")[0] == "science"]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setenv("PYTHONPATH", str(TEMPLATE / "src"))  # for the commands that the code under test starts
 
 
 @pytest.fixture

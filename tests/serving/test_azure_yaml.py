@@ -1,9 +1,11 @@
 """The YAML of the endpoint and its deployment is what Azure ML's own reader takes."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from azure.ai.ml import load_online_deployment, load_online_endpoint
+from azure.ai.ml._utils._asset_utils import get_ignore_file
 from azure.ai.ml.exceptions import ValidationException
 from marshmallow.exceptions import ValidationError
 
@@ -19,6 +21,18 @@ def test_the_deployment_runs_this_script_in_this_environment():
     assert (SCORING / deployment.code_configuration.code / deployment.code_configuration.scoring_script).is_file()
     assert deployment.environment.conda_file["dependencies"][-1]["pip"]
     assert deployment.endpoint_name == load_online_endpoint(SCORING / "endpoint.yml").name
+
+
+def test_the_deployment_uploads_the_code_and_nothing_that_serving_here_made(tmp_path):
+    code = Path(shutil.copytree(SCORING, tmp_path / "scoring"))
+    for made in (".venv/lib/big.so", "__pycache__/score.pyc", "uv.lock"):
+        (code / made).parent.mkdir(parents=True, exist_ok=True)
+        (code / made).write_text("made", encoding="utf-8")
+    there = [file for file in code.rglob("*") if file.is_file()]
+    ignored = get_ignore_file(code)
+    left = {file.relative_to(code).as_posix() for file in there if not ignored.is_file_excluded(file)}
+    assert {"score.py", "request.py", "model_folder.py"} <= left
+    assert left <= {"score.py", "request.py", "model_folder.py", "sample-request.json", "pyproject.toml"}
 
 
 def test_the_reader_refuses_an_unknown_field(tmp_path):

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -12,12 +13,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from tdsp.errors import TdspError, WrongInput
 from tdsp.serving import check as serving_check
 from tdsp.serving import server as serving
 from tdsp.serving.client import predict, predict_all, read_csv, send
 
 SRC = Path(serving.__file__).parents[2]
+SCORING = SRC.parent / "scoring"
 
 
 def processes_of(port: int) -> list[str]:
@@ -29,7 +32,7 @@ def processes_of(port: int) -> list[str]:
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_every_answer_is_as_it_should_be(project, models, task):
     with serving.running(project, models / task) as server:
-        results = list(serving_check.check(server.score, models / task, models / task / "sample-request.json"))
+        results = list(serving_check.check(server.score, models / task, models / task / "sample-request.json", SCORING))
     assert len(results) > 20
     assert [(result.name, result.problem) for result in results if result.problem] == []
 
@@ -127,7 +130,9 @@ def served(project, models):
 
 def test_the_check_finds_another_model_behind_the_address(served, models):
     other = models / "regression"
-    results = serving_check.check(served["classification"], other, models / "regression" / "sample-request.json")
+    results = serving_check.check(
+        served["classification"], other, models / "regression" / "sample-request.json", SCORING
+    )
     wrong = {result.name: result.problem for result in results if result.problem}
     assert wrong.keys() == {"the sample request", "10,000 rows", "the sample request again"}
 
@@ -142,14 +147,36 @@ def test_a_sample_of_other_data_is_said_to_be_one(models, tmp_path):
     ]:
         sample.write_text(content)
         with pytest.raises(WrongInput, match=said):
-            next(serving_check.check("http://127.0.0.1:9/score", models / "regression", sample))
+            next(serving_check.check("http://127.0.0.1:9/score", models / "regression", sample, SCORING))
+
+
+class Opened:
+    """A pickle that leaves a file behind when it is opened."""
+
+    def __init__(self, trace: Path):
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def test_the_check_opens_no_pickle_that_the_folder_names(copied, tmp_path):
+    model, trace = copied(), tmp_path / "opened"
+    (model / "model.pkl").write_bytes(pickle.dumps(Opened(trace)))
+    description = yaml.safe_load((model / "MLmodel").read_text())
+    for flavor in description["flavors"].values():
+        flavor |= {"model_path": "model.pkl", "pickled_model": "model.pkl", "serialization_format": "cloudpickle"}
+    (model / "MLmodel").write_text(yaml.safe_dump(description))
+    with pytest.raises(TdspError, match="no scoring server answers"):  # so the offline prediction was made
+        next(serving_check.check("http://127.0.0.1:9/score", model, model / "sample-request.json", SCORING))
+    assert not trace.exists()
 
 
 def test_a_model_that_cannot_be_used_offline_is_one_line(copied):
     model = copied()
     (model / "model.skops").write_bytes(b"")
     with pytest.raises(TdspError, match="cannot be loaded and used without a server: ") as failed:
-        next(serving_check.check("http://127.0.0.1:9/score", model, model / "sample-request.json"))
+        next(serving_check.check("http://127.0.0.1:9/score", model, model / "sample-request.json", SCORING))
     assert "\n" not in str(failed.value)
 
 

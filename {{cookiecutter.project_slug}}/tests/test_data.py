@@ -2,7 +2,9 @@
 
 import csv
 import json
+import tracemalloc
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -86,6 +88,8 @@ BROKEN = {
     "an unknown category": ("town", ["Bern", "Lyon", "Rome", "Bern"], "one of Bern, Lyon", 3, "Rome"),
     "a gap where none may be": ("town", ["Bern", None, "Lyon", "Bern"], "no missing values", 2, None),
     "a number in text": ("note", ["a", "b", 7, None], "type string", 3, 7),
+    "a word for a time": ("seen", ["2026-01-31", "now", "2026-01-31", "2026-01-31"], "type datetime", 2, "now"),
+    "another word for a time": ("seen", ["2026-01-31", " Today", "2026-01-31", "2026"], "type datetime", 2, " Today"),
     "no date": (
         "seen",
         ["2026-01-31", "31.01.2026", "2026-01-31", "2026-01-31"],
@@ -114,6 +118,26 @@ def test_an_extra_column_fails_unless_the_schema_is_not_strict():
     assert all(item["passed"] for item in check(good().assign(more=1), Schema(SCHEMA.columns, strict=False)))
 
 
+def test_a_check_that_fails_everywhere_is_counted_but_kept_short():
+    many = pd.concat([good()] * 500, ignore_index=True).assign(age=-1, town=None)
+    found = failed(many)
+    assert {key: item["failures"] for key, item in found.items()} == {
+        ("age", "at least 0"): 2000,
+        ("town", "no missing values"): 2000,
+    }
+    assert [item["row"] for item in found["age", "at least 0"]["examples"]] == [1, 2, 3, 4, 5]
+
+
+def test_failures_cost_no_memory_for_each_row():
+    many = pd.DataFrame({"age": np.full(200_000, -1)})
+    ages = Schema({"age": SCHEMA.columns["age"]})
+    tracemalloc.start()
+    check(many, ages)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 * len(many)  # bytes; a dictionary for each row takes several hundred
+
+
 def test_all_failures_are_told_a_line_each():
     frame = good().assign(age=[-1, -2, 200, 1], town=["Rome", "Bern", "Oslo", "Bern"]).drop(columns="note")
     assert sentences(check(frame, SCHEMA)) == [
@@ -125,6 +149,20 @@ def test_all_failures_are_told_a_line_each():
 
 
 # --- reading
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2,3\n4,5,6\n", "a,b\n1,2\n4,5,6\n", "a,b\n" + "1,2\n" * 200 + "4,5,6\n", "a;b\n1;2;3;4\n"]
+)
+def test_rows_longer_than_the_header_are_refused(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=r"more cells|Expected 2 fields"):
+        data.read(tmp_path / "t.csv")
+
+
+def test_a_separator_at_the_end_of_each_row_is_no_cell(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n1,2,\n3,4,\n")
+    assert data.read(tmp_path / "t.csv").to_numpy().tolist() == [[1, 2], [3, 4]]
 
 
 def test_columns_get_the_types_of_the_schema(tmp_path):

@@ -67,6 +67,26 @@ def test_a_model_that_was_not_compared_is_refused():
     assert failed(judge(FACTS, QUALITY, unknown)) == ["champion"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({"champion_status": "none"}, []),
+        ({"champion_status": "other-question", "champion_absent": "it answers another question"}, []),
+        ({"champion_absent": "it answers another question"}, []),  # evidence of an older evaluate step
+        ({"champion_status": "cannot-run", "champion_absent": "it needs the column bmi"}, ["champion"]),
+    ],
+)
+def test_only_an_empty_place_is_taken_without_a_comparison(changes, refused):
+    assert failed(judge(FACTS, QUALITY, evidence(**changes))) == refused
+
+
+def test_a_champion_that_cannot_be_run_is_a_refusal_with_a_way_out():
+    unable = evidence(champion_status="cannot-run", champion_absent="it needs the column bmi")
+    (check,) = judge(FACTS, QUALITY, unable).failed
+    assert "it needs the column bmi" in check.detail
+    assert "take the alias `champion` off" in check.detail
+
+
 @pytest.mark.parametrize(("value", "passes"), [(60, True), (60.01, False), (float("nan"), False), (None, False)])
 def test_the_threshold_is_the_worst_acceptable_value(value, passes):
     assert (failed(judge(FACTS, QUALITY, evidence(value))) == []) is passes
@@ -87,8 +107,28 @@ def test_an_unfair_model_is_refused():
 
 def test_a_group_too_small_to_judge_does_not_refuse():
     metrics = evidence(groups=(40.0, 71.0))
-    metrics["groups"][1]["judged"] = False
-    assert judge(FACTS, QUALITY, metrics).passed
+    metrics["groups"][1] |= {"judged": False, "rows": 19}
+    verdict = judge(FACTS, QUALITY, metrics)
+    assert verdict.passed
+    assert verdict.checks[-1].detail.endswith("in all 1 groups; not judged: 1 with fewer than 20 rows")
+
+
+def test_a_floor_that_judged_nothing_is_not_cleared():
+    metrics = evidence(groups=(40.0, None))
+    metrics["groups"][0] |= {"judged": False, "rows": 19}
+    metrics["groups"][1] |= {"judged": False}
+    verdict = judge(FACTS, QUALITY, metrics)
+    assert failed(verdict) == ["groups"]
+    assert "1 with fewer than 20 rows, 1 in which mae is not defined" in verdict.failed[0].detail
+    verdict = judge(FACTS, QUALITY, evidence(groups=()))
+    assert failed(verdict) == ["groups"]
+    assert "data.sensitive names no column" in verdict.failed[0].detail
+
+
+def test_without_a_floor_the_gate_says_that_nobody_looks():
+    facts = {**FACTS, "gate": {**FACTS["gate"], "group_threshold": None}}
+    checks = judge(facts, QUALITY, evidence()).checks
+    assert (checks[-1].passed, checks[-1].detail) == (True, "not judged: gate.group_threshold is not set")
 
 
 def test_data_that_broke_its_schema_is_refused():

@@ -105,6 +105,12 @@ def test_the_task_follows_from_the_target(tmp_path, target, task):
     assert inferred(table(), tmp_path, target)["task"] == task
 
 
+@pytest.mark.parametrize(("target", "positive"), [("flag", 1), ("town", None), ("cost", None), ("agreed", True)])
+def test_the_class_that_counts_as_yes_is_told(tmp_path, capsys, target, positive):
+    assert inferred(table(agreed=RANDOM.random(COUNT) < 0.5), tmp_path, target)["positive"] == positive
+    assert (f"{positive!r} counts as" in capsys.readouterr().out) == (positive is not None)
+
+
 def test_a_harmless_table_raises_no_suspicion(tmp_path):
     assert inferred(table(), tmp_path)["kinds"] == {}
 
@@ -120,7 +126,6 @@ SUSPECT = {
     "time": (BASE.assign(day=pd.date_range("2026-01-01", periods=COUNT).astype(str)), ["day"]),
     "mixed": (BASE.assign(odd=np.where(np.arange(COUNT) % 9, BASE["visits"].astype(str), "none")), ["odd"]),
     "duplicates": (pd.concat([BASE, BASE.head(40)]), []),
-    "duplicates-across-split": (pd.concat([BASE, BASE]), []),
 }
 
 
@@ -128,6 +133,11 @@ SUSPECT = {
 def test_what_is_wrong_is_found_and_named(tmp_path, kind):
     frame, columns = SUSPECT[kind]
     assert inferred(frame, tmp_path)["kinds"].get(kind) == columns
+
+
+def test_rows_that_only_an_excluded_column_tells_apart_are_found(tmp_path):
+    twice = pd.concat([BASE, BASE]).assign(key=range(2 * COUNT))
+    assert inferred(twice, tmp_path, exclude=["key"])["kinds"] == {"duplicates-across-split": []}
 
 
 def test_dates_in_other_forms_are_pointed_out(tmp_path):

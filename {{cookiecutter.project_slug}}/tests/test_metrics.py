@@ -1,6 +1,7 @@
 """The metrics agree with scikit-learn on real resamples, and the intervals hold what they promise."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import metrics as sklearn
 
@@ -94,6 +95,32 @@ def test_rows_of_a_cluster_are_drawn_together_and_widen_the_interval():
         for groups in (clusters, None)
     )
     assert together.std() > 2 * alone.std()
+
+
+def test_an_interval_needs_a_metric_that_exists_in_nearly_all_resamples():
+    values = np.full(1000, np.nan)
+    values[0] = 0.3
+    assert np.isnan(bootstrap.interval(values, 0.95)).all()
+    values[:950] = np.linspace(0, 1, 950)
+    assert np.isfinite(bootstrap.interval(values, 0.95)).all()
+    truth = np.repeat([0, 1], [99, 1])
+    rows = Rows(truth, np.column_stack([1 - truth, truth]).astype(float), 1)
+    drawn = bootstrap.distributions({"m": rows}, "classification", 1, None)["m"]["roc_auc"]
+    found = bootstrap.improvement("roc_auc", rows, rows, (drawn, drawn), 0.95)
+    assert 500 < found["defined"] < 750  # a resample has the only row of a class with 1 - 1/e
+    assert np.isnan(found["low"])
+
+
+def test_rows_that_follow_each_other_are_drawn_in_blocks():
+    frame = pd.DataFrame({"hour": RANDOM.permutation(1000), "who": np.arange(1000) // 2})
+    clusters, unit = bootstrap.clusters_of(frame, "hour", None)
+    assert unit == "blocks of 10 successive values of hour"
+    assert (np.bincount(clusters) == 10).all()
+    assert (frame["hour"].groupby(clusters).agg(np.ptp) == 9).all()
+    assert bootstrap.clusters_of(frame, "hour", "who")[1] == unit  # 100 blocks claim less than 500 groups
+    assert bootstrap.clusters_of(frame, None, "who")[1] == "groups of the same who"
+    assert bootstrap.clusters_of(frame, None, None) == (None, "rows")
+    assert bootstrap.clusters_of(frame.assign(hour=7), "hour", None) == (None, "rows")
 
 
 def test_a_paired_comparison_sees_a_small_but_steady_improvement():

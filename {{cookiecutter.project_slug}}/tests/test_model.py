@@ -3,6 +3,8 @@
 import functools
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from science import choose, model, store
 from science.contract import Contract, Feature
+from science.metrics import METRICS, Rows
 from science.step import DataError
 
 RANDOM = np.random.default_rng(0)
@@ -131,6 +134,44 @@ def test_folds_keep_groups_together_and_never_learn_from_the_future():
         assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
 
 
+def test_folds_of_a_classification_do_not_learn_from_the_future_either():
+    frame = FRAME.assign(y=TARGETS["text classes"]).sort_values("at")
+    for more in ({"time": "at"}, {"time": "at", "group": "who"}):
+        found = choose.folds(contract(frame["y"], **more), frame)
+        assert len(found) == choose.FOLDS
+        for fit, judge in found:
+            assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
+
+
+@pytest.mark.parametrize("kind", ["regression", "text classes"])
+@pytest.mark.parametrize("groups", [2, 3, 4])
+def test_few_groups_give_few_folds_and_are_not_split(kind, groups):
+    frame = FRAME.assign(y=TARGETS[kind], who=np.arange(COUNT) % groups)
+    found = choose.folds(contract(TARGETS[kind], group="who"), frame)
+    assert len(found) == groups
+    for fit, judge in found:
+        assert not set(frame["who"].iloc[fit]) & set(frame["who"].iloc[judge])
+
+
+@pytest.mark.parametrize("metric", ["mae", "median_ae", "rmse", "r2"])
+def test_no_constant_beats_the_dumb_baseline(metric):
+    skewed = pd.Series(np.exp(NUMBER))
+    agreed = contract(skewed, metric=metric)
+    dummy = model.predict(model.fit(model.dummy(agreed), agreed, FRAME.assign(y=skewed)), agreed, FRAME)
+    judge = METRICS[metric]
+    sign = 1 if judge.higher_is_better else -1
+    best = sign * judge.value(Rows(skewed.to_numpy(), dummy))
+    for constant in (skewed.mean(), skewed.median()):
+        assert best >= sign * judge.value(Rows(skewed.to_numpy(), np.full(COUNT, constant))) - 1e-9
+
+
+def test_the_dumb_baseline_says_yes_to_all_where_f1_is_judged():
+    rare = pd.Series(np.where(np.arange(COUNT) % 10, "no", "yes"))
+    agreed = contract(rare, metric="f1")
+    said = model.predict(model.fit(model.dummy(agreed), agreed, FRAME.assign(y=rare)), agreed, FRAME)
+    assert METRICS["f1"].value(Rows(agreed.coded(rare), said, 1)) == pytest.approx(2 * 0.1 / 1.1)
+
+
 def test_a_rare_class_is_not_lost_when_folds_are_made(monkeypatch):
     monkeypatch.setattr(choose, "ROWS", 300)
     rare = pd.Series(np.where(np.arange(COUNT) < 40, "rare", "common"))
@@ -155,6 +196,21 @@ def test_a_saved_model_is_an_mlflow_model_that_needs_no_project(either):
     assert {"model.skops", "contract.json", "training.json", "input_example.json"} <= files
     code = {"code/science/__init__.py", "code/science/features.py"}
     assert {name for name in files if name.startswith("code/science/")} == code
+
+
+def test_the_same_training_writes_the_same_bytes(either, root, tmp_path):
+    command = [sys.executable, "-m", "science.train", "--split", either.split, "--max_iter", "50"]
+    command += ["--model", tmp_path / "model", "--baselines", tmp_path / "baselines"]
+    environment = os.environ | {"PYTHONPATH": str(root / "src"), "PYTHONHASHSEED": "7"}
+    subprocess.run(command, check=True, env=environment)
+
+    def content(folder):
+        return {item.relative_to(folder).as_posix(): item.read_bytes() for item in folder.rglob("*") if item.is_file()}
+
+    for name in ("model", "baselines"):
+        once, again = content(either.folder / name), content(tmp_path / name)
+        assert [file for file in once if once[file] != again.get(file)] == []
+        assert once.keys() == again.keys()
 
 
 def test_a_model_is_loaded_with_the_feature_code_it_was_saved_with(regression, tmp_path):

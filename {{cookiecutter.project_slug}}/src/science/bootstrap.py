@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from science.metrics import METRICS, Rows, metrics_for
 
 RESAMPLES = 1000
 FEWEST = 200
 CELLS = 100_000_000  # resamples x rows to spend: large tables, which vary less, get fewer resamples
+DEFINED = 0.95  # share of the resamples in which a metric must exist: a resample may lack a rare class
 CHUNK = 4_000_000  # resamples x rows held in memory at once
 
 
@@ -39,6 +41,28 @@ def weights(rows: int, seed: int, clusters: np.ndarray | None = None) -> Iterato
         left -= count
 
 
+def clusters_of(frame: pd.DataFrame, time: str | None, group: str | None) -> tuple[np.ndarray | None, str]:
+    """Find rows that are not independent of each other, and so must be drawn together.
+
+    Rows of a group belong together, and so do rows that follow each other in time: blocks of n^(1/3) of the n
+    instants (the order of length that is best for a block bootstrap: Hall, Horowitz and Jing 1995). Of the two,
+    the one with fewer units is taken, because it claims less.
+
+    Returns:
+        A number from 0 for each row, or None if each row is drawn by itself; and what is drawn, in words.
+    """
+    found = []
+    if group is not None:
+        found.append((pd.factorize(frame[group])[0], f"groups of the same {group}"))
+    if time is not None:
+        codes = pd.factorize(frame[time], sort=True)[0]
+        instants = int(codes.max()) + 1
+        length = max(1, round(instants ** (1 / 3)))
+        if instants > 1:
+            found.append((codes // length, f"blocks of {length} successive values of {time}"))
+    return min(found, key=lambda unit: unit[0].max()) if found else (None, "rows")
+
+
 def distributions(models: dict[str, Rows], task: str, seed: int, clusters: np.ndarray | None) -> dict:
     """Return, by model and metric, its value in each resample. All models see the same resamples."""
     bound = {
@@ -53,11 +77,11 @@ def distributions(models: dict[str, Rows], task: str, seed: int, clusters: np.nd
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """Return the ends of the middle share `confidence` of the values; NaN if there are none."""
-    values = values[~np.isnan(values)]
-    if not len(values):
+    """Return the ends of the middle share `confidence` of the values; NaN if too many of them do not exist."""
+    kept = values[~np.isnan(values)]
+    if len(kept) < DEFINED * len(values):
         return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(kept, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
 
@@ -73,11 +97,13 @@ def improvement(metric: str, challenger: Rows, other: Rows, drawn: tuple, confid
         confidence: Of the interval.
     """
     sign = 1 if METRICS[metric].higher_is_better else -1
-    low, high = interval(sign * (drawn[0] - drawn[1]), confidence)
+    differences = sign * (drawn[0] - drawn[1])
+    low, high = interval(differences, confidence)
     return {
         "improvement": sign * (METRICS[metric].value(challenger) - METRICS[metric].value(other)),
         "low": low,
         "high": high,
         "confidence": confidence,
-        "resamples": len(drawn[0]),
+        "resamples": len(differences),
+        "defined": int((~np.isnan(differences)).sum()),
     }

@@ -34,7 +34,8 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         frame = frame.sort_values(contract.time, kind="stable")
     predicted: dict[str, list] = {name: [] for name in learners}
     judged = []
-    for fit, judge in folds(contract, frame):
+    divided = folds(contract, frame)
+    for fit, judge in divided:
         judged.append(judge)
         for name, learner in learners.items():
             pipeline = models.fit(learner, contract, frame.iloc[fit])
@@ -50,7 +51,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
     validation = {
         "metric": contract.metric,
         "value": values[SHARES.index(share)],
-        "folds": FOLDS,
+        "folds": len(divided),
         "rows": len(truth),
         "candidates": [
             {"linear": 1 - share, "boosting": share, "value": value}
@@ -73,19 +74,29 @@ def _some(contract: Contract, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def folds(contract: Contract, frame: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return folds, rows to fit and rows to judge, held out as the test rows were if the classes allow it."""
+    """Return folds, rows to fit and rows to judge: later rows, other groups or rows by chance.
+
+    Whatever the contract names comes first, unless a class would then be missing where it is needed; at most
+    `FOLDS` folds, fewer if there are fewer groups, or if only then the earliest rows hold enough of each class.
+
+    Args:
+        contract: What the rows are.
+        frame: In the order of time, if the contract names one.
+    """
     target, shuffle = frame[contract.target], {"shuffle": True, "random_state": contract.seed}
-    groups = frame[contract.group] if contract.group else None
-    if groups is not None and groups.nunique() >= FOLDS:
-        regression = contract.task == "regression"
-        by_group = GroupKFold(FOLDS) if regression else StratifiedGroupKFold(FOLDS, **shuffle)
-        found = list(by_group.split(frame, target, groups))
-        # A class that lives in few groups would be missing where it is needed.
+    regression = contract.task == "regression"
+    ways = []
+    if contract.time:
+        ways = [TimeSeriesSplit(number) for number in range(FOLDS, 1, -1)]
+    if contract.group and frame[contract.group].nunique() > 1:
+        number = min(FOLDS, frame[contract.group].nunique())
+        ways.append(GroupKFold(number) if regression else StratifiedGroupKFold(number, **shuffle))
+    for way in ways:
+        groups = frame[contract.group] if contract.group else None
+        found = [(fit, judge) for fit, judge in way.split(frame, target, groups) if len(fit) and len(judge)]
         if regression or all(_classes_suffice(target.iloc[fit], target) for fit, _ in found):
             return found
-    if contract.task == "classification":
-        return list(StratifiedKFold(FOLDS, **shuffle).split(frame, target))
-    return list((TimeSeriesSplit(FOLDS) if contract.time else KFold(FOLDS, **shuffle)).split(frame))
+    return list((KFold if regression else StratifiedKFold)(FOLDS, **shuffle).split(frame, target))
 
 
 def _classes_suffice(some: pd.Series, target: pd.Series) -> bool:

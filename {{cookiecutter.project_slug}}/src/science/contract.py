@@ -15,6 +15,11 @@ from science.step import write_json
 FILE = "contract.json"
 
 
+def positive_of(classes: list) -> str | int | bool | None:
+    """Return the class that counts as "yes" when nobody says: of two the last in order; none of more."""
+    return classes[-1] if len(classes) == 2 else None
+
+
 @dataclass(frozen=True)
 class Feature:
     """One column that the model takes, as it comes in the raw data.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -77,18 +78,22 @@ def _read_csv(file: Path, text: dict[str, list[str]], rows: int | None) -> pd.Da
         with file.open(encoding=encoding, newline="") as stream:
             head = [line for _, line in zip(range(100), stream, strict=False)]
         separator, decimal, names = _dialect(file, head)
-        return pd.read_csv(
-            file,
-            sep=separator,
-            decimal=decimal,
-            encoding=encoding,
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values={name: [null for null in NULLS if null not in text.get(name, [])] for name in names},
-            low_memory=False,  # types are decided on whole columns
-            index_col=False,
-            nrows=rows,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # what else it would drop without a word
+            return pd.read_csv(
+                file,
+                sep=separator,
+                decimal=decimal,
+                encoding=encoding,
+                dtype=dict.fromkeys(text, str),
+                keep_default_na=False,
+                na_values={name: [null for null in NULLS if null not in text.get(name, [])] for name in names},
+                low_memory=False,  # types are decided on whole columns
+                index_col=False,
+                nrows=rows,
+            )
+    except pd.errors.ParserWarning:
+        raise DataError(f"{file.name}: rows have more cells than the header names columns ({len(names)})") from None
     except UnicodeError as error:
         raise DataError(f"{file.name} is not UTF-8 ({error.reason}): save it as UTF-8") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:

@@ -36,27 +36,26 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     frame = pd.read_parquet(split / "test.parquet")
     challenger = store.load(model)
     predictions = {"challenger": predict(challenger, contract, frame)}
-    if (champion / "MLmodel").is_file():
-        unlike = _unlike(Contract.load(champion), contract, frame)
-        if not unlike:
-            predictions["champion"] = predict(store.load(champion), contract, frame)
-    else:
-        unlike = "there is no champion yet"
+    status, absent, said = _ask_champion(champion, contract, frame)
+    if said is not None:
+        predictions["champion"] = said
     for name in ("dummy", "linear"):
         predictions[name] = predict(store.load_file(baselines / f"{name}.skops"), contract, frame)
 
     truth = contract.coded(frame[contract.target])
     rows = {name: Rows(truth, said, contract.positive_place) for name, said in predictions.items()}
-    clusters = pd.factorize(frame[contract.group])[0] if contract.group else None
+    clusters, unit = bootstrap.clusters_of(frame, contract.time, contract.group)
     drawn = bootstrap.distributions(rows, contract.task, contract.seed, clusters)
     report = _report(contract, rows, drawn)
-    report["champion_absent"] = unlike
+    report["champion_status"] = status
+    report["champion_absent"] = absent
     report["same_as_champion"] = "champion" in rows and np.array_equal(
         predictions["challenger"], predictions["champion"]
     )
     report["groups"] = by_group(contract, frame, rows["challenger"])
     report["importance"] = _importance(challenger, contract, frame)
-    report["sampled"] = _sampled(len(frame))
+    report["sampled"] = {"unit": unit, "units": len(frame) if clusters is None else int(clusters.max()) + 1}
+    report["sampled"] |= _sampled(len(frame))
 
     with step.output(evaluation) as folder:
         step.write_json(folder / "metrics.json", report)
@@ -70,12 +69,31 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
         print(f"{name:>10}: {contract.metric} {at['value']:.4g} ({at['low']:.4g} to {at['high']:.4g})")
 
 
-def _unlike(champion: Contract, contract: Contract, frame: pd.DataFrame) -> str | None:
-    """Return why the champion cannot be judged on these rows, if it cannot."""
-    if (champion.task, champion.target) != (contract.task, contract.target):
-        return f"the champion answers another question: {champion.task} of {champion.target!r}"
-    missing = [name for name in champion.names if name not in frame]
-    return f"the champion needs columns that the data no longer has: {', '.join(missing)}" if missing else None
+def _ask_champion(folder: Path, contract: Contract, frame: pd.DataFrame) -> tuple[str, str | None, np.ndarray | None]:
+    """Let the champion predict the held-out rows.
+
+    Returns:
+        One of `none`, `other-question`, `cannot-run` and `compared`; why it was not compared, if so; and its
+        predictions, if it was.
+    """
+    if not (folder / "MLmodel").is_file():
+        return "none", "there is no champion yet", None
+    try:
+        champion = Contract.load(folder)
+        if (champion.task, champion.target) != (contract.task, contract.target):
+            other = f"{champion.task} of {champion.target!r}"
+            return "other-question", f"the champion answers another question: {other}", None
+        if champion.classes != contract.classes:
+            other = f"{', '.join(map(str, champion.classes))} instead of {', '.join(map(str, contract.classes))}"
+            return "other-question", f"the champion answers another question: it tells apart {other}", None
+        missing = [name for name in champion.names if name not in frame]
+        if missing:
+            lost = f"the champion cannot be run: it needs columns that the schema no longer has: {', '.join(missing)}"
+            return "cannot-run", lost, None
+        return "compared", None, predict(store.load(folder), contract, frame)
+    except Exception as error:  # whatever an older model, its code or its libraries may raise
+        reason = (str(error).splitlines() or [""])[0]
+        return "cannot-run", f"the champion cannot be run: {type(error).__name__}: {reason}", None
 
 
 def _report(contract: Contract, rows: dict[str, Rows], drawn: dict) -> dict:

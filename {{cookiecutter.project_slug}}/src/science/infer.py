@@ -14,6 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from science import data, step
+from science.contract import positive_of
 from science.guess import column_of, read, task_of
 from science.schema import Schema
 from science.split import FEWEST_ROWS
@@ -51,7 +52,7 @@ def infer(
         schema: File to write: types, ranges, categories and nullability, to be read and edited.
         dictionary: File to write: the data dictionary.
         request: File to write: two real rows as a scoring request.
-        findings: File to write: the task, and what to look at before trusting a model.
+        findings: File to write: the task, the class that counts as "yes", and what to look at before trusting a model.
         task: Inferred from the target when not given.
         exclude: Columns the model must not see, as a list: '["a", "b"]'.
         time: Column that orders the rows.
@@ -77,11 +78,14 @@ def infer(
         raise DataError(f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)")
     frame = data.typed(frame, guessed)
     report = suspicions(frame, guessed, facts, task)
+    report["positive"] = positive_of(sorted(frame[target].unique().tolist())) if task == "classification" else None
     step.write_text(schema, guessed.to_yaml())
     step.write_text(dictionary, _dictionary(guessed, facts))
     step.write_text(request, _request(frame, guessed.for_model(facts)))
     step.write_json(findings, report)
     print(f"{len(frame)} rows, {frame.shape[1]} columns: a {task}, {len(report['findings'])} finding(s)")
+    if report["positive"] is not None:
+        print(f'{report["positive"]!r} counts as "yes"; set data.positive in project.yml if it should not')
 
 
 def _agree(frame: pd.DataFrame, facts: dict) -> None:

@@ -32,8 +32,12 @@ MANY_ROWS = 50_000  # from here on threads pay
 
 
 def dummy(contract: Contract) -> BaseEstimator:
-    """Predict the same for everybody: the median, or the share of each class."""
-    return DummyRegressor(strategy="median") if contract.task == "regression" else DummyClassifier(strategy="prior")
+    """Predict the same for everybody: the constant that the metric likes best, or the share of each class."""
+    if contract.task == "regression":
+        return DummyRegressor(strategy="median" if contract.metric in ("mae", "median_ae") else "mean")
+    if contract.metric == "f1" and contract.positive is not None:
+        return DummyClassifier(strategy="constant", constant=contract.positive)  # the other class scores 0
+    return DummyClassifier(strategy="prior")
 
 
 def linear(contract: Contract) -> BaseEstimator:

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from science import data, plots, step
-from science.contract import Contract, Feature
+from science.contract import Contract, Feature, positive_of
 from science.quality import constant_columns, describe, ranking
 from science.schema import Schema, check, sentences
 from science.split import copies_across, held_out
@@ -59,11 +59,9 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
         step.write_json(folder / "quality.json", report)
         plots.target(frame.loc[~test], contract, folder / "target.png")
         plots.variables(frame.loc[~test], contract, folder / "variables.png")
-    kept = [*contract.names, contract.target, contract.time, contract.group, *contract.sensitive]
-    kept = list(dict.fromkeys(name for name in kept if name is not None))
-    with step.output(split) as folder:
-        frame.loc[~test, kept].to_parquet(folder / "train.parquet")
-        frame.loc[test, kept].to_parquet(folder / "test.parquet")
+    with step.output(split) as folder:  # all columns: the champion may need one that is excluded by now
+        frame.loc[~test].to_parquet(folder / "train.parquet")
+        frame.loc[test].to_parquet(folder / "test.parquet")
         contract.save(folder)
     print(f"{len(frame)} rows pass {len(checks)} checks; {contract.rows['test']} of them are held out")
     for name, count in report["duplicates"].items():
@@ -104,6 +102,9 @@ def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
             if counts.min() < fewest:
                 few = f"{counts.min()} of the {side} rows are {counts.idxmin()!r}, at least {fewest} are needed"
                 raise DataError(f"{target.name}: {few}; merge or drop rare classes, or choose another split")
+        if facts.get("positive") is not None and target.nunique() > 2:
+            classes = f"{target.name} has {target.nunique()} classes"
+            raise DataError(f"project.yml: data.positive is for two classes, {classes}: set it to null")
         if facts.get("positive") is not None and facts["positive"] not in set(target.unique()):
             raise DataError(f"project.yml: data.positive is {facts['positive']!r}; {target.name} never has this value")
     return test
@@ -116,12 +117,11 @@ def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schem
     positive = facts.get("positive")
     if known["task"] == "classification":
         classes = sorted(frame[facts["target"]].unique().tolist())
-        if len(classes) == 2 and positive is None:
-            positive = classes[1]
+        positive = positive_of(classes) if positive is None else positive
     return Contract(
         task=known["task"],
         target=facts["target"],
-        positive=positive if classes and len(classes) == 2 else None,
+        positive=positive,
         classes=classes,
         metric=known["metric"],
         features=[
@@ -152,7 +152,8 @@ def _description(frame: pd.DataFrame, test: pd.Series, contract: Contract) -> di
     return {
         "duplicates": {
             "rows": int(frame.duplicated().sum()),
-            "across_split": copies_across(frame, test),
+            # To the model: rows that differ in other columns only, an identifier say, may be on both sides.
+            "across_split": copies_across(frame[[*contract.names, contract.target]], test),
             "groups_across_split": int(groups[test].drop_duplicates().isin(groups[~test]).sum())
             if contract.group
             else 0,

@@ -123,6 +123,9 @@ def is_of_type(values: pd.Series, kind: str) -> pd.Series:
 
 def to_datetime(values: pd.Series) -> pd.Series:
     """Read ISO 8601 dates and times, as UTC without a zone; what cannot be read becomes null."""
+    if values.dtype == object:  # pandas takes these words for a time, another one in each run
+        words = values.map(lambda value: isinstance(value, str) and value.strip().lower() in ("now", "today"))
+        values = values.mask(words.astype(bool))
     return pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).dt.tz_localize(None)
 
 
@@ -163,45 +166,49 @@ def check(frame: pd.DataFrame, schema: Schema) -> list[dict]:
         (str(name), "named in the schema") for name in frame.columns if schema.strict and name not in schema.columns
     ]
     return [
-        {
-            "column": name,
-            "check": check,
-            "passed": not rows,
-            "failures": len(rows),
-            "examples": rows[:EXAMPLES],
-        }
+        {"column": name, "check": check, "passed": not failures, "failures": failures, "examples": examples}
         for name, check in report
-        for rows in [failed.get((name, check), [])]
+        for failures, examples in [failed.get((name, check), (0, []))]
     ]
 
 
-def _failures(frame: pd.DataFrame, schema: Schema) -> dict[tuple[str, str], list[dict]]:
-    """Return what pandera finds: (column, check) to the offending rows and values."""
+def _failures(frame: pd.DataFrame, schema: Schema) -> dict[tuple[str, str], tuple[int, list[dict]]]:
+    """Return what fails: (column, check) to the number of offending rows and the first of them.
+
+    pandera runs the checks; each notes its own failures, because pandera's list has an entry per offending row.
+    """
+    found: dict[tuple[str, str], tuple[int, list[dict]]] = {}
+
+    def noting(name: str, check: str, rule: Callable[[pd.Series], pd.Series], gaps: bool) -> pa.Check:
+        def passes(values: pd.Series) -> bool:
+            values = values if gaps else values.dropna()
+            bad = values[~rule(values).to_numpy(dtype=bool)]
+            if len(bad):
+                some = [{"row": int(row) + 1, "value": value} for row, value in bad.head(EXAMPLES).items()]
+                found[name, check] = len(bad), some
+            return bad.empty
+
+        return pa.Check(passes, name=check, error=check, ignore_na=False)
+
     columns = {
         name: pa.Column(
-            checks=[pa.Check(rule, name=check, error=check) for check, rule in _rules(column).items()],
-            nullable=column.nullable,
+            checks=[
+                *([] if column.nullable else [noting(name, "no missing values", pd.Series.notna, gaps=True)]),
+                *(noting(name, check, rule, gaps=False) for check, rule in _rules(column).items()),
+            ],
+            nullable=True,  # gaps are one of the checks
         )
         for name, column in schema.columns.items()
     }
+    about_table = {"column_in_dataframe": "present", "column_in_schema": "named in the schema"}
     try:
         pa.DataFrameSchema(columns, strict=schema.strict).validate(frame.reset_index(drop=True), lazy=True)
     except pa.errors.SchemaErrors as error:
-        cases = error.failure_cases
-    else:
-        return {}
-    ours = {
-        "column_in_dataframe": "present",
-        "column_in_schema": "named in the schema",
-        "not_nullable": "no missing values",
-    }
-    found: dict[tuple[str, str], list[dict]] = {}
-    for case in cases.itertuples():
-        check = ours.get(case.check, case.check)
-        about_table = case.check in ("column_in_dataframe", "column_in_schema")
-        key = (str(case.failure_case if about_table else case.column), check)
-        row = None if pd.isna(case.index) else int(case.index) + 1
-        found.setdefault(key, []).append({"row": row, "value": None if about_table else case.failure_case})
+        for case in error.failure_cases.itertuples():
+            if case.check in about_table:
+                found[str(case.failure_case), about_table[case.check]] = 1, [{"row": None, "value": None}]
+            elif (str(case.column), case.check) not in found:
+                raise RuntimeError(f"{case.column}: {case.check} could not be run: {case.failure_case}") from None
     return found
 
 

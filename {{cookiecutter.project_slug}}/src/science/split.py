@@ -1,10 +1,17 @@
-"""Hold rows out: at random, stratified by class, whole groups, or the latest in time."""
+"""Hold rows out: at random, stratified by class, whole groups, or the latest in time.
+
+By chance means by what a row holds: a hash of the row (or of its group) and the seed says how far up it stands
+between 0 and 1, and what stands below the wanted fraction is held out. So a row never changes sides when others
+are added to the table, which keeps a champion from being judged on rows it was trained on, and copies of a row
+stay together. The share that is held out is about the fraction, not exactly.
+"""
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from science.step import DataError
 
@@ -16,10 +23,11 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
 
     Args:
         frame: The table, without nulls in `by`.
-        strategy: `random`, `stratified` (by the classes in `by`), `group` (rows that share a value of `by`
-            stay together) or `time` (the latest rows by `by`; rows of the same instant stay together).
-        fraction: Share of the rows to hold out, between 0 and 1. `group` and `time` come as near as they can.
-        seed: Of the random generator.
+        strategy: `random`, `stratified` (of each class in `by` some rows, if it has two that differ), `group`
+            (rows that share a value of `by` stay together) or `time` (the latest rows by `by`; rows of the same
+            instant stay together).
+        fraction: Share of the rows (of `group`: of the groups) to hold out, between 0 and 1; about that many.
+        seed: Another one holds out others; not used by `time`.
         by: The column to go by; not used by `random`.
 
     Returns:
@@ -30,33 +38,46 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
     """
     if by is not None and frame[by].isna().any():
         raise DataError(f"{by}: {frame[by].isna().sum()} rows have no value, so the {strategy} split cannot place them")
-    if strategy == "group":
-        chosen = _groups(frame[by], fraction, seed)
-    elif strategy == "time":
+    if strategy == "time":
         chosen = _latest(frame[by], fraction)
+    elif strategy == "group":
+        if frame[by].nunique() < 2:
+            raise DataError(f"{by}: all rows belong to one group, so none can be held out whole")
+        chosen = _below(_places(frame[[by]], seed), fraction)
     else:
-        chosen = _at_random(frame, fraction, seed, frame[by] if strategy == "stratified" else None)
-    if (~chosen).sum() < FEWEST_ROWS:
-        raise DataError(f"{(~chosen).sum()} rows are left to learn from, at least {FEWEST_ROWS} are needed")
+        places = _places(frame, seed)
+        chosen = _below(places, fraction)
+        if strategy == "stratified":
+            for rows in frame.groupby(by, sort=False).indices.values():
+                chosen[rows] = _below(places[rows], fraction)
+    if not chosen.any() or (~chosen).sum() < FEWEST_ROWS:
+        left = f"{(~chosen).sum()} of {len(frame)} rows are left to learn from, at least {FEWEST_ROWS} are needed"
+        raise DataError(left if chosen.any() else f"{len(frame)} rows cannot be split: they are all the same")
     return pd.Series(chosen, index=frame.index, name="held_out")
 
 
-def _at_random(frame: pd.DataFrame, fraction: float, seed: int, classes: pd.Series | None) -> np.ndarray:
-    try:
-        _, test = train_test_split(np.arange(len(frame)), test_size=fraction, random_state=seed, stratify=classes)
-    except ValueError as error:
-        raise DataError(f"{len(frame)} rows cannot be split: {str(error).split('.')[0]}") from None
-    return np.isin(np.arange(len(frame)), test)
+def _places(frame: pd.DataFrame, seed: int) -> np.ndarray:
+    """Return a number from 0 to 1 for each row, the same for the same content and seed wherever the row stands."""
+    key = hashlib.sha256(f"seed {seed}".encode()).hexdigest()
+    hashes = pd.util.hash_pandas_object(frame.apply(_canonical), index=False, hash_key=key[:16]).to_numpy()
+    return pd.util.hash_array(hashes ^ np.uint64(int(key[16:32], 16))) / 2.0**64
 
 
-def _groups(values: pd.Series, fraction: float, seed: int) -> np.ndarray:
-    codes, groups = pd.factorize(values)
-    if len(groups) < 2:
-        raise DataError(f"{values.name}: all rows belong to one group, so none can be held out whole")
-    order = np.random.default_rng(seed).permutation(len(groups))
-    taken = np.cumsum(np.bincount(codes)[order])
-    number = _nearest(taken[:-1], fraction * len(values)) + 1  # groups to hold out; at least one stays
-    return np.isin(codes, order[:number])
+def _canonical(values: pd.Series) -> pd.Series:
+    """Return values whose hash does not depend on the rest of the column: a gap turns whole numbers into floats."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return values.astype("datetime64[ns]")
+    if pd.api.types.is_numeric_dtype(values):  # booleans, too
+        return values.astype("float64") + 0.0  # -0 is 0
+    return values
+
+
+def _below(places: np.ndarray, fraction: float) -> np.ndarray:
+    """Return which places are below the fraction: one at least, and not all, if there are two."""
+    chosen = places < fraction
+    if not chosen.any():
+        chosen = places == places.min()
+    return chosen if not chosen.all() else places < places.max()
 
 
 def _latest(values: pd.Series, fraction: float) -> np.ndarray:
@@ -64,12 +85,8 @@ def _latest(values: pd.Series, fraction: float) -> np.ndarray:
     if len(instants) < 2:
         raise DataError(f"{values.name}: all rows have the same time, so none is the latest")
     later = np.cumsum(counts[::-1])[::-1][1:]  # rows at or after each instant but the first
-    first = instants[1:][_nearest(later, fraction * len(values))]
+    first = instants[1:][np.abs(later - fraction * len(values)).argmin()]
     return (values >= first).to_numpy()
-
-
-def _nearest(counts: np.ndarray, wanted: float) -> int:
-    return int(np.abs(counts - wanted).argmin())
 
 
 def copies_across(frame: pd.DataFrame, test: pd.Series) -> int:

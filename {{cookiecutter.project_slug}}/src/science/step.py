@@ -54,9 +54,17 @@ def output(folder: Path) -> Iterator[Path]:
         try:
             if folder.exists():
                 folder.rename(old)
+        except OSError:
+            if any(folder.iterdir()):  # in use: to fill it would mix what is new with what was there
+                raise
+            shutil.copytree(new, folder, dirs_exist_ok=True)  # Azure ML mounts it: it can be filled but not replaced
+            return
+        try:
             new.rename(folder)
-        except OSError:  # Azure ML mounts the folder: it can be filled but not replaced
-            shutil.copytree(new, folder, dirs_exist_ok=True)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
+import io
+import json
 import logging
 import shutil
 import sys
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +38,7 @@ PACKAGES = (
     "skops",
 )  # to load and use a model
 EXAMPLE_ROWS = 5
+NO_TIME = "1980-01-01 00:00:00"  # of making: equal models are equal to the byte
 # What a model file may make when it is loaded, beyond what skops trusts by itself; never a pickle.
 TRUSTED_TYPES = [
     "functools.partial",  # skops judges the function inside by itself
@@ -75,8 +80,55 @@ def save(model: Pipeline, rows: pd.DataFrame, contract: Contract, folder: Path) 
             input_example=example,
         )
     contract.save(folder)
+    _settle_file(folder / FILE)
+    about = mlflow.models.Model.load(folder)
+    about.model_uuid = hashlib.sha256((folder / FILE).read_bytes()).hexdigest()[:32]
+    about.utc_time_created = NO_TIME
+    about.save(folder / "MLmodel")
     if not np.array_equal(load(folder).predict(example), model.predict(example)):
         raise RuntimeError("the model that was saved predicts differently from the one that was fitted")
+
+
+def dump(model: Pipeline, file: Path) -> None:
+    """Write one skops file; the same model gives the same bytes."""
+    skops.io.dump(model, file)
+    _settle_file(file)
+
+
+def _settle_file(file: Path) -> None:
+    """Number the objects of a skops file from 1, instead of by their addresses, and leave the times out."""
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    objects: dict[int, int] = {}
+    names: dict[str, str] = {}
+
+    def settled(node: object) -> object:
+        if isinstance(node, list):
+            return [settled(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        found = {}
+        for key, value in node.items():
+            if key == "__id__" and isinstance(value, int):
+                if node.get("__loader__") != "JsonNode":  # whether two equal numbers or texts are one object is chance
+                    found[key] = objects.setdefault(value, len(objects) + 1)
+            elif key == "file" and isinstance(value, str) and value in parts:
+                found[key] = names.setdefault(value, f"{len(names) + 1}{Path(value).suffix}")
+            else:
+                found[key] = settled(value)
+        return found
+
+    tree = settled(json.loads(parts.pop("schema.json")))
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, content in [
+            *((names[old], parts[old]) for old in names),
+            ("schema.json", json.dumps(tree, indent=2)),
+        ]:
+            entry = zipfile.ZipInfo(name)  # of 1980
+            entry.create_system = 3  # on every system
+            archive.writestr(entry, content)
+    file.write_bytes(whole.getvalue())
 
 
 def _quiet() -> None:

@@ -42,7 +42,7 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
         *_leaks(sample[seen], sample[facts["target"]], task),
         *_identifiers(frame[seen]),
         *_columns(frame, schema, seen, facts),
-        *_copies(frame, facts, strategy),
+        *_copies(frame, seen, facts, strategy),
         *(_classes(frame[facts["target"]]) if task == "classification" else []),
     ]
     return {
@@ -159,7 +159,7 @@ def _texts(name: str, values: pd.Series) -> Iterator[Finding]:
         )
 
 
-def _copies(frame: pd.DataFrame, facts: dict, strategy: str) -> Iterator[Finding]:
+def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, strategy: str) -> Iterator[Finding]:
     copies = int(frame.duplicated().sum())
     if copies:
         yield "duplicates", [], f"{copies} rows are exact copies of others"
@@ -169,12 +169,12 @@ def _copies(frame: pd.DataFrame, facts: dict, strategy: str) -> Iterator[Finding
     except DataError as error:
         yield "split", [by] if by else [], f"the {strategy} split will not work: {error}"
         return
-    across = copies_across(frame, test)
+    across = copies_across(frame[[*seen, facts["target"]]], test)
     if across:
         yield (
             "duplicates-across-split",
             [],
-            f"{across} rows would be held out although training has seen a copy",
+            f"{across} rows would be held out although training has seen the like: all that the model sees is equal",
         )
 
 

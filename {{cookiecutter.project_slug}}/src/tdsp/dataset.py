@@ -1,7 +1,8 @@
 """Bring the user's own data: the file, its schema and dictionary, and the facts in project.yml.
 
 `science.infer` looks at the data and writes what it finds into a folder aside; nothing of the project is
-touched until all of it, the new `project.yml` included, is known to be right.
+touched until all of it, the new `project.yml` included, is known to be right. A failure puts back what was replaced;
+after a kill the same command finishes what it began.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tdsp import files, shell, tables
 from tdsp.editing import edit
@@ -58,11 +61,12 @@ class Roles:
 
 @dataclass(frozen=True)
 class Added:
-    """What was done, or would be: files written, facts that changed, what was found in the data."""
+    """What was done, or would be: files written, facts that changed, what was found, and all facts afterwards."""
 
     written: list[Path]
     facts: dict[str, Any]
     findings: dict[str, Any]
+    project: Project
 
     @property
     def suspects(self) -> list[str]:
@@ -90,15 +94,17 @@ def add(root: Path, file: Path, roles: Roles, dry_run: bool = False) -> Added:
     copy = _needs_copy(file, raw)
     with tempfile.TemporaryDirectory(prefix="tdsp-data-") as scratch:
         findings = _infer(root, file, roles, Path(scratch))
-        facts = _changed(before, _facts(file, roles, findings))
+        facts = _facts(file, roles, findings)
+        facts["data.positive"] = _positive(before, roles, facts["task"], Path(scratch) / "schema")
+        facts = _changed(before, facts)
         new = {root / place: (Path(scratch) / name).read_bytes() for name, place in INFERRED.items()}
     text = edit((root / FILE).read_text(encoding="utf-8"), facts)
-    parse(text, root / FILE)
+    project = parse(text, root / FILE)
     new[root / FILE] = text.encode()  # last: the others mean nothing until it names them
     new = {path: content for path, content in new.items() if not path.is_file() or path.read_bytes() != content}
     if not dry_run:
         _write(new, file, raw if copy else None)
-    return Added([*([raw] if copy else []), *new], facts, findings)
+    return Added([*([raw] if copy else []), *new], facts, findings, project)
 
 
 def _check_columns(columns: list[str], roles: Roles) -> None:
@@ -159,7 +165,6 @@ def _facts(file: Path, roles: Roles, findings: dict[str, Any]) -> dict[str, Any]
         "data.file": file.name,
         "data.sample": None,
         "data.target": roles.target,
-        "data.positive": None,
         "data.exclude": roles.exclude,
         "data.time": roles.time,
         "data.group": roles.group,
@@ -167,6 +172,16 @@ def _facts(file: Path, roles: Roles, findings: dict[str, Any]) -> dict[str, Any]
         "split.strategy": findings["strategy"],
         "metric": roles.metric or METRIC[findings["task"]],
     }
+
+
+def _positive(before: Project, roles: Roles, task: str, schema: Path) -> Any:
+    """Return the class that counts as "yes": the one chosen before, else the last one as `prepare` takes it."""
+    column = yaml.safe_load(schema.read_text(encoding="utf-8"))["columns"][roles.target]
+    classes = column.get("categories") or ([False, True] if column["type"] == "boolean" else [])
+    if task != "classification" or len(classes) != 2:
+        return None
+    chosen = before.data.positive if before.data.target == roles.target else None
+    return next((name for name in classes if type(name) is type(chosen) and name == chosen), max(classes))
 
 
 def _changed(before: Project, facts: dict[str, Any]) -> dict[str, Any]:

@@ -11,3 +11,9 @@ class WrongInput(TdspError):
     """The user gave something that cannot work: a bad value, a missing file, an impossible combination."""
 
     code = 2
+
+
+def shown(error: OSError) -> str:
+    """Return what the operating system complains about in one line: the file, and why."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or str(error).strip() or type(error).__name__}".splitlines()[0]

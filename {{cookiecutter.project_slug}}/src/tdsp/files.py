@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+SCRAP_SECONDS = 86_400  # older than any copy that is still going on
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -39,9 +43,11 @@ def write_text(path: Path, text: str) -> None:
 def replace_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path` that takes its place when the block ends well.
 
-    A folder that is in the way is moved aside first and removed afterwards. An exception leaves `path` as it was.
+    A folder that is in the way is moved aside first and removed afterwards. An exception leaves `path` as it was. What
+    was left beside it by a process that was killed more than a day ago is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     aside.chmod(0o755)
     try:
@@ -55,6 +61,13 @@ def replace_folder(path: Path) -> Iterator[Path]:
             aside.replace(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _sweep(path: Path) -> None:
+    for scrap in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        with contextlib.suppress(OSError):  # another process may sweep, too
+            if time.time() - scrap.stat().st_mtime > SCRAP_SECONDS:
+                shutil.rmtree(scrap)
 
 
 def sha256_of(path: Path) -> str:

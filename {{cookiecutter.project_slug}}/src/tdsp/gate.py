@@ -15,6 +15,7 @@ from tdsp.errors import WrongInput
 from tdsp.wording import is_number, number
 
 _COMPARED = {"dummy": "the dumb baseline", "champion": "the champion"}
+_WAY_OUT = "give it what it needs, or take the alias `champion` off that version (`uv run tdsp ui`)"
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
     checks.append(_beats("baseline", "dummy", metrics, gate["confidence"]))
     if metrics["same_as_champion"]:
         checks.append(Check("champion", True, "it is the champion"))
-    elif absent := metrics["champion_absent"]:  # none yet, or one that answers another question
-        checks.append(Check("champion", True, f"not compared: {absent}"))
+    elif absent := metrics["champion_absent"]:
+        checks.append(_not_compared(absent, metrics.get("champion_status")))
     else:
         checks.append(_beats("champion", "champion", metrics, gate["confidence"]))
     checks.append(_groups(metric, metrics, gate))
@@ -108,27 +109,36 @@ def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float)
     return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {number(better)} ({interval})")
 
 
+def _not_compared(why: str, status: str | None) -> Check:
+    """Pass without a comparison only when nobody holds the place; a champion that cannot be run still holds it."""
+    if status == "cannot-run":
+        return Check("champion", False, f"it could not be compared: {why}; {_WAY_OUT}")
+    return Check("champion", True, f"not compared: {why}")
+
+
 def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> Check:
+    """Hold each judged group to the floor; a floor that judged nothing is not cleared."""
     groups, floor = metrics["groups"], gate.get("group_threshold")
-    judged = [group for group in groups if group["judged"]]
-    small = f"; {len(groups) - len(judged)} too small to judge" if len(groups) > len(judged) else ""
-    if floor is None or not judged:
-        why = (
-            "no sensitive column is named"
-            if not groups
-            else "no floor is set"
-            if floor is None
-            else "none is large enough"
-        )
+    if floor is None:
+        why = "gate.group_threshold is not set" if groups else "no sensitive column is named"
         return Check("groups", True, f"not judged: {why}")
+    judged = [group for group in groups if group["judged"]]
+    small = sum(not group["judged"] and group["rows"] < gate["group_min_rows"] for group in groups)
+    undefined = len(groups) - len(judged) - small
+    left = [f"{small} with fewer than {gate['group_min_rows']} rows"] if small else []
+    left += [f"{undefined} in which {metric} is not defined"] if undefined else []
+    aside = f"; not judged: {', '.join(left)}" if left else ""
+    if not judged:
+        what = f"can judge no group{aside}" if groups else "is set, but data.sensitive names no column"
+        return Check("groups", False, f"gate.group_threshold {what}; set it to null to go without")
     below = [
         f"{group['column']} = {group['value']} at {number(group['metric_value'])} ({group['rows']} rows)"
         for group in judged
         if not _reaches(group["metric_value"], floor, metrics["higher_is_better"])
     ]
     if below:
-        return Check("groups", False, f"{metric} misses the floor of {number(floor)} for {_few(below)}{small}")
-    return Check("groups", True, f"{metric} clears {number(floor)} in all {len(judged)} groups{small}")
+        return Check("groups", False, f"{metric} misses the floor of {number(floor)} for {_few(below)}{aside}")
+    return Check("groups", True, f"{metric} clears {number(floor)} in all {len(judged)} groups{aside}")
 
 
 def _reaches(value: Any, bound: float, higher: bool) -> bool:

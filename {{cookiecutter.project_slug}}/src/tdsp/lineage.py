@@ -21,13 +21,13 @@ class Lineage:
         commit: full id of the Git commit, empty when the project is not in Git.
         dirty: whether anything but `docs/` and `uv.lock` differs from that commit.
         lock_sha256: digest of `uv.lock`, empty when there is none.
-        approved_by: who started the run and so let the gate decide.
+        started_by: who started the run; nobody needs to approve what the gate lets in.
     """
 
     commit: str = ""
     dirty: bool = False
     lock_sha256: str = ""
-    approved_by: str = ""
+    started_by: str = ""
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which `tdsp.register`, which sees no repository, learns all this."""
@@ -35,7 +35,7 @@ class Lineage:
             "TDSP_COMMIT": self.commit,
             "TDSP_DIRTY": "true" if self.dirty else "false",
             "TDSP_LOCK_SHA256": self.lock_sha256,
-            "TDSP_APPROVED_BY": self.approved_by,
+            "TDSP_STARTED_BY": self.started_by,
         }
 
 

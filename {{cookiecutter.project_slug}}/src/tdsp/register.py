@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from tdsp import files, gate, registry
-from tdsp.errors import TdspError, WrongInput
+from tdsp.errors import TdspError, WrongInput, shown
 from tdsp.wording import number
 
 
@@ -36,27 +36,29 @@ def register(
 
     Returns:
         What `outcome.json` holds: `outcome` (`registered`, `refused` or `unchanged`), `model`, `version` (of
-        the champion after this, None without one), `reason`, `checks` and `lineage`.
+        the champion after this, None without one), `champion_sha256` (of its files), `reason`, `checks` and
+        `lineage`.
 
     Raises:
         WrongInput: evidence is missing or does not belong together.
         TdspError: the registry cannot be used.
     """
-    project = yaml.safe_load(facts.read_text(encoding="utf-8"))
-    metrics = _read(evaluation / "metrics.json")
+    project, metrics = _read(facts), _read(evaluation / "metrics.json")
     try:
         verdict = gate.judge(project, _read(quality / "quality.json"), metrics)
+        lineage = _lineage(_read(model / "contract.json"))
+        name, uri = project["project"]["slug"], _tracking_uri()
     except KeyError as error:
         raise WrongInput(f"the evidence lacks {error}: run the pipeline again") from None
-    lineage = _lineage(_read(model / "contract.json"))
-    name, uri = project["project"]["slug"], _tracking_uri()
     current = registry.champion(uri, name)
     digest = files.sha256_of(model)
 
-    if current and (metrics["same_as_champion"] or current.tags.get(registry.MODEL_DIGEST) == digest):
+    if current and current.tags.get(registry.MODEL_DIGEST) == digest:
         outcome, reason = "unchanged", f"the challenger is the champion, {current}"
-    elif moved := _moved(current, champion):
+    elif moved := _moved(current, champion):  # before anything that the comparison says
         outcome, reason = "refused", moved
+    elif current and metrics["same_as_champion"]:
+        outcome, reason = "unchanged", f"the challenger predicts what the champion, {current}, predicts"
     elif not verdict.passed:
         outcome, reason = "refused", "; ".join(check.detail for check in verdict.failed)
     else:
@@ -72,6 +74,7 @@ def register(
         "outcome": outcome,
         "model": name,
         "version": current.number if current else None,
+        "champion_sha256": current.tags.get(registry.MODEL_DIGEST) if current else None,
         "reason": reason,
         "checks": [asdict(check) for check in verdict.checks],
         "lineage": {**lineage, "model_sha256": digest},
@@ -82,7 +85,11 @@ def register(
 
 
 def _moved(current: registry.Version | None, champion: Path) -> str:
-    """Say so when the champion that was compared is not the champion any more: another run was faster."""
+    """Say so when the champion that was compared is not the champion any more: another run was faster.
+
+    MLflow has no "move the alias if it is still there": of two runs that come here within a second, the later one wins.
+    Both versions stay in the registry.
+    """
     compared = files.sha256_of(champion) if (champion / "MLmodel").is_file() else None
     # A version that somebody registered by hand has no digest to compare with.
     now = current.tags.get(registry.MODEL_DIGEST, compared) if current else None
@@ -99,7 +106,7 @@ def _lineage(contract: dict[str, Any]) -> dict[str, Any]:
         "dirty": os.environ.get("TDSP_DIRTY", "false") == "true",
         "lock_sha256": os.environ.get("TDSP_LOCK_SHA256", ""),
         "run_id": os.environ.get("MLFLOW_RUN_ID", ""),
-        "approved_by": os.environ.get("TDSP_APPROVED_BY", ""),
+        "started_by": os.environ.get("TDSP_STARTED_BY", ""),
     }
 
 
@@ -108,12 +115,18 @@ def _challenger(metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """Return a mapping from YAML, or from JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise WrongInput(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise WrongInput(f"{path}: not JSON ({error})") from None
+    except (ValueError, yaml.YAMLError) as error:
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        raise WrongInput(f"{path}: not {kind} ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise WrongInput(f"{path}: not a mapping")
+    return content
 
 
 def _tracking_uri() -> str:
@@ -133,6 +146,9 @@ def main() -> None:
     except TdspError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.code) from None
+    except OSError as error:
+        print(f"error: {shown(error)}", file=sys.stderr)
+        raise SystemExit(1) from None
     print(f"{record['outcome']}: {record['reason']}")
 
 

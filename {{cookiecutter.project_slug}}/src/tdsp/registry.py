@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +91,15 @@ def fetch(uri: str, version: Version, home: Path) -> Path:
     folder, digest = home / f"{version.name}-v{version.number}", version.tags.get(MODEL_DIGEST)
     if digest and folder.is_dir() and files.sha256_of(folder) == digest:
         return folder
+    try:
+        _bring(uri, version, folder, digest)
+    except OSError:  # another command may have brought the same files meanwhile
+        if not (digest and folder.is_dir() and files.sha256_of(folder) == digest):
+            raise
+    return folder
+
+
+def _bring(uri: str, version: Version, folder: Path, digest: str | None) -> None:
     with files.replace_folder(folder) as aside:
         if _database(uri) and Path(version.source).is_absolute():
             if not Path(version.source).is_dir():
@@ -100,7 +109,6 @@ def fetch(uri: str, version: Version, home: Path) -> Path:
             _download(uri, version, aside)
         if digest and files.sha256_of(aside) != digest:
             raise TdspError(f"the files of {version} are not those that were registered ({version.source})")
-    return folder
 
 
 def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: str | None) -> Version:
@@ -115,6 +123,9 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
         model: MLflow model folder.
         tags: what to remember; `tdsp.model_sha256` is added.
         run_id: the MLflow run that made it; a new one is opened when None.
+
+    Raises:
+        TdspError: the registry refused, or gave no answer.
     """
     digest = files.sha256_of(model)
     tags = {**tags, MODEL_DIGEST: digest}
@@ -123,13 +134,31 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
 
         with registry_azure.speaking():
             number = registry_azure.register_output(uri, name, digest, tags)
-        return next(version for version in versions(uri, name) if version.number == number)
+    else:
+        with _one_line(uri):
+            number = _register(uri, name, model, tags, run_id)
+    return next(version for version in versions(uri, name) if version.number == number)
 
+
+@contextlib.contextmanager
+def _one_line(uri: str) -> Iterator[None]:
+    """Turn what MLflow's client raises, a network that fails included, into one line."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise TdspError(f"{uri}: the registry gave no answer ({reason})") from None
+
+
+def _register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: str | None) -> int:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     client = MlflowClient(uri, registry_uri=uri)
-    number = next((v.number for v in versions(uri, name) if v.tags.get(MODEL_DIGEST) == digest), None)
+    known = (v.number for v in versions(uri, name) if v.tags.get(MODEL_DIGEST) == tags[MODEL_DIGEST])
+    number = next(known, None)
     if number is None:
         with contextlib.suppress(MlflowException):  # it exists; anything worse shows in the next call
             client.create_registered_model(name)
@@ -142,7 +171,7 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
         for key, value in tags.items():
             client.set_model_version_tag(name, str(number), key, value)
     client.set_registered_model_alias(name, ALIAS, str(number))
-    return next(version for version in versions(uri, name) if version.number == number)
+    return number
 
 
 def _in_azure(uri: str) -> bool:
@@ -216,10 +245,9 @@ def _from_sqlite(database: Path, name: str) -> list[Version]:
 
 def _from_client(uri: str, name: str) -> list[Version]:
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
     client = MlflowClient(uri, registry_uri=uri)
-    try:
+    with _one_line(uri):
         aliases = {
             alias: int(number)
             for m in client.search_registered_models(f"name = '{name}'")
@@ -228,8 +256,7 @@ def _from_client(uri: str, name: str) -> list[Version]:
         found = client.search_model_versions(f"name = '{name}'")
         # The list leaves out tags on some servers; asking for the version itself never does.
         whole = [client.get_model_version(name, version.version) for version in found]
-    except MlflowException as error:
-        raise TdspError(f"{uri}: the registry gave no answer ({str(error).splitlines()[0]})") from None
+        sources = [client.get_model_version_download_uri(name, version.version) for version in found]
     return sorted(
         (
             Version(
@@ -237,10 +264,10 @@ def _from_client(uri: str, name: str) -> list[Version]:
                 int(version.version),
                 aliases.get(ALIAS) == int(version.version),
                 datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-                client.get_model_version_download_uri(name, version.version),
+                source,
                 dict(version.tags),
             )
-            for version in whole
+            for version, source in zip(whole, sources, strict=True)
         ),
         key=lambda version: -version.number,
     )

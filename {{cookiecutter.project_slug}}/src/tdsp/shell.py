@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from tdsp.errors import TdspError
+from tdsp.errors import TdspError, WrongInput
 
+HOST = "127.0.0.1"  # servers started here answer this machine alone
 STOP_SECONDS = 10  # to end in good order before it is killed
 
 
@@ -42,7 +44,7 @@ def run(
     program = Path(command[0]).name
     try:
         # `command` never reaches a shell, so nothing in it can become one.
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - a list, no shell
             command,
             cwd=cwd,
             env={**os.environ, **(environment or {})},
@@ -102,12 +104,30 @@ def running(
         _stop(process)
 
 
+def free_port(port: int = 0) -> int:
+    """Return `port` if nothing listens there; any free one for 0.
+
+    Raises:
+        WrongInput: the port is taken or not allowed.
+    """
+    with socket.socket() as probe:
+        if sys.platform != "win32":  # a port that was just closed counts as free; there, two servers could share one
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            raise WrongInput(f"port {port} is not allowed for this user; choose one above 1023 with --port") from None
+        except OSError:
+            raise WrongInput(f"port {port} is taken; stop what listens there, or choose another with --port") from None
+        return probe.getsockname()[1]
+
+
 def _stop(process: subprocess.Popen) -> None:
     """End the whole group of `process`; workers may outlive the one that started them."""
     process.stdin.close()
     if sys.platform == "win32":
         end = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-        subprocess.run(end, capture_output=True, check=False)  # noqa: S603
+        subprocess.run(end, capture_output=True, check=False)  # noqa: S603 - a list, no shell
         process.wait()
         return
     with contextlib.suppress(ProcessLookupError):

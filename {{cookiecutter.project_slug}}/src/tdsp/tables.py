@@ -1,15 +1,17 @@
 """Look at a table file without loading it: its columns, and the rows of a CSV one by one.
 
 The rules for CSV are those of `science.data`, which reads the same files whole: UTF-8 (or UTF-16 with its
-mark), the first line names the columns, and the separator is the one of `, ; tab |` that splits it most. A
-test compares them.
+mark), the first line names the columns, the separator is the one of `, ; tab |` that splits it most, and numbers may
+have decimal commas where another mark separates. A test reads the same files both ways.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from tdsp.errors import WrongInput
@@ -55,16 +57,37 @@ def csv_rows(file: Path) -> Iterator[list[str]]:
         WrongInput: it is not text, or not CSV.
     """
     with _as_input_errors(file):
-        with file.open("rb") as stream:
-            start = stream.read(4096)
-        encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        if b"\0" in start and encoding != "utf-16":
-            raise WrongInput(f"{file}: not a CSV file but binary data")
+        encoding, separator = _format(file)
         with file.open(encoding=encoding, newline="") as stream:
-            first = stream.readline()
-            stream.seek(0)
-            separator = max(SEPARATORS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
             yield from csv.reader(stream, delimiter=separator)
+
+
+def decimal_mark(file: Path) -> str:
+    """Return the mark between a number's whole part and its fraction in a CSV file, judged by its first lines.
+
+    Raises:
+        WrongInput: it is not text, or not CSV.
+    """
+    with _as_input_errors(file):
+        encoding, separator = _format(file)
+        with file.open(encoding=encoding, newline="") as stream:
+            head = list(islice(stream, 100))
+        cells = [cell for row in csv.reader(head[1:], delimiter=separator) for cell in row]
+    comma = any(re.fullmatch(r"-?\d+,\d+", cell) for cell in cells)
+    point = any(re.fullmatch(r"-?\d+\.\d+", cell) for cell in cells)
+    return "," if comma and not point and separator != "," else "."  # "1,234" may be a thousand
+
+
+def _format(file: Path) -> tuple[str, str]:
+    """Return encoding and separator of a CSV file."""
+    with file.open("rb") as stream:
+        start = stream.read(4096)
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    if b"\0" in start and encoding != "utf-16":
+        raise WrongInput(f"{file}: not a CSV file but binary data")
+    with file.open(encoding=encoding, newline="") as stream:
+        first = stream.readline()
+    return encoding, max(SEPARATORS, key=lambda mark: len(next(csv.reader([first], delimiter=mark), [])))
 
 
 @contextlib.contextmanager

@@ -25,8 +25,12 @@ _WAIT = 120  # seconds to wait for another process that makes the store
 
 
 def uri(root: Path) -> str:
-    """Return where runs and models are recorded: `MLFLOW_TRACKING_URI`, else the project's own store."""
-    return os.environ.get(VARIABLE) or _sqlite(_folder(root) / "mlflow.db")
+    """Return where runs and models are recorded: `MLFLOW_TRACKING_URI`, else the project's own store.
+
+    A SQLite file that the variable names is meant from the current folder; steps run elsewhere, so it is made absolute.
+    """
+    named = _named()
+    return _sqlite(named) if named else os.environ.get(VARIABLE) or _sqlite(_folder(root) / "mlflow.db")
 
 
 def artifacts(root: Path) -> Path:
@@ -35,9 +39,10 @@ def artifacts(root: Path) -> Path:
 
 
 def is_ready(root: Path) -> bool:
-    """Tell whether runs can be recorded: a server is named, or the store is there and up to date."""
+    """Tell whether runs can be recorded: a server or a file is named, or the store is there and up to date."""
     if os.environ.get(VARIABLE):
-        return True
+        named = _named()
+        return named is None or named.is_file()  # whoever named it keeps it up to date
     folder = _folder(root)
     try:
         stamp = json.loads((folder / "store.json").read_text(encoding="utf-8"))
@@ -48,6 +53,8 @@ def is_ready(root: Path) -> bool:
 
 def make(root: Path) -> None:
     """Create the local store, or bring an older or moved one up to date. Imports MLflow; does nothing twice.
+
+    A SQLite file that `MLFLOW_TRACKING_URI` names is created where it is missing, with its artifacts beside it.
 
     The database is built aside and renamed, under a lock: a reader sees none or a whole one, and of two
     processes that start together one makes it and the other waits.
@@ -63,21 +70,31 @@ def make(root: Path) -> None:
     with _lock(folder):
         if is_ready(root):
             return
-        database, aside = folder / "mlflow.db", folder / "mlflow.db.new"
-        aside.unlink(missing_ok=True)
+        named = _named()
+        database = named or folder / "mlflow.db"
+        aside = database.with_name(f"{database.name}.new")
         try:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            aside.unlink(missing_ok=True)
             if database.is_file():
                 _copy(database, aside)
-            _migrate(aside, artifacts(root))
+            _migrate(aside, named.parent / "artifacts" if named else artifacts(root))
             _move(aside, folder, root)
+            aside.replace(database)
         except Exception as error:
             aside.unlink(missing_ok=True)
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise TdspError(
                 f"{database}: MLflow cannot use this store ({reason}); move it away to start anew"
             ) from error
-        aside.replace(database)
-        files.write_text(folder / "store.json", json.dumps(_stamp(root), indent=2) + "\n")
+        if not named:
+            files.write_text(folder / "store.json", json.dumps(_stamp(root), indent=2) + "\n")
+
+
+def _named() -> Path | None:
+    """Return the SQLite file that the variable names, None for a server or without it."""
+    value = os.environ.get(VARIABLE, "")
+    return Path(value.removeprefix("sqlite:///")).resolve() if value.startswith("sqlite:///") else None
 
 
 def _folder(root: Path) -> Path:

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from tdsp.cli import azure, data, live, models, report, run, serve
-from tdsp.errors import TdspError
+from tdsp.errors import TdspError, shown
 
 app = typer.Typer(
     name="tdsp",
@@ -20,9 +20,12 @@ for group in (run, data, serve, models, report, azure, live):
 
 
 def main() -> None:
-    """Run the command line; a `TdspError` becomes one line on standard error and its exit code."""
+    """Run the command line; a `TdspError`, or a file that cannot be used, is one line and an exit code."""
     try:
         app()
     except TdspError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.code) from None
+    except OSError as error:  # a full disk, a folder without permission, a file that another program holds
+        print(f"error: {shown(error)}", file=sys.stderr)
+        raise SystemExit(1) from None

@@ -34,7 +34,7 @@ def add(
     ] = None,
     sensitive: Annotated[
         list[str] | None,
-        typer.Option(metavar="COL", help="Column whose groups the gate looks after; may be given again."),
+        typer.Option(metavar="COL", help="Column of groups, for gate.group_threshold; may be given again."),
     ] = None,
     metric: Annotated[
         str | None, typer.Option(metavar="NAME", help="What to judge by: mae or roc_auc if not given.")
@@ -45,7 +45,8 @@ def add(
 
     Writes `data/schema.yml` (types, ranges and categories as found, yours to edit), `data/dictionary.csv`,
     `scoring/sample-request.json` and the facts in `project.yml`; comments there stay. Tells what looks wrong
-    with the data, such as a column that gives the answer away. Either all is written or nothing.
+    with the data, such as a column that gives the answer away. If it fails, nothing has changed; if it is killed while
+    it writes, the same command again finishes it.
     Thresholds of the gate that were chosen for other data are forgotten. A large file need not be copied: move it to
     data/raw first.
 
@@ -77,6 +78,11 @@ def _tell(root: Path, added, dry_run: bool) -> None:
         typer.echo(f"{would} {path.relative_to(root).as_posix()}")
     for key, value in added.facts.items():
         typer.echo(f"{'would set' if dry_run else 'set'} {key}: {json.dumps(value, ensure_ascii=False)}")
+    data = added.project.data
+    if data.positive is not None:
+        typer.echo(f'"yes" is {json.dumps(data.positive, ensure_ascii=False)}; data.positive can name the other class')
+    if data.sensitive and added.project.gate.group_threshold is None:
+        typer.echo(f"groups of {', '.join(data.sensitive)}: nobody looks until gate.group_threshold is set")
     if not added.written:
         typer.echo("nothing to change: the project has this data already")
     for finding in added.findings["findings"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,11 +17,17 @@ if TYPE_CHECKING:
 
 CHAMPION = Path(".tdsp", "champion")
 OUTCOME = "outcome.json"
+RAW = Path("data", "raw")
+PIPELINE = Path("pipelines", "train.yml")
+COMPONENT = Path("pipelines", "components", "register.yml")
 _STEP = "register"  # the step whose outcome this tells, as pipelines/train.yml calls it
 
 
 def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Provide data, champion and MLflow store.
+    """Provide the MLflow store, and to a pipeline that takes them the sample data, the champion and the lineage.
+
+    The project's own pipeline takes all three. Another one takes what it declares: data/raw as the path of an input, an
+    input called `champion`, a step `register` made of the project's component.
 
     Args:
         root: the project's folder.
@@ -33,16 +40,18 @@ def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any
     Raises:
         TdspError: data, store or champion cannot be had.
     """
-    _make_ready(root, project)
-    uri = tracking.uri(root)
     document, overrides = _document(pipeline), {}
-    if "champion" in (document.get("inputs") or {}):
+    own = pipeline.resolve() == (root / PIPELINE).resolve()
+    _make_ready(root, project, data=own or _takes_data(document, pipeline, root))
+    uri = tracking.uri(root)
+    if "champion" in _mapping(document.get("inputs")):
         champion = registry.champion(uri, project.project.slug)
         if champion:
             overrides["inputs.champion"] = str(registry.fetch(uri, champion, root / CHAMPION))
-    if _STEP in (document.get("jobs") or {}):
-        own = document["jobs"][_STEP].get("environment_variables") or {}
-        overrides[f"jobs.{_STEP}.environment_variables"] = {**own, **lineage.of(root).environment()}
+    step = _mapping(_mapping(document.get("jobs")).get(_STEP))
+    if step and (own or _same(step.get("component"), pipeline, root / COMPONENT)):
+        variables = _mapping(step.get("environment_variables"))
+        overrides[f"jobs.{_STEP}.environment_variables"] = {**variables, **lineage.of(root).environment()}
     return overrides, {"tracking_uri": uri}
 
 
@@ -57,25 +66,34 @@ def finish(root: Path, project: Project, result: Result) -> None:
         project: its facts.
         result: how the run ended.
     """
-    step = result.steps.get(_STEP)
-    if step is None or not step.good:
+    judged = _output(result, _STEP, "registration", OUTCOME)
+    measured = _output(result, "evaluate", "evaluation", "metrics.json")
+    if judged is None or measured is None:
         return
     import json
 
     from tdsp import report
 
-    def evidence(step: str, output: str, name: str) -> str:
-        return Path(result.steps[step].outputs[output], name).read_text(encoding="utf-8")
-
-    text = evidence(_STEP, "registration", OUTCOME)
+    text = judged.read_text(encoding="utf-8")
     files.write_text(result.folder / OUTCOME, text)
-    outcome = json.loads(text)
-    for line in _told(outcome, json.loads(evidence("evaluate", "evaluation", "metrics.json"))):
+    outcome, metrics = json.loads(text), json.loads(measured.read_text(encoding="utf-8"))
+    for line in _told(outcome, metrics):
         print(line)
+    if metrics["groups"] and project.gate.group_threshold is None:
+        print("groups: nobody looks until gate.group_threshold is set")
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
     if outcome["outcome"] != "refused":
         print("next: uv run tdsp serve --check")
+
+
+def _output(result: Result, step: str, output: str, name: str) -> Path | None:
+    """Return a file of a step's output, None when this run does not have it."""
+    outcome = result.steps.get(step)
+    if outcome is None or not outcome.good or output not in outcome.outputs:
+        return None
+    file = Path(outcome.outputs[output], name)
+    return file if file.is_file() else None
 
 
 def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
@@ -94,19 +112,24 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     return [f"refused: {figure}; {stays}", *(failed or [f"  {outcome['reason']}"])]
 
 
-def _make_ready(root: Path, project: Project) -> None:
-    """Write the sample data and create the MLflow store, both at once, where they are missing."""
+def _make_ready(root: Path, project: Project, data: bool) -> None:
+    """Write the sample data, if asked to, and create the MLflow store, both at once, where they are missing."""
     waiting = []
-    file = root / "data" / "raw" / project.data.file
-    if project.data.sample and not file.exists():
+    named = {tracking.VARIABLE: tracking.uri(root)} if os.environ.get(tracking.VARIABLE) else {}
+    file = root / RAW / project.data.file
+    if data and project.data.sample and not file.exists():
         print(f"writing data/raw/{file.name}, a study that comes with scikit-learn")
         waiting.append(("science.sample", project.data.sample, str(file)))
     if not tracking.is_ready(root):
-        print("creating the MLflow store in .tdsp/mlflow")
+        print(
+            f"creating the MLflow store {tracking.uri(root)}" if named else "creating the MLflow store in .tdsp/mlflow"
+        )
         waiting.append(("tdsp.tracking", str(root)))
     commands = [(sys.executable, "-m", *words) for words in waiting]
     with ThreadPoolExecutor() as both:
-        for done in [both.submit(shell.run, *command, cwd=root, timeout=300) for command in commands]:
+        for done in [
+            both.submit(shell.run, *command, cwd=root, timeout=300, environment=named) for command in commands
+        ]:
             done.result()
 
 
@@ -119,3 +142,17 @@ def _document(pipeline: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _takes_data(document: dict[str, Any], pipeline: Path, root: Path) -> bool:
+    inputs = _mapping(document.get("inputs")).values()
+    return any(_same(_mapping(item).get("path"), pipeline, root / RAW) for item in inputs)
+
+
+def _same(written: Any, pipeline: Path, place: Path) -> bool:
+    """Tell whether a path in a pipeline, relative to it, is `place`."""
+    return isinstance(written, str) and (pipeline.parent / written).resolve() == place.resolve()
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -50,7 +50,7 @@ def ui(port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one
         raise TdspError("MLflow's pages need the whole of mlflow: run `uv sync` (it is in the group `dev`)")
     if not tracking.is_ready(root):
         tracking.make(root)
-    port = _free(port)
+    port = shell.free_port(port)
     print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     # Being told to stop must end the server too, so it takes the way of Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -62,27 +62,6 @@ def ui(port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one
     except KeyboardInterrupt:
         return
     raise TdspError(f"MLflow ended with status {status}; it says why above")
-
-
-def _free(port: int) -> int:
-    """Return `port` if nothing listens there (any free one for 0).
-
-    Raises:
-        WrongInput: the port is taken.
-    """
-    import socket
-    import sys
-
-    from tdsp.errors import WrongInput
-
-    with socket.socket() as probe:
-        if sys.platform != "win32":  # a port that was just closed counts as free
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise WrongInput(f"port {port} is taken: name another one with --port, or 0 for any") from None
-        return probe.getsockname()[1]
 
 
 def _plain(version: Version) -> dict[str, Any]:
@@ -100,7 +79,7 @@ def _table(versions: list[Version], metric: str) -> str:
     """Return the versions as aligned columns."""
     from tdsp.wording import number
 
-    rows = [("version", metric, "data", "commit", "registered", "by")]
+    rows = [("version", metric, "data", "commit", "registered", "started by")]
     for version in versions:
         tags = version.tags
         value = tags.get(f"tdsp.metric.{metric}")
@@ -113,7 +92,7 @@ def _table(versions: list[Version], metric: str) -> str:
                 tags.get("tdsp.data_sha256", "")[:8],
                 commit,
                 when,
-                tags.get("tdsp.approved_by", ""),
+                tags.get("tdsp.started_by", ""),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

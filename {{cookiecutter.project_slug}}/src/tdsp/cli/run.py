@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +52,24 @@ def run(
     ] = None,
     warm: Annotated[bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")] = True,
 ) -> None:
-    """Run a pipeline on this machine; what has not changed is taken from the store."""
+    """Run a pipeline on this machine; what has not changed is taken from the store.
+
+    Writes below `.tdsp/`: a folder for the run (`run.json`, `logs/`, `outputs/`), the store of results, and what
+    steps send to datastores. In a project it first provides the sample data, the MLflow store and the champion; the
+    project's own pipeline ends with a report in `docs/reports/`. Ends with 0, 1 (a step failed) or 2 (nothing started).
+
+    For example:
+
+    - `tdsp run`: the project's pipeline, what changed of it
+
+    - `tdsp run path/to/pipeline.yml`: any Azure ML job file
+
+    - `tdsp run --set inputs.max_iter=50`: another value, for this run
+
+    - `tdsp run --force train --until train`: one step again, with nothing after it
+
+    - `tdsp run --stub clean=saved/clean`: a saved folder in place of a step that only Azure ML can run
+    """
     from tdsp import engine
     from tdsp.engine.progress import Progress
 
@@ -66,7 +86,8 @@ def run(
     options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
     progress = Progress()
     try:
-        result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
+        with _ended_as_by_ctrl_c():
+            result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
     except KeyboardInterrupt:
         progress.interrupted()
         raise typer.Exit(130) from None
@@ -85,7 +106,21 @@ def check(
     sdk: Annotated[bool, typer.Option(help="Ask azure-ai-ml too, if it is installed.")] = True,
     cloud: Annotated[bool, typer.Option(help="Steps and data that only Azure ML has are fine.")] = False,
 ) -> None:
-    """Find the mistakes in pipelines without running anything."""
+    """Find the mistakes in pipelines without running anything.
+
+    Writes nothing. Each mistake is one line: file, line, key, what is wrong, what was probably meant. A warning stops
+    nothing. Ends with 0 (good) or 2 (mistakes).
+
+    For example:
+
+    - `tdsp check`: the project's pipeline
+
+    - `tdsp check pipelines/*.yml`: several files
+
+    - `tdsp check --no-sdk a.yml`: only the own checks, in under a second; fit for a commit hook
+
+    - `tdsp check --cloud a.yml`: a pipeline with steps or data that only Azure ML has
+    """
     from tdsp.engine.check.mistakes import check as look
     from tdsp.engine.reader.documents import shown
 
@@ -156,6 +191,25 @@ def cache(
         f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
         f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"
     )
+
+
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Let a closed terminal and a cancelled CI job end the steps too, and the run's record be written."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in wanted}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # nohup
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:

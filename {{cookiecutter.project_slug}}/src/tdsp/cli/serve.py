@@ -32,7 +32,7 @@ def serve(
 
     - `tdsp serve`
     - `tdsp serve --check`
-    - `tdsp serve --port 8080 --model .tdsp/runs/latest/outputs/train/model`
+    - `tdsp serve --port 8080 --model .tdsp/runs/RUN/outputs/train/model`, RUN as `.tdsp/runs/latest` says
     """
     from tdsp.project import find_root
     from tdsp.serving.server import running
@@ -110,7 +110,7 @@ def _check(root: Path, folder: Path, name: str) -> None:
     with running(root, folder) as server:
         typer.echo(f"checking {name} at {server.score}")
         wrong = 0
-        for result in check(server.score, folder, root / "scoring" / "sample-request.json"):
+        for result in check(server.score, folder, root / "scoring" / "sample-request.json", root / "scoring"):
             wrong += bool(result.problem)
             typer.echo(f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}")
             if result.problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -44,6 +45,12 @@ class Options:
     tracking_uri: str | None = None
     workers: int = max(2, os.cpu_count() or 2)
     warm: bool = False
+
+    def __post_init__(self):
+        if self.tracking_uri:  # steps have working folders of their own
+            from tdsp.engine.mlflow_runs import absolute
+
+            object.__setattr__(self, "tracking_uri", absolute(self.tracking_uri))
 
 
 def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, Any] | None = None, stubs=None) -> Plan:
@@ -95,9 +102,12 @@ def run(
     if sys.platform == "win32":
         raise TdspError("steps need bash, as in Azure ML: run this in WSL or a dev container")
     plan = _chosen(read(pipeline, home=home, overrides=overrides, stubs=options.stubs), options)
+    _apart(plan)
     store = Store(home / "store")
     try:
         store.prepare()
+        with contextlib.suppress(lock.InUseError), lock.exclusive(store.folder / "lock"):
+            store.sweep()
         with lock.shared(store.folder / "lock"):
             result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
             _run(plan, store, result, options, tell)
@@ -127,6 +137,7 @@ def _run(plan: Plan, store: Store, result: Result, options: Options, tell: Liste
         }
         result.seconds = round(time.monotonic() - started, 3)
         _close(machine, result)
+        machine.processes.close()
         memories.save()
         records.finish(result)
 
@@ -152,7 +163,22 @@ def _close(machine: Machine, result: Result) -> None:
     if machine.runs is not None:
         result.mlflow_run_id = machine.runs.parent
         status = {"ok": "FINISHED", "interrupted": "KILLED"}.get(result.status, "FAILED")
-        machine.runs.end(machine.runs.parent, status)
+        with contextlib.suppress(TdspError):  # a store that was lost meanwhile: the run's own record still says it
+            machine.runs.end(machine.runs.parent, status)
+
+
+def _apart(plan: Plan) -> None:
+    """Refuse outputs that would lie on or inside each other: the last to end would win."""
+    places = sorted(
+        (Path(output.path), f"{step.name}.{name}")
+        for step in plan.steps.values()
+        for name, output in step.outputs.items()
+        if output.path
+    )
+    for number, (place, output) in enumerate(places):
+        for other, second in places[number + 1 :]:
+            if place == other or place in other.parents:
+                raise WrongInput(f"{output} and {second} write to one datastore address; give each its own")
 
 
 def _chosen(plan: Plan, options: Options) -> Plan:

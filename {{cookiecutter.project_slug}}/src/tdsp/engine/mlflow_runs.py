@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import math
 import sqlite3
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+
+from tdsp.engine.executor.variables import without_login
+from tdsp.errors import TdspError
 
 # `alembic_version` of the stores the INSERTs below are tested with -> the MLflow that makes it.
 KNOWN_SCHEMAS = {"6f8d9c3b2a1e": "3.15"}
 _SQLITE = "sqlite:///"
+
+
+class TrackingError(TdspError):
+    """The MLflow store cannot be reached or used."""
 
 
 class Backend(Protocol):
@@ -47,7 +56,7 @@ class Runs:
 
     def start(self, step: str, reason: str, parent: str | None = None) -> str:
         """Open a step's run, or a sweep trial's below its step's, and return its id."""
-        with self._lock:
+        with self._lock, _reaching(self.uri):
             if self._backend is None:
                 self._backend = _backend(self.uri)
                 self._experiment_id = self._backend.experiment(self.experiment)
@@ -63,7 +72,7 @@ class Runs:
     def end(self, run: str | None, status: str) -> None:
         """Close a step's run, or the parent's."""
         if run is not None and self._backend is not None:
-            with self._lock:
+            with self._lock, _reaching(self.uri):
                 self._backend.end(run, status)
 
     def variables(self, run: str) -> dict[str, str]:
@@ -76,21 +85,49 @@ class Runs:
         }
 
     def metrics(self, run: str, name: str) -> list[tuple[int, float]]:
-        """Return a metric's history as (step, value), in the order it was logged."""
+        """Return a metric's history as (step, value), in the order it was logged; what is no number is left out."""
+        with _reaching(self.uri):
+            return self._metrics(run, name)
+
+    def _metrics(self, run: str, name: str) -> list[tuple[int, float]]:
         file = sqlite_file(self.uri)
         if file is not None:
             with contextlib.closing(_connect(file)) as store:
                 rows = store.execute(
-                    "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? ORDER BY step, timestamp",
+                    "SELECT step, value FROM metrics WHERE run_uuid = ? AND key = ? AND NOT is_nan"  # stored as 0
+                    " ORDER BY step, timestamp",
                     (run, name),
                 )
                 return [(int(step), float(value)) for step, value in rows]
         from mlflow import MlflowClient
 
-        return [(item.step, item.value) for item in MlflowClient(self.uri).get_metric_history(run, name)]
+        history = MlflowClient(self.uri).get_metric_history(run, name)
+        return [(item.step, item.value) for item in history if not math.isnan(item.value)]
 
     def _tags(self) -> dict[str, str]:
         return {"mlflow.user": _user(), "mlflow.source.name": self._source, "mlflow.source.type": "LOCAL"}
+
+
+@contextlib.contextmanager
+def _reaching(uri: str) -> Iterator[None]:
+    """Turn whatever sqlite, mlflow or the network say into one line."""
+    try:
+        yield
+    except Exception as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise TrackingError(without_login(f"the MLflow store {uri} cannot be used: {said}")) from None
+
+
+def absolute(uri: str) -> str:
+    """Return the address of a store so that it means the same from any working folder."""
+    for start in (_SQLITE, "file://", "file:"):
+        if uri.startswith(start):
+            place, mark, rest = uri.removeprefix(start).partition("?")
+            if not place or place.startswith((":memory:", "/")):
+                return uri
+            return f"{start}{Path(place).absolute().as_posix()}{mark}{rest}"
+    known = ":" in uri or uri in ("databricks", "databricks-uc", "uc")
+    return uri if known else str(Path(uri).absolute())
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tdsp.engine.executor import tail
+from tdsp.engine.executor.variables import without_login
 from tdsp.engine.reader.documents import shown
 from tdsp.engine.records import Result, StepResult
 
@@ -64,7 +65,7 @@ class Progress:
         with self._lock:
             self._print(f"{result.status} in {result.seconds:.1f}s, {share}: {shown(result.folder)}")
             if tracking_uri and result.mlflow_run_id:
-                self._print(f"runs: mlflow ui --backend-store-uri {tracking_uri}")
+                self._print(f"runs: mlflow ui --backend-store-uri {without_login(tracking_uri)}")
 
     def _print(self, text: str) -> None:
         print(f"{_CLEAR if self._live else ''}{text}", file=self._stream, flush=True)

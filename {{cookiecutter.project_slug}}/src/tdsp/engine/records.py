@@ -117,5 +117,8 @@ def link(target: Path, place: Path) -> None:
         place.symlink_to(relative, target_is_directory=target.is_dir())
     except FileExistsError:
         aside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
-        aside.symlink_to(relative, target_is_directory=target.is_dir())
-        aside.replace(place)
+        try:
+            aside.symlink_to(relative, target_is_directory=target.is_dir())
+            aside.replace(place)
+        finally:
+            aside.unlink(missing_ok=True)

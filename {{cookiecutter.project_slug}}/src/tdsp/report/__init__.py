@@ -17,8 +17,8 @@ from tdsp.project import Project
 from tdsp.report import pages, sections
 from tdsp.report.evidence import Evidence, latest
 
-# Which marked sections each document must have. Sections of `_MODEL` speak of the registered model: a refused
-# challenger leaves them as they are.
+# Which marked sections each document must have. Sections of `_MODEL` speak of the registered model: a run whose model
+# is another one leaves them as they are.
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "1-business-understanding/charter.md": ("success-metric",),
     "1-business-understanding/data-sources.md": ("data-sources",),
@@ -100,7 +100,7 @@ def _documents(root: Path, project: Project, evidence: Evidence) -> dict[Path, s
         except UnicodeDecodeError:
             raise WrongInput(f"{path.as_posix()}: is not UTF-8 text") from None
         fresh = {name: pages.section(name, project, evidence) for name in names}
-        if evidence.outcome["outcome"] == "refused":
+        if not evidence.is_registered:
             fresh = {name: None if name in _MODEL else section for name, section in fresh.items()}
         texts[path] = sections.refresh(text, fresh, path.as_posix())
     return texts

@@ -70,11 +70,17 @@ class Evidence:
         """The challenger's metrics, each with `value`, `low` and `high`."""
         return self.metrics["models"]["challenger"]
 
+    @property
+    def is_registered(self) -> bool:
+        """Whether this run's model is the registered one; one that only predicts the same is not."""
+        own = self.outcome["lineage"]["model_sha256"]
+        return self.outcome["outcome"] != "refused" and self.outcome.get("champion_sha256", own) == own
+
     def digest(self, project: Project) -> str:
         """Return a digest of all that the documents depend on, but for the run's id and time."""
         parts = {
             "facts": project.model_dump(mode="json"),
-            "outcome": {**self.outcome, "lineage": None},
+            "outcome": {**self.outcome, "lineage": {**self.outcome["lineage"], "run_id": None}},
             "evidence": [self.contract, self.quality, self.training, self.metrics],
             "plots": {name: files.sha256_of(path) for name, path in self.plots.items()},
         }

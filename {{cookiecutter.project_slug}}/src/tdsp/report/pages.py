@@ -119,7 +119,7 @@ def _text_templates() -> jinja2.Environment:
     import jinja2
 
     # Not HTML: `finalize` escapes for Markdown whatever a template shows, so no template can forget it.
-    environment = jinja2.Environment(  # noqa: S701
+    environment = jinja2.Environment(  # noqa: S701 - `finalize` does it
         loader=jinja2.PackageLoader("tdsp.report"),
         undefined=jinja2.StrictUndefined,
         finalize=markup.show,

@@ -119,30 +119,33 @@ def read_csv(file: Path, features: Sequence[dict]) -> tuple[Iterator[list[dict[s
     header = tables.columns(file)
     if not known.keys() & set(header):
         raise WrongInput(f"{file}: none of its columns is one the model takes: {', '.join(known)}")
-    rows = _rows(file, header, known)
+    rows = _rows(file, header, known, tables.decimal_mark(file))
     batches = iter(lambda: list(islice(rows, BATCH)), [])
     return batches, [name for name in header if name not in known]
 
 
-def _rows(file: Path, header: list[str], known: dict[str, dict]) -> Iterator[dict[str, Any]]:
+def _rows(file: Path, header: list[str], known: dict[str, dict], decimal: str) -> Iterator[dict[str, Any]]:
     for number, cells in enumerate(islice(tables.csv_rows(file), 1, None), 1):
         if not cells:
             continue
         if len(cells) != len(header):
             raise WrongInput(f"{file}: row {number} has {len(cells)} cells, the header has {len(header)}")
-        yield {name: _value(cell, known[name]) for name, cell in zip(header, cells, strict=True) if name in known}
+        yield {
+            name: _value(cell, known[name], decimal) for name, cell in zip(header, cells, strict=True) if name in known
+        }
 
 
-def _value(cell: str, feature: dict[str, Any]) -> Any:
+def _value(cell: str, feature: dict[str, Any], decimal: str) -> Any:
     kind, named = feature["type"], feature["categories"] or ()
     if cell in tables.NULLS and cell not in named:
         return None
+    if kind == "boolean":
+        return TRUTH.get(cell.lower(), cell)
+    if kind not in ("integer", "float") or (decimal == "," and "." in cell):
+        return cell
+    number = cell.replace(decimal, ".")
     try:
-        if kind == "boolean":
-            return TRUTH.get(cell.lower(), cell)
-        if kind == "integer":
-            # 3.0 is what pandas writes beside gaps
-            return int(cell) if cell.lstrip("-").isdecimal() else float(cell)
-        return float(cell) if kind == "float" else cell
+        # 3.0 is what pandas writes beside gaps
+        return int(number) if kind == "integer" and number.lstrip("-").isdecimal() else float(number)
     except ValueError:
         return cell

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from pathlib import Path
 from tdsp import shell
 from tdsp.errors import TdspError, WrongInput
 
-HOST = "127.0.0.1"
 START_SECONDS = 60
 LOADING_FAILED = "cannot serve this model: "  # what score.py writes before its reason
 
@@ -87,7 +85,7 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
     """
     if not (model / "MLmodel").is_file():
         raise WrongInput(f"{model} is not a model folder: it has no MLmodel file")
-    port = _free_port(port)
+    port = shell.free_port(port or 0)
     build_environment(root)
     log = root / ".tdsp" / "serving" / f"port-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +96,7 @@ def running(root: Path, model: Path, port: int | None = None) -> Iterator[Server
             *_command(root, model, port), cwd=where, environment=environment(os.environ), log=sink
         ) as process,
     ):
-        server = Server(f"http://{HOST}:{port}", log, process)
+        server = Server(f"http://{shell.HOST}:{port}", log, process)
         _wait_until_healthy(server)
         yield server
 
@@ -138,19 +136,6 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
         return upper in PASSED or (upper.startswith(("LC_", "UV_")) and upper not in UV_KEPT_OUT)
 
     return {name: value for name, value in variables.items() if passes(name)} | {"PYTHONUNBUFFERED": "1"}
-
-
-def _free_port(port: int | None) -> int:
-    with socket.socket() as probe:
-        if sys.platform != "win32":  # there, this option would let two servers share a port
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port or 0))
-        except PermissionError:
-            raise WrongInput(f"port {port} is not allowed for this user; choose one above 1023 with --port") from None
-        except OSError:
-            raise WrongInput(f"port {port} is taken; stop what listens there, or choose another with --port") from None
-        return probe.getsockname()[1]
 
 
 def _wait_until_healthy(server: Server) -> None:

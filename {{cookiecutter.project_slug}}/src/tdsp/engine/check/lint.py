@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from tdsp.engine.executor import snapshot
-from tdsp.engine.plan import Step
+from tdsp.engine.plan import Code, Step
 from tdsp.engine.problems import Problems
 from tdsp.engine.reader import documents
 from tdsp.engine.reader.components import Component
@@ -41,11 +41,33 @@ def step(found: Step, component: Component, problems: Problems) -> None:
         for name in sorted(declared - used):
             if f"AZURE_ML_OUTPUT_{name}" not in found.command:
                 warn(f"the command never uses the output {name!r}", "unused output")
-    for name, path in snapshot.files_of(found.code).items():
-        if name.endswith(".py"):
-            for line, call in _tracking_calls(path):
-                said = f"{documents.shown(path)}:{line} calls {call}: the step's run is lost; leave it out"
-                warn(said, "tracking call in a step")
+    said, readable = _calls_in(found.code)
+    if not readable:
+        problems.add(component.file, (*component.keys, "code"), said[0], "code missing")
+        return
+    for line in said:
+        warn(line, "tracking call in a step")
+
+
+def forget() -> None:
+    """Look at every file again: for the next reading."""
+    _calls_in.cache_clear()
+
+
+@functools.lru_cache(maxsize=256)
+def _calls_in(code: Code) -> tuple[tuple[str, ...], bool]:
+    """Return what to say of a snapshot, which many steps may share, and whether it could be read."""
+    try:
+        files = snapshot.files_of(code)
+    except OSError as error:
+        return (f"{error.filename}: {error.strerror}",), False
+    said = [
+        f"{documents.shown(path)}:{line} calls {call}: the step's run is lost; leave it out"
+        for name, path in files.items()
+        if name.endswith(".py")
+        for line, call in _tracking_calls(path)
+    ]
+    return tuple(said), True
 
 
 def _tracking_calls(path: Path) -> Iterator[tuple[int, str]]:
@@ -76,7 +98,7 @@ def _broken_pins(environment: str) -> tuple[str, ...]:
     except yaml.YAMLError:
         return ()
     found = []
-    for name, pinned in _pinned(conda.get("dependencies") or []) if isinstance(conda, dict) else ():
+    for name, pinned in _pinned(conda.get("dependencies")) if isinstance(conda, dict) else ():
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -86,9 +108,9 @@ def _broken_pins(environment: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _pinned(dependencies: list) -> Iterator[tuple[str, str]]:
-    for item in dependencies:
+def _pinned(dependencies: object) -> Iterator[tuple[str, str]]:
+    for item in dependencies if isinstance(dependencies, list) else ():
         if isinstance(item, dict):
-            yield from _pinned(item.get("pip") or [])
+            yield from _pinned(item.get("pip"))
         elif isinstance(item, str) and (match := _PIN.match(item)) and match[1] != "python":
             yield match[1], match[2]

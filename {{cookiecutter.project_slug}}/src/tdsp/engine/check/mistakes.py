@@ -54,6 +54,7 @@ def check(
     Raises:
         WrongInput: the file cannot be read at all.
     """
+    lint.forget()
     reading = Reading(documents.absolute(pipeline))
     plan = reading.plan(overrides or {})
     problems = reading.problems

@@ -5,6 +5,7 @@ Where a run shows them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -26,10 +27,12 @@ class Handover:
     Attributes:
         result: the run.
         memory: digests of the user's own files.
+        home: the engine's own folder; it changes all the time, so it never counts as a part of an input.
     """
 
     result: Result
     memory: digests.Memory
+    home: Path
     _entries: dict[str, Entry] = field(default_factory=dict)
 
     def paths(self, step: Step) -> dict[str, str]:
@@ -45,25 +48,40 @@ class Handover:
                 values[name] = str(shellsafe.safe(Path(value.path)))
         return values
 
-    def contents(self, step: Step) -> dict[str, str]:
-        """Return input -> literal text or digest of its content; the same inputs are missing."""
-        found = {}
+    def contents(self, step: Step) -> dict[str, str | list[str]]:
+        """Return input -> literal text or digest of its content; the same inputs are missing.
+
+        A command sees the name of a file, so that counts too.
+        """
+        found: dict[str, str | list[str]] = {}
         for name, value in step.inputs.items():
             if value.literal is not None:
                 found[name] = value.literal
             elif value.step is not None:
                 if value.step in self._entries:
-                    found[name] = self._entries[value.step].digest(str(value.output))
+                    entry = self._entries[value.step]
+                    found[name] = _named(entry.path(str(value.output)), entry.digest(str(value.output)))
             elif value.path is not None:
-                found[name] = digests.of(Path(value.path), self.memory)
+                path = Path(value.path)
+                found[name] = _content(path, self.memory, self.home)
         return found
 
-    def check(self, step: Step) -> None:
+    def check(self, step: Step, before: dict[str, str | list[str]]) -> None:
         """Azure ML mounts inputs read-only.
 
-        Here a step that writes to one is found out and its result refused.
+        Here a step that writes to one is found out and its result refused; so is one that read data while
+        somebody else changed it.
+
+        Args:
+            step: the step that has ended.
+            before: what `contents` said when it was looked up.
         """
         for name, value in step.inputs.items():
+            if value.path is not None and _now(Path(value.path), self.memory, self.home) != before.get(name):
+                raise StepFailedError(
+                    f"its input {name!r} changed while it ran; if it wrote there itself: inputs are read-only in"
+                    " Azure ML, write to an output"
+                )
             entry = self._entries.get(value.step or "")
             if entry is not None and not entry.intact(value.output):
                 raise StepFailedError(
@@ -104,12 +122,27 @@ class Handover:
             records.link(entry.path(name), place)
             outcome.outputs[name] = str(place)
             if output.path:
-                records.link(entry.path(name), Path(output.path))
+                self._link_address(entry.path(name), Path(output.path))
         if (entry.folder / "artifacts").is_dir():
             records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
         if outcome.state == "cached" and (entry.folder / "log.txt").is_file():
             records.link(entry.folder / "log.txt", self.log(step))
         outcome.log = str(self.log(step))
+
+    def _link_address(self, target: Path, place: Path) -> None:
+        """Let a datastore address lead to an output.
+
+        Never through another output's link: that would write into a stored result.
+        """
+        standins = self.home / "datastores"
+        around = next((above for above in place.parents if above.is_symlink() and standins in above.parents), None)
+        if around is not None:  # of an earlier run: the address was another one then
+            around.unlink()
+        with contextlib.suppress(OSError):
+            place.rmdir()  # an empty folder
+        if place.is_dir() and not place.is_symlink():
+            raise StepFailedError(f"{place} is in the way of the output with that address: remove it")
+        records.link(target, place)
 
     def stub(self, step: Step, outcome: StepResult) -> Entry:
         """Return the saved outputs that stand in for a step."""
@@ -125,3 +158,18 @@ class Handover:
     def log(self, step: Step) -> Path:
         """Return the file that holds what a step says."""
         return self.result.folder / "logs" / f"{step.name}.txt"
+
+
+def _content(path: Path, memory: digests.Memory, home: Path) -> str | list[str]:
+    return _named(path, digests.of(path, memory, without=home))
+
+
+def _now(path: Path, memory: digests.Memory, home: Path) -> str | list[str] | None:
+    try:
+        return _content(path, memory, home)
+    except OSError:  # it is gone
+        return None
+
+
+def _named(path: Path, digest: str) -> str | list[str]:
+    return [path.name, digest] if path.is_file() else digest

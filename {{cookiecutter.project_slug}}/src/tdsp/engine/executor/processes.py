@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-_GRACE = 2.0  # seconds between asking and killing
+from tdsp.engine.executor.supervisor import Supervisor
+
+GRACE = 2.0  # seconds between asking and killing
 
 
 class StoppedError(Exception):
@@ -34,6 +36,7 @@ class Processes:
         self._lock = threading.Lock()
         self._groups: set[int] = set()
         self._stopping = False
+        self._supervisor = Supervisor()
 
     @property
     def stopping(self) -> bool:
@@ -71,9 +74,19 @@ class Processes:
             Cancelled: `cancelled` said so.
         """
         with log.open("ab") as stream:
-            started = [self._start(command, folder, variables, stream) for variables in environments]
+            started: list[subprocess.Popen[bytes]] = []
+            try:
+                for variables in environments:
+                    started.append(self._start(command, folder, variables, stream))  # noqa: PERF401 - one may fail
+            except BaseException:
+                self._give_up(started, started)
+                raise
             simple = len(started) == 1 and timeout is None and cancelled is None
             return self._finish(started, None if simple else _Watch(timeout, cancelled))
+
+    def close(self) -> None:
+        """Let go of what watches over the groups; none runs any more."""
+        self._supervisor.close()
 
     def adopt(self, pid: int) -> None:
         """Count a group that something else started.
@@ -85,11 +98,13 @@ class Processes:
                 signal_group(pid, signal.SIGKILL)
                 raise StoppedError
             self._groups.add(pid)
+            self._supervisor.add(pid)
 
     def release(self, pid: int) -> None:
         """Stop counting an adopted group that has ended; raises `Stopped` if it was ended by `stop`."""
         with self._lock:
             self._groups.discard(pid)
+            self._supervisor.remove(pid)
         if self._stopping:
             raise StoppedError
 
@@ -109,6 +124,7 @@ class Processes:
                 start_new_session=True,
             )
             self._groups.add(process.pid)
+            self._supervisor.add(process.pid)
             return process
 
     def _finish(self, started: list[subprocess.Popen[bytes]], watch: _Watch | None) -> int:
@@ -124,33 +140,44 @@ class Processes:
                         left.remove(process)
                 trouble = watch.trouble() if watch and left else None
         finally:
-            for process in left:
-                signal_group(process.pid, signal.SIGKILL)
-                process.wait()
-            with self._lock:
-                self._groups.difference_update(process.pid for process in started)
+            self._give_up(left, started)
         if self._stopping:
             raise StoppedError
         if trouble is not None:
             raise trouble
         return code
 
+    def _give_up(self, left: list[subprocess.Popen[bytes]], started: list[subprocess.Popen[bytes]]) -> None:
+        """End those that are left; count none of those that were started any longer."""
+        for process in left:
+            signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+        with self._lock:
+            for process in started:
+                self._groups.discard(process.pid)
+                self._supervisor.remove(process.pid)
+
     def stop(self) -> None:
-        """End every group, first politely; nothing starts afterwards."""
+        """End every group, first politely; nothing starts afterwards.
+
+        An impatient second Ctrl-C cuts the politeness short, not the end.
+        """
         with self._lock:
             self._stopping = True
             groups = set(self._groups)
             for group in groups:
                 signal_group(group, signal.SIGTERM)
-        deadline = time.monotonic() + _GRACE
-        while time.monotonic() < deadline:
+        try:
+            deadline = time.monotonic() + GRACE
+            while time.monotonic() < deadline:
+                with self._lock:
+                    if not groups & self._groups:
+                        return
+                time.sleep(0.01)
+        finally:
             with self._lock:
-                if not groups & self._groups:
-                    return
-            time.sleep(0.01)
-        with self._lock:
-            for group in groups & self._groups:
-                signal_group(group, signal.SIGKILL)
+                for group in groups & self._groups:
+                    signal_group(group, signal.SIGKILL)
 
 
 class _Watch:

@@ -5,6 +5,7 @@ And nothing after a failure that forbids it.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -24,7 +25,9 @@ from tdsp.engine.steps.command import Machine, StepFailedError, Workspace
 from tdsp.engine.store import digests, keys
 from tdsp.engine.store.entries import Entry, Store
 from tdsp.engine.store.memory import Memories
+from tdsp.errors import TdspError
 
+_GLANCE = 0.5  # seconds; a signal that comes just before a wait without an end would not be seen
 Listener = Callable[[str, str, StepResult], None]
 
 
@@ -48,7 +51,7 @@ class Executor:
     workers: int = 2
 
     def __post_init__(self):
-        self._handover = Handover(self.result, self.memories.files)
+        self._handover = Handover(self.result, self.memories.files, self.store.folder.parent)
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         self._warmed = self._failed = False
@@ -68,7 +71,7 @@ class Executor:
                         order.done(name)
                     else:
                         running[pool.submit(self._run, self.plan.steps[name])] = name
-                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                for future in wait(running, _GLANCE, FIRST_COMPLETED).done if running else ():
                     name = running.pop(future)
                     future.result()
                     order.done(name)
@@ -94,7 +97,11 @@ class Executor:
 
     def _end(self, name: str, state: str, reason: str) -> None:
         self.result.steps[name].state, self.result.steps[name].reason = state, reason
-        self.tell(state, name, self.result.steps[name])
+        self._tell(state, name)
+
+    def _tell(self, event: str, name: str) -> None:
+        with contextlib.suppress(Exception):  # whoever listens may have gone (`tdsp run | head`); steps go on
+            self.tell(event, name, self.result.steps[name])
 
     def _run(self, step: Step) -> None:
         """Run one step to its end; a failure of the step is a state, not an exception."""
@@ -117,11 +124,12 @@ class Executor:
             )
         if outcome.state != "cached":
             outcome.seconds = round(time.monotonic() - started, 3)
-        self.tell(outcome.state, step.name, outcome)
+        self._tell(outcome.state, step.name)
 
     def _entry(self, step: Step, outcome: StepResult) -> Entry:
         files = snapshot.files_of(step.code)
-        parts = keys.ingredients(step, digests.of_files(files, self.memories.files), self._handover.contents(step))
+        code = digests.of_files(files, self.memories.files)
+        parts = keys.ingredients(step, code, self._handover.contents(step))
         key = keys.key_of(parts)
         forced = "asked to" if self.forced & {"*", step.name} else ""
         forced = forced or ("not deterministic" if not step.deterministic else "")
@@ -131,16 +139,19 @@ class Executor:
             if entry is not None:
                 outcome.state, outcome.seconds = "cached", entry.seconds
                 runs = self.machine.runs
-                if runs is not None and entry.facts.get("mlflow_uri") == runs.uri:
+                if runs is not None and entry.facts.get("mlflow_store") == digests.of_text(runs.uri):
                     outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
                 self.memories.note(step.name, parts)
                 return entry
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
-            self.tell("start", step.name, outcome)
+            self._tell("start", step.name)
             self._warm_up()
             with self.store.workspace() as folder:
-                entry = self._tracked(step, key, files, folder, outcome)
-            self.memories.note(step.name, parts)
+                entry = self._tracked(step, key, parts, files, folder, outcome)
+            if entry.facts["key"] is None:
+                outcome.reason += "; its code changed meanwhile, so the result is not reused"
+            else:
+                self.memories.note(step.name, parts)
             outcome.state = "ok"
             return entry
 
@@ -163,29 +174,41 @@ class Executor:
                 wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
                 warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
-    def _tracked(self, step: Step, key: str, files: dict[str, Path], folder: Path, outcome: StepResult) -> Entry:
+    def _tracked(
+        self,
+        step: Step,
+        key: str,
+        parts: keys.Ingredients,
+        files: dict[str, Path],
+        folder: Path,
+        outcome: StepResult,
+    ) -> Entry:
         """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
         runs = self.machine.runs
         if runs is None:
-            return self._make(step, key, files, folder, {}, {})
+            return self._make(step, key, parts, files, folder, {}, {})
         run = outcome.mlflow_run_id = runs.start(step.name, outcome.reason)
         status = "FAILED"
         try:
-            entry = self._make(
-                step, key, files, folder, runs.variables(run), {"mlflow_uri": runs.uri, "mlflow_run_id": run}
-            )
+            store = digests.of_text(runs.uri)  # the address itself may hold a password
+            facts = {"mlflow_store": store, "mlflow_run_id": run}
+            entry = self._make(step, key, parts, files, folder, runs.variables(run), facts)
             status = "FINISHED"
         except StoppedError:
             status = "KILLED"
             raise
         finally:
-            runs.end(run, status)
+            try:
+                runs.end(run, status)
+            except TdspError as error:  # no reason to lose what the step made
+                outcome.reason += f"; {error}"
         return entry
 
     def _make(
         self,
         step: Step,
         key: str,
+        parts: keys.Ingredients,
         files: dict[str, Path],
         folder: Path,
         variables: dict[str, str],
@@ -196,15 +219,26 @@ class Executor:
         work = Workspace(folder, step, self._handover.paths(step), files, log, environment)
         started = time.monotonic()
         work.lay_out()
+        same = self._unchanged(files, parts)
         try:
             _runner(step.kind)(work, self.machine)
         except StepFailedError as error:
             raise StepFailedError(str(error), tail.of(log, files, work.code)) from None
-        self._handover.check(step)
+        self._handover.check(step, parts["input"])
+        if step.kind == "sweep":  # each trial has copied the code
+            same = same and self._unchanged(files, parts)
         outputs = self._handover.collect(step, folder)
         shutil.copyfile(log, folder / "log.txt")
         seconds = round(time.monotonic() - started, 3)
-        return self.store.commit(folder, key, outputs, {"step": step.name, "seconds": seconds, **facts})
+        noted = {"step": step.name, "seconds": seconds, **facts}
+        return self.store.commit(folder, key if same else None, outputs, noted)
+
+    def _unchanged(self, files: dict[str, Path], parts: keys.Ingredients) -> bool:
+        """Whether the sources of a snapshot, just copied, are still those that the key was made from."""
+        try:
+            return digests.of_files(files, self.memories.files) == parts["code"]
+        except OSError:
+            return False
 
 
 def _runner(kind: str) -> Callable[[Workspace, Machine], None]:

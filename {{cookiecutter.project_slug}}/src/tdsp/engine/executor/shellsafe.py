@@ -8,9 +8,10 @@ too: a path with such characters is reached through a link whose own path has no
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
+import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 
@@ -37,10 +38,13 @@ def safe(path: Path) -> Path:
 
 
 def _link(target: Path) -> Path:
-    folder = Path(tempfile.gettempdir()) / f"tdsp-{getpass.getuser()}"
+    folder = Path(tempfile.gettempdir()) / f"tdsp-{os.getuid()}"
     if not _SAFE.fullmatch(str(folder)):
         raise TdspError(f"{folder} holds characters a shell would split; set TMPDIR to a plain path")
     folder.mkdir(mode=0o700, exist_ok=True)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise TdspError(f"others could write to {folder}; remove it, or set TMPDIR to a folder of your own")
     place = folder / hashlib.sha256(str(target).encode()).hexdigest()[:12]
     with contextlib.suppress(FileExistsError):
         place.symlink_to(target, target_is_directory=True)

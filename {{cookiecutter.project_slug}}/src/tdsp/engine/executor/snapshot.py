@@ -37,9 +37,13 @@ def files_of(code: Code) -> dict[str, Path]:
 def _walk(folder: Path, prefix: str) -> dict[str, Path]:
     ignored = IgnoreFile.of(folder)
     found: dict[str, Path] = {}
-    stack = [(str(folder), "")]
+    stack: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(str(folder), "", frozenset())]
     while stack:
-        place, inside = stack.pop()
+        place, inside, above = stack.pop()
+        status = Path(place).stat()
+        if (status.st_dev, status.st_ino) in above:  # a link to a folder around it
+            continue
+        above |= {(status.st_dev, status.st_ino)}
         with os.scandir(place) as entries:
             for entry in entries:
                 relative = inside + entry.name
@@ -49,7 +53,7 @@ def _walk(folder: Path, prefix: str) -> dict[str, Path]:
                 if ignored and ignored.excludes(relative, is_folder):
                     continue
                 if is_folder:
-                    stack.append((entry.path, f"{relative}/"))
+                    stack.append((entry.path, f"{relative}/", above))
                 elif entry.is_file():
                     found[prefix + relative] = Path(entry.path)
     return found

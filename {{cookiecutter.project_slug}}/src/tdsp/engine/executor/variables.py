@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ _ALLOWED_STARTS = ("LC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "NVIDIA_")
 def clean(guard: Path | None = None, outside: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables every step starts with.
 
+    A proxy's password is a secret too.
     `python` in a command is the interpreter that runs the engine: its folder comes first on `PATH`.
 
     Args:
@@ -28,15 +30,24 @@ def clean(guard: Path | None = None, outside: Mapping[str, str] | None = None) -
     """
     source = os.environ if outside is None else outside
     chosen = {name: value for name, value in source.items() if name in _ALLOWED or name.startswith(_ALLOWED_STARTS)}
+    for name in chosen:
+        if name.lower().endswith("_proxy"):
+            chosen[name] = without_login(chosen[name])
     places = [str(Path(sys.executable).parent), source.get("PATH", os.defpath)]
     if guard is not None:
         places.insert(0, str(guard / "bin"))
         chosen["PYTHONPATH"] = str(guard / "python")
+        chosen["PIP_TARGET"] = str(guard / "installed")  # where `python -I -m pip`, which sees no guard, may write
     chosen["PATH"] = os.pathsep.join(places)
     chosen["PYTHONUNBUFFERED"] = "1"  # so that a log shows what happened before a kill
     chosen["PYTHONDONTWRITEBYTECODE"] = "1"  # a snapshot is used once
     chosen["PYTHONIOENCODING"] = "utf-8"
     return chosen
+
+
+def without_login(text: str) -> str:
+    """Return a text without the user and password of the addresses in it."""
+    return re.sub(r"(?<=//)[^/@\s]*@", "", text)
 
 
 def with_declared(base: dict[str, str], declared: Mapping[str, str]) -> dict[str, str]:

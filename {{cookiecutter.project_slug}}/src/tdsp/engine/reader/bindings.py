@@ -74,6 +74,10 @@ class Bindings:
         if isinstance(raw, str) and expressions.within(raw):
             self.problems.add(node.file, keys, f"{raw!r}: an expression must stand alone here", "binding to nothing")
             return ABSENT
+        if isinstance(raw, str) and expressions.NEAR_BINDING.search(raw):
+            said = f"{raw!r} is plain text: a binding is ${{{{parent.inputs.x}}}} or ${{{{parent.jobs.a.outputs.x}}}}"
+            self.problems.add(node.file, keys, said, "malformed expression")
+            return ABSENT
         if port.type in DATA:
             return self._data(text_of(raw), port.type, node.file, keys)
         complaint = objection(port, raw)
@@ -87,12 +91,9 @@ class Bindings:
         if complaint:
             self.problems.add(node.file, keys, complaint, "kinds do not fit")
         self._doubt(kind, port, node, keys)
-        if "path" in raw:
+        if raw.get("path") is not None:
             wanted = kind if kind != ANY else port.type if port.type != ANY else "uri_folder"
-            inside = expressions.whole(raw["path"])
-            if inside is not None:
-                return self._bound(inside, replace(port, type=wanted), node, (*keys, "path"))
-            return self._data(text_of(raw["path"]), wanted, node.file, (*keys, "path"))
+            return self._resolve(raw["path"], replace(port, type=wanted), node, (*keys, "path"))
         for key in ("value", "default"):
             if raw.get(key) is not None:
                 typed = replace(port, type=kind if port.type == ANY else port.type, default=raw[key])
@@ -187,7 +188,7 @@ class Bindings:
         if is_remote(text):
             return self._remote(text, kind, file, keys)
         path = documents.absolute(file.parent / text.removeprefix("file:"))
-        if not path.exists():
+        if not documents.exists(path):
             self.problems.add(file, keys, f"{documents.shown(path)} does not exist", "data missing")
         elif kind in FOLDERS and path.is_file():
             self.problems.warn(file, keys, f"{documents.shown(path)} is a file, {kind} is a folder", "kinds do not fit")
@@ -199,7 +200,7 @@ class Bindings:
 
     def _remote(self, address: str, kind: str, file: Path, keys: Keys) -> Value:
         path = self.assets.local_path(address)
-        if path is None or not path.exists():
+        if path is None or not documents.exists(path):
             line = f"{address}: path/on/this/machine"
             said = (
                 f"{address} is not on this machine"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tdsp.engine.problems import Problems
-from tdsp.engine.reader import documents
+from tdsp.engine.reader import documents, typed
 from tdsp.engine.reader.assets import Assets
 from tdsp.engine.reader.ports import Port, port_of
 
@@ -48,7 +48,7 @@ class Components:
 
     def of_job(self, job: dict[str, Any], file: Path, keys: tuple[str | int, ...]) -> Component | None:
         """Return what `job` runs, or None after noting why that cannot be known."""
-        kind = str(job.get("type") or ("pipeline" if "jobs" in job else "command"))
+        kind = kind_of(job)
         if kind == "sweep":
             return self._of_sweep(job, file, keys)
         reference = job.get("component")
@@ -62,7 +62,7 @@ class Components:
         A path, `file:path`, `azureml:name[:version|@label]` or a mapping.
         """
         if isinstance(reference, dict):
-            return _component(reference, file, keys)
+            return _component(reference, file, keys, self.problems)
         text = str(reference)
         if text.startswith("azureml://"):
             return Component("registry", {"reference": text}, file, keys, {})
@@ -87,13 +87,14 @@ class Components:
         if not isinstance(body, dict):
             self.problems.add(file, keys, f"{documents.shown(path)} is not a component", "missing component")
             return None
-        return _component(body, path, ())
+        return _component(body, path, (), self.problems)
 
     def _of_sweep(self, job: dict[str, Any], file: Path, keys: tuple[str | int, ...]) -> Component | None:
         """A sweep's trial, with what the sweep adds laid over it."""
         trial = job.get("trial")
         if isinstance(trial, dict):
             trial_keys = (*keys, "trial")
+            trial = typed.conform(trial, "command", file, trial_keys, self.problems)
             found = Component("command", trial, file, trial_keys, None, _mapping(job.get("outputs")))
         else:
             found = self.referenced(trial, file, (*keys, "trial")) if trial else None
@@ -104,10 +105,16 @@ class Components:
         return Component("sweep", found.body, found.file, found.keys, found.inputs, found.outputs)
 
 
-def _component(body: dict[str, Any], file: Path, keys: tuple[str | int, ...]) -> Component:
-    kind = str(body.get("type") or ("pipeline" if "jobs" in body else "command"))
+def kind_of(body: dict[str, Any]) -> str:
+    """Return the kind of a job or component; without `type` it is a pipeline if it holds jobs, else a command."""
+    return str(body.get("type") or ("pipeline" if "jobs" in body else "command"))
+
+
+def _component(body: dict[str, Any], file: Path, keys: tuple[str | int, ...], problems: Problems) -> Component:
+    kind = kind_of(body)
     if "promptflow" in str(body.get("$schema", "")).lower() or "nodes" in body or "flow" in body:
         kind = "flow"
+    body = typed.conform(body, kind, file, keys, problems)
     inputs = {str(name): port_of(value) for name, value in _mapping(body.get("inputs")).items()}
     return Component(kind, body, file, keys, inputs, _mapping(body.get("outputs")))
 

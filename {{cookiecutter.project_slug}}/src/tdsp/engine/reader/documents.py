@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 # libyaml's parser is ten times faster; a build of PyYAML without it still works.
+_MOST_VALUES = 5_000_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -21,15 +22,35 @@ def load(path: Path) -> Any:
     """Return the parsed content of `path`.
 
     Raises:
-        UnreadableError: no such file, or not YAML.
+        UnreadableError: no such file, not YAML, or aliases that make it endless.
     """
     try:
         with path.open("rb") as stream:
-            return yaml.load(stream, _Loader)  # noqa: S506 - both loaders are the safe ones
+            content = yaml.load(stream, _Loader)  # noqa: S506 - both loaders are the safe ones
+        _measure(content, {}, set())
     except OSError as error:
         raise UnreadableError(f"{shown(path)}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise UnreadableError(f"{shown(path)}: nested too deep") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date or a number that is none
         raise UnreadableError(f"{shown(path)}: not YAML: {' '.join(str(error).split())}") from None
+    return content
+
+
+def _measure(value: Any, sizes: dict[int, int], around: set[int]) -> int:
+    """Return how many values a walk would meet; aliases may hold themselves, or grow beyond all bounds."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) in around:
+        raise ValueError("an alias holds itself")
+    if id(value) not in sizes:
+        around.add(id(value))
+        size = 1 + sum(_measure(item, sizes, around) for item in (value.values() if isinstance(value, dict) else value))
+        around.discard(id(value))
+        if size > _MOST_VALUES:
+            raise ValueError("its aliases stand for millions of values")
+        sizes[id(value)] = size
+    return sizes[id(value)]
 
 
 @functools.lru_cache(maxsize=32)
@@ -37,7 +58,7 @@ def _tree(path: Path) -> yaml.Node | None:
     try:
         with path.open("rb") as stream:
             return yaml.compose(stream, _Loader)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
         return None
 
 
@@ -63,11 +84,17 @@ def duplicate_keys(path: Path) -> list[tuple[tuple[str | int, ...], int, int]]:
     """
     found: list[tuple[tuple[str | int, ...], int, int]] = []
     stack: list[tuple[tuple[str | int, ...], yaml.Node | None]] = [((), _tree(path))]
+    met: set[int] = set()  # an alias leads to the same node again, at worst to one around it
     while stack:
         keys, node = stack.pop()
+        if id(node) in met:
+            continue
+        met.add(id(node))
         if isinstance(node, yaml.MappingNode):
             seen: dict[str, int] = {}
             for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
                 line = key.start_mark.line + 1
                 if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
                     found.append(((*keys, key.value), seen[key.value], line))
@@ -76,6 +103,11 @@ def duplicate_keys(path: Path) -> list[tuple[tuple[str | int, ...], int, int]]:
         elif isinstance(node, yaml.SequenceNode):
             stack.extend(((*keys, index), item) for index, item in enumerate(node.value))
     return found
+
+
+def exists(path: Path) -> bool:
+    """Return whether something is there; a name that cannot be one, or may not be looked at, is not."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists() raises for these
 
 
 def shown(path: Path) -> str:

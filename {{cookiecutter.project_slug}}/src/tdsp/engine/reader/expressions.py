@@ -16,6 +16,8 @@ NEAR_MISS = re.compile(
     r"\$\{\s*(?:parent\.)?(?:inputs|outputs|jobs)\.[^}]*\}(?!\})|(?<!\$)\{\{\s*(?:parent\.)?(?:inputs|outputs|jobs)\."
 )
 
+NEAR_BINDING = re.compile(r"\$\{\s*parent\.[^}]*\}(?!\})|(?<!\$)\{\{\s*parent\.")
+
 
 def whole(text: object) -> str | None:
     """Return what stands inside `${{ }}` if `text` is one expression and nothing else."""

@@ -9,13 +9,14 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from tdsp.engine.plan import FILES, Code, Output, Plan, Step
+from tdsp.engine.plan import Code, Output, Plan, Step
 from tdsp.engine.problems import Problems, did_you_mean
-from tdsp.engine.reader import commands, documents, kinds, overrides
+from tdsp.engine.reader import batches, commands, documents, kinds, outputs, overrides, typed
 from tdsp.engine.reader.assets import Assets, is_remote
-from tdsp.engine.reader.bindings import Bindings, output_binding, output_type
+from tdsp.engine.reader.bindings import Bindings
 from tdsp.engine.reader.components import Components
 from tdsp.engine.reader.tree import Node, grow, load_job
+from tdsp.engine.store import digests
 from tdsp.errors import WrongInput
 
 
@@ -54,6 +55,7 @@ class Reading:
             return None
         leaves = list(self.root.leaves())
         self._known_steps(self.stubs, leaves)
+        outputs.examine(self.root, self.problems)
         steps = {leaf.name: self._step(leaf) for leaf in leaves}
         body = self.root.component.body
         own = {name: self.bindings.value(self.root, name) for name in self.root.given}
@@ -81,7 +83,8 @@ class Reading:
             if component.kind not in kinds.CLOUD_ONLY:
                 hint = did_you_mean(name, component.inputs or {})
                 keys = (*node.keys, "inputs", name)
-                self.problems.add(node.file, keys, f"{_titled(component)} has no input {name!r}{hint}", "unknown input")
+                said = f"{outputs.titled(component)} has no input {name!r}{hint}"
+                self.problems.add(node.file, keys, said, "unknown input")
         if node.name in self.stubs:
             return self._stub(node)
         if component.kind in kinds.CLOUD_ONLY or component.kind not in kinds.LOCAL:
@@ -93,15 +96,15 @@ class Reading:
         settings = kinds.settings(node, self.problems)
         searched = set(settings.get("sweep", {}).get("space", {}))
         inputs = {name: self.bindings.value(node, name) for name in names if name not in unknown | searched}
-        outputs = self._declared_outputs(node)
+        written = outputs.declared(node, self.assets, self.problems)
         command, code = kinds.task(node, self.problems)
-        commands.examine(node, command, inputs, outputs, searched, self.problems)
-        return Step(
+        commands.examine(node, command, inputs, written, searched, self.problems)
+        step = Step(
             name=node.name,
             kind=component.kind,
             command=command,
             inputs=inputs,
-            outputs=outputs,
+            outputs=written,
             code=code if component.kind in kinds.LOCAL else Code(),
             variables=_variables(body, node.job),
             settings=settings,
@@ -111,60 +114,21 @@ class Reading:
             display_name=str(node.job.get("display_name") or body.get("display_name") or node.name),
             optional=frozenset(name for name, port in (component.inputs or {}).items() if port.optional),
         )
+        if step.kind == "parallel":
+            batches.examine(node, step, self.problems)
+        return step
 
     def _stub(self, node: Node) -> Step:
         folder = documents.absolute(Path(self.stubs[node.name]))
         if not folder.is_dir():
             raise WrongInput(f"--stub {node.name}: {documents.shown(folder)} is not a folder")
-        outputs = self._declared_outputs(node) or {name: Output() for name in node.given_outputs}
-        if not outputs:  # a registry component: whatever others ask it for
+        written = outputs.declared(node, self.assets, self.problems) or {name: Output() for name in node.given_outputs}
+        if not written:  # a registry component: whatever others ask it for
             asked = (child.given.values() for child in self.root.leaves() if child is not node)
             text = json.dumps([list(values) for values in asked], default=str)
             parts = text.split(f"parent.jobs.{node.keys[-1]}.outputs.")[1:]
-            outputs = {part.split("}")[0].strip(): Output() for part in parts}
-        return Step(node.name, "stub", "", {}, outputs, Code(), stub=str(folder), source=str(node.file))
-
-    def _declared_outputs(self, node: Node) -> dict[str, Output]:
-        declared = node.component.outputs
-        for name in node.given_outputs:
-            if name not in declared and node.component.kind not in kinds.CLOUD_ONLY:
-                hint = did_you_mean(name, declared)
-                keys = (*node.keys, "outputs", name)
-                self.problems.add(
-                    node.file,
-                    keys,
-                    f"{_titled(node.component)} has no output {name!r}{hint}",
-                    "unknown output",
-                )
-        return {name: self._output(node, name) for name in declared}
-
-    def _output(self, node: Node, name: str) -> Output:
-        kind = output_type(node, name)
-        address = self._address(node, name)
-        file_name = None
-        if kind in FILES:
-            last = (address or "").rstrip("/").rsplit("/", 1)[-1]
-            file_name = last if last and "${{" not in last else name
-        standin = self.assets.standin(address) if address and "${{" not in address else None
-        return Output(kind, file_name, address, str(standin) if standin else None)
-
-    def _address(self, node: Node, name: str) -> str | None:
-        raw = node.given_outputs.get(name)
-        outer = output_binding(raw)
-        if outer is not None and node.parent is not None:
-            if outer not in node.parent.component.outputs:
-                hint = did_you_mean(outer, node.parent.component.outputs)
-                keys = (*node.keys, "outputs", name)
-                self.problems.add(
-                    node.file,
-                    keys,
-                    f"the pipeline has no output {outer!r}{hint}",
-                    "undeclared pipeline output",
-                )
-                return None
-            return self._address(node.parent, outer)
-        path = raw.get("path") if isinstance(raw, dict) else None
-        return str(path) if path and is_remote(str(path)) else None
+            written = {part.split("}")[0].strip(): Output() for part in parts}
+        return Step(node.name, "stub", "", {}, written, Code(), stub=str(folder), source=str(node.file))
 
     def _outputs(self, root: Node) -> dict[str, tuple[str, str]]:
         found = {}
@@ -176,8 +140,11 @@ class Reading:
 
     def _environment(self, node: Node) -> str:
         """The environment's definition with the files it names, as text: what it says decides reuse."""
+        if node.component.kind not in kinds.LOCAL:
+            return ""
         raw = node.job.get("environment") or kinds.task_body(node.component).get("environment")
-        file = node.file if node.job.get("environment") else node.component.file
+        said_by = node if node.job.get("environment") else node.component
+        file, keys = said_by.file, (*said_by.keys, "environment")
         if isinstance(raw, str):
             found = self.assets.find(raw, "environment")
             if raw.startswith("file:"):
@@ -185,17 +152,34 @@ class Reading:
             if found is None:
                 return raw
             try:
-                raw, file = documents.load(found), found
+                raw, file = typed.mapping_of(found, "an environment"), found
             except documents.UnreadableError as error:
-                self.problems.add(node.file, node.keys, str(error), "environment missing")
+                self.problems.add(said_by.file, keys, str(error), "environment missing")
                 return str(error)
-        if isinstance(raw, dict) and isinstance(raw.get("conda_file"), str):
-            conda = documents.absolute(file.parent / raw["conda_file"])
-            raw = {
-                **raw,
-                "conda_file": conda.read_text(encoding="utf-8") if conda.is_file() else str(raw["conda_file"]),
-            }
-        return json.dumps(raw, sort_keys=True, default=str) if raw else ""
+        if not raw:
+            said = "no environment: name one (azureml:name@latest), a file, or an image"
+            self.problems.add(node.component.file, node.component.keys, said, "environment missing")
+            return ""
+        if isinstance(raw.get("conda_file"), str):
+            raw = {**raw, "conda_file": self._conda(raw["conda_file"], file, said_by.file, keys)}
+        build = raw.get("build")
+        if isinstance(build, dict) and isinstance(build.get("path"), str) and not is_remote(build["path"]):
+            context = documents.absolute(file.parent / build["path"])
+            if context.is_dir():
+                raw = {**raw, "build": {**build, "path": digests.of(context, {})}}
+            else:
+                said = f"build: {documents.shown(context)} is not a folder"
+                self.problems.add(said_by.file, keys, said, "environment missing")
+        return json.dumps(raw, sort_keys=True, default=str)
+
+    def _conda(self, name: str, file: Path, said_in: Path, keys: tuple[str | int, ...]) -> str:
+        """The text of a conda file; the name of one that is not here."""
+        try:
+            return documents.absolute(file.parent / name).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            said = f"conda_file {name}: {getattr(error, 'strerror', None) or 'not a text file'}"
+            self.problems.add(said_in, keys, said, "environment missing")
+            return name
 
     def _in_order(self, steps: dict[str, Step]) -> dict[str, Step]:
         needs = {name: step.needs & steps.keys() for name, step in steps.items()}
@@ -205,10 +189,6 @@ class Reading:
             circle = " -> ".join(error.args[1])
             self.problems.add(self.file, ("jobs",), f"steps wait for each other in a circle: {circle}", "cycle")
             return steps
-
-
-def _titled(component) -> str:
-    return f"component {component.body.get('name') or component.file.stem!r}"
 
 
 def _variables(body: dict[str, Any], job: dict[str, Any]) -> dict[str, str]:

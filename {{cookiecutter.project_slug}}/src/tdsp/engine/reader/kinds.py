@@ -69,8 +69,11 @@ def _code(raw: Any, component: Component, keys: tuple[str | int, ...], problems:
         problems.add(component.file, keys, "only local code can run here", "code missing")
         return None
     path = documents.absolute(component.file.parent / Path(text.removeprefix("file:")))
-    if not path.exists() and not (path.suffix == ".zip" and path.with_suffix("").is_dir()):
+    if not documents.exists(path) and not (path.suffix == ".zip" and path.with_suffix("").is_dir()):
         problems.add(component.file, keys, f"{documents.shown(path)} does not exist", "code missing")
+        return None
+    if path == path.parent:
+        problems.add(component.file, keys, f"{path} is the whole disk, not a folder of code", "code missing")
         return None
     return str(path)
 
@@ -83,7 +86,7 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
             if isinstance(source.get(key), dict):
                 found[key] = source[key]
         limits = source.get("limits")
-        if isinstance(limits, dict) and limits.get("timeout"):
+        if isinstance(limits, dict) and limits.get("timeout") and node.component.kind != "sweep":  # it bounds them all
             found["timeout"] = float(limits["timeout"])
     if node.component.kind == "sweep":
         from tdsp.engine.steps import sweep  # few pipelines hold one

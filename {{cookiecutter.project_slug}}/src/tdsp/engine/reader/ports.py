@@ -52,7 +52,7 @@ def default_text(port: Port) -> str:
     convert = {"number": float, "integer": int, "boolean": _boolean}.get(port.type, lambda value: value)
     try:
         return text_of(convert(port.default))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return text_of(port.default)
 
 
@@ -70,13 +70,13 @@ def objection(port: Port, raw: Any) -> str | None:
     if kind in ("number", "integer"):
         try:
             number = _number(raw, kind)
-        except ValueError:
+        except (ValueError, OverflowError):
             return f"{raw!r} is not {'an integer' if kind == 'integer' else 'a number'}"
         for bound, word, outside in ((port.minimum, "minimum", -1), (port.maximum, "maximum", 1)):
             try:
                 if bound is not None and (number - float(bound)) * outside > 0:
                     return f"{raw} is {'below' if outside < 0 else 'above'} the {word} {bound}"
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 return f"its {word} {bound!r} is not a number"
     if port.enum is not None and text_of(raw) not in {text_of(value) for value in port.enum}:
         return f"{raw!r} is not one of {', '.join(text_of(value) for value in port.enum)}"
@@ -118,4 +118,4 @@ def _words(given: str, wanted: str) -> str | None:
 
 
 def _article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
+    return f"{'an' if kind[:1] in tuple('aeio') else 'a'} {kind}"

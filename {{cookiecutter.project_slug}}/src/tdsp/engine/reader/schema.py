@@ -71,6 +71,11 @@ RESOURCES = {
     "properties", "runtime_version",
 }  # fmt: skip
 LIMITS = {"timeout", "max_total_trials", "max_concurrent_trials", "trial_timeout"}
+OBJECTIVE = {"goal", "primary_metric"}
+SAMPLING = {"type", "seed", "rule", "logbase"}
+EARLY_TERMINATION = {
+    "type", "evaluation_interval", "delay_evaluation", "slack_factor", "slack_amount", "truncation_percentage",
+}  # fmt: skip
 RETRY = {"max_retries", "timeout"}
 DISTRIBUTION = {
     "type", "process_count_per_instance", "worker_count", "parameter_server_count", "port",
@@ -89,6 +94,9 @@ _PARTS = {
     "limits": LIMITS,
     "retry_settings": RETRY,
     "distribution": DISTRIBUTION,
+    "objective": OBJECTIVE,
+    "sampling_algorithm": SAMPLING,
+    "early_termination": EARLY_TERMINATION,
 }
 
 

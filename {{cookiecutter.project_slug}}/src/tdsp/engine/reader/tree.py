@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tdsp.engine.problems import Problems
-from tdsp.engine.reader import documents
-from tdsp.engine.reader.components import Component, Components
+from tdsp.engine.reader import typed
+from tdsp.engine.reader.components import Component, Components, kind_of
 
+_NAME = re.compile(r"[a-z_][a-z0-9_]*")  # the service's rule
 _DEEPEST = 20  # a pipeline that includes itself ends here
 
 
@@ -58,6 +60,7 @@ class Node:
 
 def grow(document: dict[str, Any], file: Path, components: Components, problems: Problems) -> Node | None:
     """Read a whole job file into a tree; mistakes go to `problems`."""
+    document = typed.conform(document, kind_of(document), file, (), problems)
     component = components.of_job(document, file, ())
     if component is None:
         return None
@@ -87,7 +90,13 @@ def _grow(node: Node, components: Components, problems: Problems, depth: int) ->
         if not isinstance(job, dict):
             problems.add(node.component.file, keys, "a job is a mapping", "invalid")
             continue
+        job = typed.conform(job, kind_of(job), node.component.file, keys, problems)
+        if not _NAME.fullmatch(str(key)):
+            said = "a step's name has lower-case letters, digits and _, and starts with no digit"
+            problems.add(node.component.file, keys, said, "illegal step name")
         component = components.of_job(job, node.component.file, keys)
+        if component is not None and component.kind != kind_of(job):  # a parallel component's job names no type
+            job = typed.conform(job, component.kind, node.component.file, keys, problems)
         if component is None:
             continue
         name = f"{node.name}.{key}" if node.name else str(key)
@@ -103,10 +112,7 @@ def load_job(path: Path) -> dict[str, Any]:
     Raises:
         documents.UnreadableError: it cannot be read, or holds something else.
     """
-    document = documents.load(path)
-    if not isinstance(document, dict):
-        raise documents.UnreadableError(f"{documents.shown(path)}: not a job: it holds no mapping")
-    return document
+    return typed.mapping_of(path, "a job")
 
 
 def _mapping(value: Any) -> dict[str, Any]:

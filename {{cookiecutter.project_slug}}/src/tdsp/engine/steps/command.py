@@ -151,7 +151,10 @@ def _warmly(
     modules = fork.imports(work.files) if argv else None
     if argv is None or modules is None:
         return None
-    return warm.run(argv, modules, shellsafe.safe(work.code), environment, work.log, timeout)
+    try:
+        return warm.run(argv, modules, fork.own(work.files), shellsafe.safe(work.code), environment, work.log, timeout)
+    except fork.ServerGoneError:
+        raise StepFailedError("the fork server it was started from has ended; try again with --no-warm") from None
 
 
 def _distributed(work: Workspace, environment: dict[str, str]) -> list[dict[str, str]]:

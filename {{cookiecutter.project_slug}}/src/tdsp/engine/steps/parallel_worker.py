@@ -155,10 +155,16 @@ class Worker:
         self.spec, self.arguments = spec, arguments
         self.process = self.pipe = None
 
-    def start(self) -> None:
-        """Start the process; ends everything if the script cannot start."""
+    def start(self, how: str = "spawn") -> None:
+        """Start the process; ends everything if the script cannot start.
+
+        Args:
+            how: `fork` is faster, and only safe before any thread exists.
+        """
         self.pipe, other = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(target=work, args=(self.spec, self.arguments, other), daemon=True)
+        # Not a daemon: the entry script may start processes of its own.
+        context = multiprocessing.get_context(how)
+        self.process = context.Process(target=work, args=(self.spec, self.arguments, other), daemon=False)
         self.process.start()
         other.close()
         try:
@@ -190,20 +196,33 @@ class Worker:
             self.pipe.poll(self.spec["timeout"])
             self.process.join(self.spec["timeout"])
 
+    def kill(self) -> None:
+        """End the process, if it is still there: at exit Python would wait for it."""
+        if self.process is not None:
+            self.process.kill()
+
 
 def run_all(spec: dict, arguments: list[str]) -> int:
     """Run every mini-batch; returns the exit code."""
-    from concurrent.futures import ThreadPoolExecutor
-    from queue import SimpleQueue
-
     batches = mini_batches(spec)
     if not batches:
         print(f"[tdsp] no mini-batches: {spec['data']} holds no files", flush=True)
         return 1
-    free: SimpleQueue = SimpleQueue()
     workers = [Worker(spec, arguments) for _ in range(min(spec["workers"], len(batches)))]
+    try:
+        return _judge(spec, batches, _results(spec, batches, workers))
+    finally:
+        for worker in workers:
+            worker.kill()
+
+
+def _results(spec: dict, batches: list, workers: list[Worker]) -> list:
+    from concurrent.futures import ThreadPoolExecutor
+    from queue import SimpleQueue
+
+    free: SimpleQueue = SimpleQueue()
     for worker in workers:
-        worker.start()  # before any thread exists, so that forking is safe
+        worker.start("fork" if sys.platform == "linux" else "spawn")
         free.put(worker)
 
     def one(task: tuple) -> tuple[bool, object]:
@@ -222,7 +241,7 @@ def run_all(spec: dict, arguments: list[str]) -> int:
         results = list(pool.map(one, [(number, key, items) for number, (key, items) in enumerate(batches)]))
     for worker in workers:
         worker.end()
-    return _judge(spec, batches, results)
+    return results
 
 
 def _judge(spec: dict, batches: list, results: list) -> int:
@@ -252,7 +271,6 @@ def _judge(spec: dict, batches: list, results: list) -> int:
 
 
 if __name__ == "__main__":
-    multiprocessing.set_start_method("fork" if sys.platform == "linux" else "spawn")
     with open(sys.argv[1], encoding="utf-8") as file:
         chosen = json.load(file)
     sys.exit(run_all(chosen, sys.argv[2:]))

@@ -48,6 +48,6 @@ def _bandit(policy: dict[str, Any], maximize: bool, own: History, others: list[H
     best = max(seen) if maximize else min(seen)
     mine = max(own) if maximize else min(own)
     factor, amount = float(policy.get("slack_factor") or 0), float(policy.get("slack_amount") or 0)
-    if factor:
-        return mine < best / (1 + factor) if maximize else mine > best * (1 + factor)
+    if factor:  # of the distance from 0, so that a negative metric gets its slack too
+        amount = abs(best) * (factor / (1 + factor) if maximize else factor)
     return mine < best - amount if maximize else mine > best + amount

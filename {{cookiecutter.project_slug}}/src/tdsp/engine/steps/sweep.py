@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +53,7 @@ def settings(node: Node, problems: Problems) -> dict[str, Any]:
         "trials": min(int(limits.get("max_total_trials") or 1000), MOST_TRIALS),
         "concurrent": int(limits.get("max_concurrent_trials") or 0) or None,
         "trial_timeout": limits.get("trial_timeout"),
+        "timeout": limits.get("timeout"),
         "policy": job.get("early_termination") or {},
     }
 
@@ -69,7 +72,7 @@ def run(work: Workspace, machine: Machine) -> None:
     """Run the trials; the workspace ends with the best one's outputs and a table of all.
 
     Raises:
-        StepFailedError: no trial finished with the metric.
+        StepFailedError: no trial finished with the metric in time.
         StoppedError: the run is being stopped.
     """
     how = work.step.settings["sweep"]
@@ -88,7 +91,7 @@ def run(work: Workspace, machine: Machine) -> None:
         )
     pick = max if how["maximize"] else min
     best = pick(done, key=lambda trial: pick(trial.history))
-    _keep(work, trials, best, how["metric"])
+    _keep(work, trials, best, how["metric"], pick)
 
 
 def _prepare(work: Workspace, number: int, values: dict[str, Any], runs: Runs) -> _Trial:
@@ -131,6 +134,7 @@ class _Watch:
     def __init__(self, how: dict[str, Any], runs: Runs, trials: list[_Trial]):
         self._how, self._runs, self._trials = how, runs, trials
         self._looked: dict[int, float] = {}
+        self._deadline = time.monotonic() + float(how["timeout"]) if how["timeout"] else math.inf
         self._lock = threading.Lock()
 
     def look(self, trial: _Trial) -> None:
@@ -138,6 +142,8 @@ class _Watch:
 
     def ends(self, trial: _Trial, started: float) -> bool:
         now = time.monotonic()
+        if now > self._deadline:
+            return True
         limit = self._how["trial_timeout"]
         if limit and now - started > float(limit):
             return True
@@ -152,7 +158,9 @@ class _Watch:
         return policies.hopeless(self._how["policy"], self._how["maximize"], trial.history, others)
 
 
-def _keep(work: Workspace, trials: list[_Trial], best: _Trial, metric: str) -> None:
+def _keep(
+    work: Workspace, trials: list[_Trial], best: _Trial, metric: str, pick: Callable[[policies.History], float]
+) -> None:
     """Move the best trial's results to where a plain command would have left them."""
     work.code.mkdir(exist_ok=True)
     for part in ("outputs", "logs"):
@@ -165,14 +173,14 @@ def _keep(work: Workspace, trials: list[_Trial], best: _Trial, metric: str) -> N
         {
             "trial": t.number,
             "values": t.values,
-            metric: t.history[-1] if t.history else None,
+            metric: pick(t.history) if t.history else None,
             "state": t.state,
         }
         for t in trials
     ]
     (work.code / "outputs" / "trials.json").write_text(json.dumps(table, indent=1, default=str), encoding="utf-8")
     shutil.rmtree(work.folder / "trials")
-    work.say(f"[tdsp] best of {len(trials)} trials: {best.number} with {best.values}, {metric} {best.history[-1]}")
+    work.say(f"[tdsp] best of {len(trials)} trials: {best.number} with {best.values}, {metric} {pick(best.history)}")
 
 
 def _own_runs(work: Workspace) -> Runs:

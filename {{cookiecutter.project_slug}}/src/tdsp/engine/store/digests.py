@@ -9,9 +9,11 @@ write could leave the same times is read again instead of being remembered (Git 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -24,34 +26,34 @@ _RACY_COARSE_NS = 2_000_000_000  # file systems that keep whole seconds
 _CHUNK = 1 << 20
 
 
-def of(path: Path, memory: Memory, base: str = "") -> str:
+def of(path: Path, memory: Memory, base: str = "", without: Path | None = None) -> str:
     """Return the digest of a file, or of a folder's relative names, empty folders and contents.
+
+    Whether a file may be executed counts too.
 
     Args:
         path: file or folder; links are followed.
         memory: read and updated.
         base: start of the absolute path that the memory's keys leave out.
+        without: a folder that does not count where it lies inside `path`.
 
     Raises:
-        OSError: `path` is missing or cannot be read.
+        OSError: `path` is missing or cannot be read, or something in it is neither a file nor a folder.
     """
     text = str(path)
     if not os.path.isdir(text):
-        return _file(text, os.stat(text), memory, base)
+        return _content(text, os.stat(text), memory, base)
+    left_out = frozenset([_identity(str(without))]) if without is not None else frozenset()
     digest = hashlib.sha256(b"folder\n")
-    for relative, full, status in sorted(_inside(text, "", frozenset())):
-        content = _file(full, status, memory, base) if status is not None else "empty"
+    for relative, full, status in sorted(_inside(text, "", left_out)):
+        content = _content(full, status, memory, base) if status is not None else "empty"
         digest.update(f"{relative}\0{content}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
 def of_files(named: dict[str, Path], memory: Memory) -> dict[str, str]:
-    """Return name -> digest for single files; whether a file may be executed counts too."""
-    found = {}
-    for name, path in named.items():
-        status = path.stat()
-        found[name] = _file(str(path), status, memory, "") + ("x" if status.st_mode & 0o111 else "")
-    return found
+    """Return name -> digest for single files."""
+    return {name: _content(str(path), path.stat(), memory, "") for name, path in named.items()}
 
 
 def of_text(text: str) -> str:
@@ -78,11 +80,16 @@ def remember(path: Path, memory: Memory) -> None:
     files.write_text(path, json.dumps(memory))
 
 
-def _inside(folder: str, prefix: str, above: frozenset[tuple[int, int]]):
+def _identity(folder: str) -> tuple[int, int]:
     status = os.stat(folder)
-    if (status.st_dev, status.st_ino) in above:  # a link to a folder around it
+    return status.st_dev, status.st_ino
+
+
+def _inside(folder: str, prefix: str, above: frozenset[tuple[int, int]]):
+    identity = _identity(folder)
+    if identity in above:  # a link to a folder around it
         return
-    above |= {(status.st_dev, status.st_ino)}
+    above |= {identity}
     empty = True
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -94,6 +101,12 @@ def _inside(folder: str, prefix: str, above: frozenset[tuple[int, int]]):
                 yield relative, entry.path, entry.stat()
     if empty and prefix:
         yield prefix, folder, None
+
+
+def _content(path: str, status: os.stat_result, memory: Memory, base: str) -> str:
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+        raise OSError(errno.EINVAL, "neither a file nor a folder", path)
+    return _file(path, status, memory, base) + ("x" if status.st_mode & 0o111 else "")
 
 
 def _file(path: str, status: os.stat_result, memory: Memory, base: str) -> str:

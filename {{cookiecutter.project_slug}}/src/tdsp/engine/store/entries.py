@@ -24,7 +24,8 @@ from typing import Any
 from tdsp import files
 from tdsp.engine.store import digests
 
-FORMAT = 1
+FORMAT = 2
+_BESIDE = ("artifacts", "log.txt")  # what an entry holds beside its outputs
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Entry:
     Attributes:
         folder: holds `outputs/`, `artifacts/` and `log.txt`.
         outputs: output name -> (path relative to `folder`, content digest).
+        beside: what else it holds -> content digest.
         seconds: how long the step took.
         facts: what else was noted.
         memory: digests of its files by what `stat` said.
@@ -42,6 +44,7 @@ class Entry:
     folder: Path
     outputs: dict[str, tuple[str, str]]
     seconds: float
+    beside: dict[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict, repr=False)
     memory: digests.Memory = field(default_factory=dict, repr=False)
 
@@ -54,12 +57,12 @@ class Entry:
         return self.outputs[output][1]
 
     def intact(self, output: str | None = None) -> bool:
-        """Whether the bytes of one output, or of all, are still those that the step wrote."""
-        chosen = self.outputs if output is None else {output: self.outputs[output]}
+        """Whether the bytes of one output, or of everything, are still those that the step wrote."""
+        chosen = [*self.outputs.values(), *self.beside.items()] if output is None else [self.outputs[output]]
         try:
             return all(
                 digests.of(self.folder / relative, self.memory, f"{self.folder}{os.sep}") == digest
-                for relative, digest in chosen.values()
+                for relative, digest in chosen
             )
         except OSError:
             return False
@@ -84,6 +87,14 @@ class Store:
         probe.mkdir()
         probe.rmdir()
 
+    def sweep(self) -> None:
+        """Remove what killed engines left at work; call it only while no other engine uses the store."""
+        for left in self.work.iterdir() if self.work.is_dir() else ():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
     def lookup(self, key: str) -> Entry | None:
         """Return the entry for `key` if there is one and its bytes are intact; a damaged one is forgotten."""
         try:
@@ -100,6 +111,8 @@ class Store:
         if len(entry.memory) != known:
             with contextlib.suppress(OSError):  # a read-only store still serves
                 files.write_text(folder / "entry.json", json.dumps({**noted, "files": entry.memory}))
+        with contextlib.suppress(OSError):
+            os.utime(self.keys / key)  # pruning goes by the last use
         return entry
 
     def forget(self, key: str) -> None:
@@ -118,12 +131,12 @@ class Store:
             if folder.exists():
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def commit(self, work: Path, key: str, outputs: dict[str, str], facts: dict[str, Any]) -> Entry:
+    def commit(self, work: Path, key: str | None, outputs: dict[str, str], facts: dict[str, Any]) -> Entry:
         """Turn a workspace into the entry for `key`.
 
         Args:
             work: the workspace; holds everything the entry shall hold.
-            key: what the entry answers for.
+            key: what the entry answers for; None: it serves the run that made it and no other.
             outputs: output name -> path relative to `work`.
             facts: what else to note; `seconds` is required.
 
@@ -141,19 +154,23 @@ class Store:
             "made": time.time(),
             **facts,
             "outputs": found,
+            "beside": {
+                name: digests.of(work / name, memory, f"{work}{os.sep}") for name in _BESIDE if (work / name).exists()
+            },
             "files": memory,
         }
         with (work / "entry.json").open("w", encoding="utf-8") as stream:
             json.dump(noted, stream)
         target = self.entries / work.name
         work.rename(target)
-        pointer = self.work / f"{work.name}.key"
-        pointer.write_text(work.name, encoding="ascii")
-        pointer.replace(self.keys / key)
+        if key is not None:
+            pointer = self.work / f"{work.name}.key"
+            pointer.write_text(work.name, encoding="ascii")
+            pointer.replace(self.keys / key)
         return _entry(target, noted)
 
 
 def _entry(folder: Path, noted: dict[str, Any]) -> Entry:
     outputs = {name: (str(relative), str(digest)) for name, (relative, digest) in noted["outputs"].items()}
-    facts = {name: value for name, value in noted.items() if name not in ("files", "outputs")}
-    return Entry(folder, outputs, float(noted["seconds"]), facts, dict(noted.get("files") or {}))
+    facts = {name: value for name, value in noted.items() if name not in ("files", "outputs", "beside")}
+    return Entry(folder, outputs, float(noted["seconds"]), dict(noted["beside"]), facts, dict(noted.get("files") or {}))

@@ -28,7 +28,7 @@ def installed() -> str:
     return digests.of_text("\n".join([sys.version, *sorted(names)]))
 
 
-def ingredients(step: Step, code: dict[str, str], inputs: dict[str, str]) -> Ingredients:
+def ingredients(step: Step, code: dict[str, str], inputs: dict[str, Any]) -> Ingredients:
     """Return everything that goes into a step.
 
     Args:

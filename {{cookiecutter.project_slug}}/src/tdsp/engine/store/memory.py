@@ -17,7 +17,7 @@ class Memories:
         self._digests = folder / "digests.json"
         self._steps = folder / "reasons" / f"{digests.of_text(pipeline)[:16]}.json"
         self.files: digests.Memory = digests.recall(self._digests)
-        self._known = len(self.files)
+        self._known = dict(self.files)
         self._before: dict[str, keys.Ingredients] = digests.recall(self._steps)  # type: ignore[assignment]
         self._now: dict[str, keys.Ingredients] = {}
 
@@ -33,6 +33,7 @@ class Memories:
     def save(self) -> None:
         """Write what is new."""
         with contextlib.suppress(OSError):
-            digests.remember(self._digests, self.files)
+            if self.files != self._known:
+                digests.remember(self._digests, self.files)
             if any(self._before.get(step) != parts for step, parts in self._now.items()):
                 files.write_text(self._steps, json.dumps({**self._before, **self._now}))

@@ -29,12 +29,12 @@ class Pruned:
 
 
 def prune(home: Path, *, days: float | None = None, gigabytes: float | None = None) -> Pruned:
-    """Remove results that no key answers for, that are too old, or, oldest first, that are too many.
+    """Remove results that no key answers for, that were not used for too long, or, those first, that are too many.
 
     Args:
         home: the folder with `store` and `runs`.
-        days: remove what was made longer ago.
-        gigabytes: remove the oldest until the rest is no larger.
+        days: remove what was used last, and runs that ended, longer ago.
+        gigabytes: remove what was not used for longest until the rest is no larger.
 
     Raises:
         TdspError: an engine is using the store.
@@ -48,18 +48,17 @@ def prune(home: Path, *, days: float | None = None, gigabytes: float | None = No
 
 
 def _prune(store: Store, runs: Path, days: float | None, gigabytes: float | None) -> Pruned:
-    for left in _folders(store.work):  # nobody runs: whatever works here was killed
-        shutil.rmtree(left, ignore_errors=True)
+    store.sweep()
     answers = {key.read_text(encoding="ascii").strip(): key for key in _files(store.keys)}
-    found = sorted((_made(entry), entry, _size(entry)) for entry in _folders(store.entries))
+    found = sorted((_used(entry, answers), entry, _size(entry)) for entry in _folders(store.entries))
     oldest = time.time() - days * _DAY if days is not None else 0.0
     total, limit = (
         sum(size for _, _, size in found),
         gigabytes * 1e9 if gigabytes is not None else float("inf"),
     )
     removed = removed_bytes = 0
-    for made, entry, size in found:
-        if entry.name in answers and made >= oldest and total <= limit:
+    for used, entry, size in found:
+        if entry.name in answers and used >= oldest and total <= limit:
             continue
         if entry.name in answers:
             answers.pop(entry.name).unlink(missing_ok=True)  # first the answer, then what it names
@@ -68,20 +67,25 @@ def _prune(store: Store, runs: Path, days: float | None, gigabytes: float | None
     for name, key in answers.items():
         if not (store.entries / name).is_dir():
             key.unlink(missing_ok=True)
-    _prune_runs(runs)
+    _prune_runs(runs, oldest)
     return Pruned(removed, removed_bytes, len(found) - removed, total)
 
 
-def _prune_runs(runs: Path) -> None:
-    """Remove runs whose outputs are gone, except the last."""
+def _prune_runs(runs: Path, oldest: float) -> None:
+    """Remove runs that are too old or whose outputs are gone, except the last."""
     last = records.latest(runs)
     for run in _folders(runs):
         links = [link for link in (run / "outputs").glob("*/*") if link.is_symlink()]
-        if run != last and (not (run / "run.json").exists() or any(not link.exists() for link in links)):
+        record = run / "run.json"
+        old = not record.exists() or record.stat().st_mtime < oldest
+        if run != last and (old or any(not link.exists() for link in links)):
             shutil.rmtree(run, ignore_errors=True)
 
 
-def _made(entry: Path) -> float:
+def _used(entry: Path, answers: dict[str, Path]) -> float:
+    """When a result was served last, or made if no key answers with it."""
+    if entry.name in answers:
+        return answers[entry.name].stat().st_mtime
     try:
         return float(json.loads((entry / "entry.json").read_bytes())["made"])
     except (OSError, ValueError, KeyError, TypeError):

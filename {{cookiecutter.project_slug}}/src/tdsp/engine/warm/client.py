@@ -10,6 +10,7 @@ import ast
 import contextlib
 import functools
 import json
+import math
 import queue
 import re
 import shlex
@@ -17,40 +18,35 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tdsp.engine.executor.processes import Processes, TooSlowError, signal_group
+from tdsp.engine.executor.processes import GRACE, Processes, StoppedError, TooSlowError, signal_group
 from tdsp.engine.reader.expressions import EXPRESSION
 
 _UNSAFE = {
+    "catboost",
     "cupy",
     "dask",
+    "duckdb",
+    "gevent",
+    "grpc",
     "jax",
     "keras",
     "lightgbm",
     "multiprocessing",
     "numba",
+    "polars",
     "pyspark",
     "ray",
     "tensorflow",
     "torch",
     "xgboost",
 }
-_READ_AT_START = (
-    "PYTHON",
-    "OMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "NUMEXPR_",
-    "LD_",
-    "PATH",
-    "CUDA_",
-    "MPL",
-    "KMP_",
-    "LANG",
-    "LC_",
-)
+_UNSAFE_LOADED = _UNSAFE - {"multiprocessing"}  # joblib loads it, and starts nothing
+_GLANCE = 0.5  # seconds between looks at whether the run is being stopped
+_GIVEN_UP = 5.0  # seconds to wait for word of a process that was killed
 _SHELL = re.compile(r"[;&|<>$`\\*?(){}\[\]~#!\n]")
 
 
@@ -74,9 +70,13 @@ def arguments(command: str) -> list[str] | None:
     return words[1:] if plain else None
 
 
+class ServerGoneError(Exception):
+    """The fork server ended while a step ran; nobody can say how the step did."""
+
+
 def too_late(variables: Mapping[str, str]) -> bool:
-    """Whether a step sets variables that are read while Python or a library starts."""
-    return any(name.startswith(_READ_AT_START) for name in variables)
+    """Whether a step sets variables that Python or a library may have read already; only our own are known."""
+    return any(not name.startswith("TDSP_") for name in variables)
 
 
 def imports(files: dict[str, Path]) -> list[str] | None:
@@ -84,13 +84,19 @@ def imports(files: dict[str, Path]) -> list[str] | None:
 
     None if one of them is unsafe to fork.
     """
-    own = {name.split("/")[0].removesuffix(".py") for name in files}
+    top = {name.split("/")[0].removesuffix(".py") for name in files}
     found: dict[str, None] = {}
     for name, path in files.items():
         if name.endswith(".py"):
             found.update(dict.fromkeys(_imports_of(str(path), path.stat().st_mtime_ns)))
-    outside = [module for module in found if module.split(".")[0] not in own]
+    outside = [module for module in found if module.split(".")[0] not in top]
     return None if {module.split(".")[0] for module in outside} & _UNSAFE else outside
+
+
+def own(files: dict[str, Path]) -> list[str]:
+    """Return every name by which a file of the snapshot might be imported."""
+    parts = {part.split(".")[0] for name in files for part in name.split("/")}
+    return sorted(parts - {"__main__", "__init__", ""})
 
 
 @functools.lru_cache(maxsize=1024)
@@ -136,6 +142,7 @@ class Warm:
         self,
         argv: list[str],
         modules: list[str],
+        own: list[str],
         folder: Path,
         variables: dict[str, str],
         log: Path,
@@ -143,7 +150,17 @@ class Warm:
     ) -> int | None:
         """Run a step; returns its exit code, or None if it must be started the plain way.
 
+        Args:
+            argv: what follows `python`.
+            modules: to have loaded before the fork.
+            own: names of the step's own modules; where the server has another module of such a name, it refuses.
+            folder: working folder.
+            variables: all of the step's environment.
+            log: file its output is added to.
+            timeout: seconds after which it is ended.
+
         Raises:
+            ServerGoneError: nobody can say how it ended; what it started was ended.
             StoppedError: the run is being stopped.
             TooSlowError: `timeout` seconds went by; the step was ended.
         """
@@ -159,30 +176,58 @@ class Warm:
             "env": variables,
             "log": str(log),
             "modules": self._wanted(modules),
+            "own": own,
         }
-        if not self._send(request):
-            return None
-        pid = inbox.get().get("pid")
-        if pid is None:
-            return None
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        try:
+            if not self._send(request):
+                return None
+            pid = self._next(inbox, deadline).get("pid")
+            return None if pid is None else self._follow(pid, inbox, deadline)
+        finally:
+            with self._lock:
+                del self._answers[number]
+
+    def _follow(self, pid: int, inbox: queue.SimpleQueue[dict], deadline: float) -> int:
+        """Wait for a step's end."""
         self._processes.adopt(pid)
         try:
-            answer = inbox.get(timeout=timeout)
-        except queue.Empty:
+            answer = self._next(inbox, deadline, GRACE + 1)
+            if "code" not in answer:
+                raise ServerGoneError
+        except (ServerGoneError, StoppedError, TooSlowError):
             signal_group(pid, signal.SIGKILL)
-            inbox.get()
-            raise TooSlowError from None
+            with contextlib.suppress(queue.Empty):
+                inbox.get(timeout=0 if self._gone else _GIVEN_UP)
+            raise
         finally:
             self._processes.release(pid)
-        return answer.get("code", 1)
+        return answer["code"]
+
+    def _next(self, inbox: queue.SimpleQueue[dict], deadline: float, grace: float = 0.0) -> dict:
+        """Return the server's next word; an import in the server may hang, so nobody waits without looking up."""
+        stopped = math.inf
+        while True:
+            try:
+                return inbox.get(timeout=max(0.0, min(_GLANCE, deadline - time.monotonic())))
+            except queue.Empty:
+                now = time.monotonic()
+                if now >= deadline:
+                    raise TooSlowError from None
+                stopped = min(stopped, now) if self._processes.stopping else math.inf
+                if now >= stopped + grace:
+                    raise StoppedError from None
 
     def close(self) -> None:
-        """End the server."""
+        """End the server; at the end of its input it ends its steps first, unless it hangs in an import."""
         if self._server is not None and self._server.stdin is not None:
             with contextlib.suppress(OSError):
                 self._server.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._server.wait(1)
             self._server.kill()
             self._server.wait()
+            self._listener.join(_GIVEN_UP)
 
     def _send(self, message: dict) -> bool:
         with self._lock:
@@ -197,21 +242,30 @@ class Warm:
 
     def _start(self) -> subprocess.Popen[bytes]:
         server = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, str(Path(__file__).with_name("server.py"))],
+            [sys.executable, str(Path(__file__).with_name("server.py")), *sorted(_UNSAFE_LOADED)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=self._environment,
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, args=(server,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(server,), daemon=True)
+        self._listener.start()
         return server
 
     def _listen(self, server: subprocess.Popen[bytes]) -> None:
         for line in server.stdout or ():
-            answer = json.loads(line)
-            self._answers[answer["id"]].put(answer)
+            try:
+                answer = json.loads(line)
+            except ValueError:  # it was killed while it wrote
+                break
+            with self._lock:
+                inbox = self._answers.get(answer["id"])
+                if inbox is not None:
+                    inbox.put(answer)
+            if inbox is None and "pid" in answer:  # it came when nobody waited any more
+                signal_group(answer["pid"], signal.SIGKILL)
         with self._lock:
             self._gone = True
-        for inbox in self._answers.values():  # nobody may wait for a server that has ended
-            inbox.put({})
+            for inbox in self._answers.values():  # nobody may wait for a server that has ended
+                inbox.put({})

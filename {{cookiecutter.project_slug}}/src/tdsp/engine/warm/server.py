@@ -1,10 +1,10 @@
 """The fork server: a Python that has the steps' imports loaded and forks a copy of itself for each step.
 
 Run as a script, never imported: it must stay free of everything but the standard library. Requests come in
-on standard input as JSON lines, answers go out on standard output:
+on standard input as JSON lines; its arguments are modules that forbid any fork; answers go out on standard output:
 
     {"preload": [modules]}                                         imported when there is nothing else to do
-    {"id": 1, "argv": [...], "cwd": "...", "env": {}, "log": "...", "modules": [...]}
+    {"id": 1, "argv": [...], "cwd": "...", "env": {}, "log": "...", "modules": [...], "own": [...]}
     -> {"id": 1, "pid": 42}, later {"id": 1, "code": 0};  or {"id": 1, "refused": "why"}
 """
 
@@ -32,8 +32,8 @@ _HERE = os.path.abspath(__file__)
 class Server:
     """One loop over requests, imports to make and children that end."""
 
-    def __init__(self, requests: int, answers: int):
-        self._requests, self._answers = requests, answers
+    def __init__(self, requests: int, answers: int, unsafe: list[str]):
+        self._requests, self._answers, self._unsafe = requests, answers, frozenset(unsafe)
         self._children: dict[int, int] = {}
         self._preload: list[str] = []
         self._buffer = b""
@@ -69,8 +69,9 @@ class Server:
     def _fork(self, request: dict) -> bool:
         for module in request["modules"]:
             _load(module)
-        if threading.active_count() > 1:
-            self._answer({"id": request["id"], "refused": "an import started a thread"})
+        refusal = self._refusal(set(request["own"]))
+        if refusal:
+            self._answer({"id": request["id"], "refused": refusal})
             return False
         gc.freeze()  # so that a child's collections do not copy what it shares
         pid = os.fork()
@@ -81,6 +82,17 @@ class Server:
         self._children[pid] = request["id"]
         self._answer({"id": request["id"], "pid": pid})
         return False
+
+    def _refusal(self, own: set[str]) -> str:
+        """Say why a fork would not be like a Python just started; what was loaded once stays for good."""
+        if threading.active_count() > 1:
+            return "an import started a thread"
+        loaded = {name.partition(".")[0] for name in sys.modules}
+        if loaded & self._unsafe:
+            return f"{min(loaded & self._unsafe)} does not survive a fork"
+        if loaded & own:
+            return f"the step has a {min(loaded & own)} of its own, and another one is loaded"
+        return ""
 
     def _reap(self) -> None:
         for pid in list(self._children):
@@ -97,6 +109,7 @@ class Server:
         for pid in self._children:
             with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
+        os._exit(0)  # tidying up what was imported takes long
 
     def _answer(self, message: dict) -> None:
         os.write(self._answers, json.dumps(message).encode() + b"\n")
@@ -126,7 +139,7 @@ def become(request: dict) -> None:
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
     for name in ("stdout", "stderr"):
         number = 1 if name == "stdout" else 2
-        stream = open(number, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+        stream = open(number, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115 - stays open
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     _reseed()
@@ -156,9 +169,8 @@ def _leave(code: int) -> None:
 
 def _reseed() -> None:
     """A fork shares the parent's random state; a new process would not."""
-    import random
-
-    random.seed()
+    if "random" in sys.modules:  # one that is imported later seeds itself
+        sys.modules["random"].seed()
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
 
@@ -166,7 +178,7 @@ def _reseed() -> None:
 def _start(argv: list[str]) -> None:
     sys.dont_write_bytecode = True
     guard = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    rest = [place for place in sys.path[1:] if place not in guard]
+    rest = [place for place in sys.path if place not in guard]
     try:
         if argv[0] == "-m":
             sys.path[:] = [os.getcwd(), *filter(None, guard), *rest]
@@ -192,7 +204,8 @@ def _start(argv: list[str]) -> None:
 
 if __name__ == "__main__":
     answers = os.dup(1)
+    del sys.path[0]  # this script's folder
     os.dup2(2, 1)  # what an import prints is no answer
-    chosen = Server(0, answers).loop()
+    chosen = Server(0, answers, sys.argv[1:]).loop()
     if chosen is not None:
         become(chosen)

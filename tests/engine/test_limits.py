@@ -1,0 +1,57 @@
+"""What the engine may cost: memory of a real run, and that the benchmark's targets can be missed."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+from tdsp import engine
+
+COMPARE = Path(__file__).parents[2] / "benchmarks" / "engine" / "compare.py"
+MEASURED = """
+import json, re, resource, sys
+from pathlib import Path
+sys.path.insert(0, {source!r})
+from tdsp import engine
+result = engine.run(Path("pipeline.yml"), home=Path(".tdsp"), options=engine.Options(warm=False))
+status = Path("/proc/self/status")  # Linux counts what the parent held when it forked into ru_maxrss
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) if status.exists() else 0
+peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([result.status, len(result.steps), peak]))
+"""
+
+
+def test_a_run_that_hands_over_large_files_stays_small(bench):
+    """20 MB pass through ten steps with code and a fan-out: contents are never held in memory as a whole."""
+    bench.write({f"src/m{number}.py": f"x = {number}\n" for number in range(50)})
+    out = {"o": {"type": "uri_file"}}
+    start = {"command": "head -c 20000000 /dev/urandom > ${{outputs.o}}", "code": "./src", "outputs": out}
+    jobs = {"s0": start}
+    for number in range(1, 10):
+        jobs[f"s{number}"] = {
+            "command": "cat ${{inputs.i}} > ${{outputs.o}} && echo " + str(number),
+            "code": "./src",
+            "inputs": {"i": {"type": "uri_file", "path": f"${{{{parent.jobs.s{(number - 1) // 2}.outputs.o}}}}"}},
+            "outputs": out,
+        }
+    bench.pipeline(jobs)
+    code = MEASURED.format(source=str(Path(engine.__file__).parents[2]))
+    for _ in range(2):  # cold, and from the store
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=bench.folder, capture_output=True, text=True, check=True
+        )
+        status, steps, kilobytes = json.loads(done.stdout.splitlines()[-1])
+        assert (status, steps) == ("ok", 10)
+        assert kilobytes < 100_000 * (1024 if sys.platform == "darwin" else 1)
+
+
+def test_the_benchmark_fails_when_a_target_is_missed():
+    missed = runpy.run_path(str(COMPARE))["missed"]
+    cold = {"engine": 1.0, "engine, no warm start": 1.2, "DVC repro": 1.5, "four processes, bash": 1.0}
+    assert missed(cold, {"engine": 0.1, "DVC repro": 0.3}, 0.1, 0.005) == []
+    (said,) = missed(cold, {"engine": 0.16, "DVC repro": 0.4}, 0.1, 0.005)
+    assert said == "missed: nothing changed: 160 ms, the limit is 150 ms"
+    assert len(missed({**cold, "DVC repro": 0.9}, {"engine": 0.1, "DVC repro": 0.15}, 0.3, 0.03)) == 4
