@@ -130,9 +130,7 @@ class ModelServer:
         if name in self.crashing:
             raise RuntimeError("ModuleNotFoundError: No module named 'nowhere'")
         folder = Path(cloud.folder) / f"served-{name}-{time.monotonic_ns()}"
-        place = files.locate(
-            cloud, deployment["id"].split("/onlineEndpoints/")[0], deployment["properties"]["model"]
-        )
+        place = files.locate(cloud, deployment["id"].split("/onlineEndpoints/")[0], deployment["properties"]["model"])
         files.pull(cloud, place, folder)
         with _scoring() as (load, _):
             self._models[deployment["id"].lower()] = load(folder)

@@ -24,11 +24,7 @@ def repository(azure, project):
 
 
 def changes(azure, start=0):
-    return [
-        str(call)
-        for call in azure.calls[start:]
-        if call.method in CHANGING and "login.microsoft" not in call.host
-    ]
+    return [str(call) for call in azure.calls[start:] if call.method in CHANGING and "login.microsoft" not in call.host]
 
 
 @pytest.mark.parametrize("immutable", [True, False])

@@ -73,9 +73,7 @@ def test_a_job_registers_what_passes_the_gate_and_promotion_keeps_its_lineage(az
     assert rows > 50, "the held-out rows were not compared"
     printed = "".join(result.output + result.stderr for result in (first, again, deployed))
     written = [
-        path
-        for path in (project / ".tdsp").rglob("*")
-        if path.suffix in {".json", ".txt", ".md", ".html", ".log"}
+        path for path in (project / ".tdsp").rglob("*") if path.suffix in {".json", ".txt", ".md", ".html", ".log"}
     ]
     for where, text in [
         ("printed", printed),

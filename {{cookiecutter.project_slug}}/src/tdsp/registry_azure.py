@@ -106,9 +106,7 @@ def register(ml: MLClient, name: str, path: str, digest: str, tags: Mapping[str,
         same.tags = {**same.tags, **tags}
         return ml.models.create_or_update(same)
     version = str(max(map(number, known), default=0) + 1)
-    return ml.models.create_or_update(
-        Model(name=name, version=version, type="mlflow_model", path=path, tags=tags)
-    )
+    return ml.models.create_or_update(Model(name=name, version=version, type="mlflow_model", path=path, tags=tags))
 
 
 def register_output(uri: str, name: str, digest: str, tags: Mapping[str, str]) -> int:
@@ -170,9 +168,7 @@ def fetch(ml: MLClient, model: Model, home: Path) -> Path:
         # Where in the target the files arrive depends on how the model was registered.
         found = next(Path(scratch).rglob("MLmodel"), None)
         if found is None:
-            raise TdspError(
-                f"the files of {model.name} v{model.version} did not arrive: run the same command again"
-            )
+            raise TdspError(f"the files of {model.name} v{model.version} did not arrive: run the same command again")
         if digest and files.sha256_of(found.parent) != digest:
             raise TdspError(f"the files of {model.name} v{model.version} are not those that were registered")
         with files.replace_folder(folder) as aside:

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 _SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SIGNATURE = re.compile(
-    r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*"
-)
+_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
 _MARGIN = 300  # seconds that a token must still be good for
 
 
@@ -48,9 +46,7 @@ class Target:
     @property
     def workspace_id(self) -> str:
         """Resource id of the workspace."""
-        return (
-            f"{self.group_id}/providers/Microsoft.MachineLearningServices/workspaces/{self.place.workspace}"
-        )
+        return f"{self.group_id}/providers/Microsoft.MachineLearningServices/workspaces/{self.place.workspace}"
 
     def __str__(self) -> str:
         return f"{self.place.workspace} ({self.env}, {self.place.region})"

@@ -89,9 +89,7 @@ def _reset(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> slots.
     return now
 
 
-def _build(
-    ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callable[[str], None]
-) -> slots.Slots:
+def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callable[[str], None]) -> slots.Slots:
     """Return the endpoint with `new` running in `slot`, which gets no traffic."""
     from azure.ai.ml import load_online_deployment
 

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 STAYS = "jobs, models, data and environments stay in the workspace as records, and the ruleset in GitHub protects main"
 
 
-def plan(
-    ml: MLClient, where: client.Target, repository: github.Repository
-) -> list[tuple[Line, Callable[[], None]]]:
+def plan(ml: MLClient, where: client.Target, repository: github.Repository) -> list[tuple[Line, Callable[[], None]]]:
     """Return what is there to be removed, each with the way to do it. Nothing that the project did not make is in it."""
     now, own = slots.look(ml, where, slots.endpoint_name(where)), Identity(where, repository)
     found: list[tuple[Line, Callable[[], None]]] = []

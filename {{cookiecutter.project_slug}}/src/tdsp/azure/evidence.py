@@ -31,9 +31,7 @@ def exchanges(root: Path, ml: MLClient, model: Any, say: Callable[[str], None]) 
     # The answers follow from these files, so they are worked out once.
     sources = [folder, *sorted((root / "scoring").glob("*.py")), root / "scoring" / "sample-request.json"]
     parts = [files.sha256_of(source) for source in (*sources, *([held_out] if held_out else []))]
-    kept = (
-        root / ".tdsp" / "azure" / f"answers-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:16]}.json"
-    )
+    kept = root / ".tdsp" / "azure" / f"answers-{hashlib.sha256(''.join(parts).encode()).hexdigest()[:16]}.json"
     if not kept.is_file():
         files.write_text(kept, json.dumps(probe.offline(root / "scoring", folder, held_out)))
     return [probe.Exchange(**exchange) for exchange in json.loads(kept.read_text(encoding="utf-8"))]
@@ -42,9 +40,7 @@ def exchanges(root: Path, ml: MLClient, model: Any, say: Callable[[str], None]) 
 def _held_out(root: Path, ml: MLClient, model: Any, say: Callable[[str], None]) -> Path | None:
     job = (model.tags or {}).get(registry_azure.JOB)
     if not job:
-        say(
-            "no held-out rows to compare: this version was not registered by a job; the sample request stands alone"
-        )
+        say("no held-out rows to compare: this version was not registered by a job; the sample request stands alone")
         return None
     try:
         return follow.output(ml, job, "prepare", "split", root / ".tdsp" / "runs" / job)

@@ -56,14 +56,10 @@ def bring(ml: MLClient, job: Job, home: Path) -> dict[str, Any]:
     """
     steps: dict[str, Any] = {}
     with client.speaking(f"job {job.name}"):
-        children = {
-            child.display_name or child.name: child for child in ml.jobs.list(parent_job_name=job.name)
-        }
+        children = {child.display_name or child.name: child for child in ml.jobs.list(parent_job_name=job.name)}
         for step, child in children.items():
             wanted = [_BROUGHT[step]] if step in _BROUGHT else []
-            outputs = {
-                output: _output(ml, child.name, output, home / "outputs" / step / output) for output in wanted
-            }
+            outputs = {output: _output(ml, child.name, output, home / "outputs" / step / output) for output in wanted}
             steps[step] = {
                 "state": child.status.lower(),
                 "outputs": {name: path.relative_to(home).as_posix() for name, path in outputs.items()},

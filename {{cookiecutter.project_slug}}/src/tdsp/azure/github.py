@@ -97,15 +97,11 @@ class Repository:
             "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}
         }
         if env == "prod":
-            body["reviewers"] = _reviewers(found) or [
-                {"type": "User", "id": rest.github()("GET", "/user")["id"]}
-            ]
+            body["reviewers"] = _reviewers(found) or [{"type": "User", "id": rest.github()("GET", "/user")["id"]}]
         elif _reviewers(found):
             body["reviewers"] = _reviewers(found)
         self._send("PUT", f"/environments/{env}", body)
-        policies = (self._get(f"/environments/{env}/deployment-branch-policies") or {}).get(
-            "branch_policies", []
-        )
+        policies = (self._get(f"/environments/{env}/deployment-branch-policies") or {}).get("branch_policies", [])
         for policy in policies:
             if policy["name"] != BRANCHES[env]:
                 self._send("DELETE", f"/environments/{env}/deployment-branch-policies/{policy['id']}")

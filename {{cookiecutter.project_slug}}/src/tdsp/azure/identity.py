@@ -47,17 +47,11 @@ class Identity:
         if not found:
             return "missing"
         has, wants = found["properties"], self._trust()
-        return (
-            ""
-            if has["subject"] == wants["subject"] and has["issuer"] == ISSUER
-            else f"trusts {has['subject']}"
-        )
+        return "" if has["subject"] == wants["subject"] and has["issuer"] == ISSUER else f"trusts {has['subject']}"
 
     def make_trust(self) -> None:
         """Create or correct the federated credential."""
-        rest.management()(
-            "PUT", self._trust_id, {"properties": self._trust()}, **{"api-version": IDENTITY_VERSION}
-        )
+        rest.management()("PUT", self._trust_id, {"properties": self._trust()}, **{"api-version": IDENTITY_VERSION})
 
     def look_at_role(self, role: str) -> str:
         """Say whether it has a role on the resource group or above."""
@@ -78,9 +72,7 @@ class Identity:
     def variables(self) -> dict[str, str]:
         """Return the ids by which a workflow names it."""
         properties = (self._get() or {}).get("properties", {})
-        return dict(
-            zip(VARIABLES, (properties.get("clientId", ""), properties.get("tenantId", "")), strict=True)
-        )
+        return dict(zip(VARIABLES, (properties.get("clientId", ""), properties.get("tenantId", "")), strict=True))
 
     def assignments(self) -> list[dict[str, Any]]:
         """Return the role assignments that are on the resource group itself."""
@@ -115,10 +107,6 @@ class Identity:
 
     def _assignment(self, role: str) -> dict[str, Any] | None:
         return next(
-            (
-                item
-                for item in self.assignments()
-                if item["properties"]["roleDefinitionId"].endswith(_ROLE_IDS[role])
-            ),
+            (item for item in self.assignments() if item["properties"]["roleDefinitionId"].endswith(_ROLE_IDS[role])),
             None,
         )

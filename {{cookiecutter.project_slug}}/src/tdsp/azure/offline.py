@@ -30,9 +30,7 @@ def main(scoring: str, model: str, sample: str, held_out: str = "", limit: int =
 
         names = [feature["name"] for feature in served.contract["features"]]
         rows = pd.read_parquet(Path(held_out) / "test.parquet")[names].head(limit)
-        requests.append(
-            {"data": json.loads(rows.to_json(orient="records", date_format="iso", double_precision=15))}
-        )
+        requests.append({"data": json.loads(rows.to_json(orient="records", date_format="iso", double_precision=15))})
     exchanges = [
         {"request": request, "answer": served.predict(rows_of(json.dumps(request).encode(), served.contract))}
         for request in requests

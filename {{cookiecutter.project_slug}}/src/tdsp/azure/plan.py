@@ -35,10 +35,7 @@ def show(title: str, lines: Sequence[Line]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     print(title)
     for row in rows:
-        print(
-            "  "
-            + "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip()
-        )
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True)).rstrip())
     sys.stdout.flush()
 
 

@@ -45,11 +45,7 @@ def _soft_deleted(where: client.Target) -> str:
         return ""
     short = where.slug.replace("-", "")[:10]
     names = [item["name"] for item in found["value"] if short in item["name"].replace("-", "").lower()]
-    return (
-        f"; deleted vault {names[0]} still holds its name (az keyvault purge --name {names[0]})"
-        if names
-        else ""
-    )
+    return f"; deleted vault {names[0]} still holds its name (az keyvault purge --name {names[0]})" if names else ""
 
 
 def provider(where: client.Target, name: str) -> str:
@@ -73,9 +69,7 @@ def quota(ml: MLClient, where: client.Target) -> str:
     """Say whether the cores for one more deployment are left."""
     from tdsp import project
 
-    described = yaml.safe_load(
-        (project.find_root() / "scoring" / "deployment.yml").read_text(encoding="utf-8")
-    )
+    described = yaml.safe_load((project.find_root() / "scoring" / "deployment.yml").read_text(encoding="utf-8"))
     return cores_missing(ml, where, described["instance_type"], int(described.get("instance_count", 1)))
 
 
@@ -94,11 +88,7 @@ def cores_missing(ml: MLClient, where: client.Target, size: str, instances: int)
     if usage is None:
         return ""
     needed, free = math.ceil(found.v_cp_us * instances * _UPGRADES), usage.limit - usage.current_value
-    return (
-        ""
-        if free >= needed
-        else f"{size} needs {needed} cores of {found.family}, {free} of {usage.limit} are free"
-    )
+    return "" if free >= needed else f"{size} needs {needed} cores of {found.family}, {free} of {usage.limit} are free"
 
 
 def _family(usage: Any) -> str:

@@ -171,12 +171,8 @@ def difference(expected: Any, got: Any, where: str = "answer") -> str:
     """Say where two answers differ by more than rounding; empty when they do not."""
     if isinstance(expected, dict) and isinstance(got, dict):
         if set(expected) != set(got):
-            return (
-                f"{where} has {', '.join(sorted(got)) or 'nothing'} instead of {', '.join(sorted(expected))}"
-            )
-        return next(
-            (bad for key in expected if (bad := difference(expected[key], got[key], f"{where}.{key}"))), ""
-        )
+            return f"{where} has {', '.join(sorted(got)) or 'nothing'} instead of {', '.join(sorted(expected))}"
+        return next((bad for key in expected if (bad := difference(expected[key], got[key], f"{where}.{key}"))), "")
     if isinstance(expected, list) and isinstance(got, list):
         if len(expected) != len(got):
             return f"{where} has {len(got)} entries instead of {len(expected)}"
@@ -185,6 +181,4 @@ def difference(expected: Any, got: Any, where: str = "answer") -> str:
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (expected, got))
     if numbers and math.isclose(expected, got, rel_tol=_TOLERANCE, abs_tol=1e-9):
         return ""
-    return (
-        "" if expected == got and not numbers else f"{where} is {got!r}, on this machine it is {expected!r}"
-    )
+    return "" if expected == got and not numbers else f"{where} is {got!r}, on this machine it is {expected!r}"

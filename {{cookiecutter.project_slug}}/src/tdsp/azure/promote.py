@@ -25,9 +25,7 @@ def champion(ml: MLClient, where: client.Target) -> Any:
     with client.speaking("models"):
         found = registry_azure.champion(ml, where.slug)
     if found is None:
-        raise TdspError(
-            f"{where} has no champion to promote: run `tdsp submit --env {where.env} --wait` first"
-        )
+        raise TdspError(f"{where} has no champion to promote: run `tdsp submit --env {where.env} --wait` first")
     return found
 
 
@@ -89,6 +87,4 @@ def _copied(ml: MLClient, where: client.Target, model: Any) -> Any:
     with client.speaking("models"):
         there = registry_azure.champion(ml, where.slug)
     digest = (model.tags or {}).get(registry_azure.MODEL_DIGEST)
-    return (
-        there if there is not None and (there.tags or {}).get(registry_azure.MODEL_DIGEST) == digest else None
-    )
+    return there if there is not None and (there.tags or {}).get(registry_azure.MODEL_DIGEST) == digest else None

@@ -55,9 +55,7 @@ def release(root: Path, ml: MLClient, where: client.Target, version: str | None)
     model = next((item for item in known if str(item.version) == version), None) if version else champion
     if model is None:
         what = f"no version {version} of" if version else "no champion among the versions of"
-        raise WrongInput(
-            f"{where} has {what} model {where.slug}: run `tdsp submit --env {where.env} --wait` first"
-        )
+        raise WrongInput(f"{where} has {what} model {where.slug}: run `tdsp submit --env {where.env} --wait` first")
     scoring = root / "scoring"
     image = images.serving(root, where.slug)
     sources = sorted([*scoring.glob("*.py"), scoring / "deployment.yml"])
@@ -87,9 +85,7 @@ def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
         )
     ]
     if now.live and sum(now.traffic.values()) == 100 and now.traffic.get(now.live) != 100:
-        lines.append(
-            Line(f"traffic {now.traffic}", "an interrupted rollout", f"all to {now.live}, then go on")
-        )
+        lines.append(Line(f"traffic {now.traffic}", "an interrupted rollout", f"all to {now.live}, then go on"))
     if now.content(now.live) == new.content:
         lines.append(Line(f"slot {now.live}", f"{new.label}, live", "", "it is what would be deployed"))
     else:
@@ -110,9 +106,7 @@ def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
         )
         lines.append(Line("traffic", _shares(now), steps, "goes back by itself if a guard fails"))
     if now.expired:
-        lines.append(
-            Line(f"slot {now.previous}", f"v{now.version(now.previous)}, kept long enough", "delete")
-        )
+        lines.append(Line(f"slot {now.previous}", f"v{now.version(now.previous)}, kept long enough", "delete"))
     return lines
 
 

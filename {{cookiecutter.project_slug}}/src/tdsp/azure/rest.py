@@ -57,9 +57,7 @@ class Api:
             if answer.status_code == 404 and method in {"GET", "DELETE"}:
                 return None
             if answer.status_code >= 400:
-                raise RefusedError(
-                    f"{what}: {client.advised(_said(answer), answer.status_code)}", answer.status_code
-                )
+                raise RefusedError(f"{what}: {client.advised(_said(answer), answer.status_code)}", answer.status_code)
             return answer.json() if answer.content else None
 
 
@@ -81,9 +79,7 @@ def github() -> Api:
     try:
         token = shell.run("gh", "auth", "token").strip()
     except TdspError as error:
-        raise TdspError(
-            f"GitHub: {error}; install it from https://cli.github.com and run `gh auth login`"
-        ) from None
+        raise TdspError(f"GitHub: {error}; install it from https://cli.github.com and run `gh auth login`") from None
     return Api(
         GITHUB,
         **{

@@ -28,11 +28,7 @@ def roll_back(ml: MLClient, where: client.Target, now: slots.Slots) -> str:
     if good is None:
         if now.tag(slots.ROLLED_BACK):
             return f"rolled back already: v{now.version(now.live)} in {now.live} has all traffic"
-        raise TdspError(
-            f"v{now.version(now.live)} in {now.live} is the only version here: there is none to go back to"
-        )
+        raise TdspError(f"v{now.version(now.live)} in {now.live} is the only version here: there is none to go back to")
     tags = {slots.LIVE: good, slots.PREVIOUS: "", slots.UNTIL: "", slots.ROLLED_BACK: now.content(bad)}
     slots.shift(ml, now, {good: 100}, **tags)
-    return (
-        f"rolled back: v{now.version(good)} in {good} has all traffic, v{now.version(bad)} in {bad} has none"
-    )
+    return f"rolled back: v{now.version(good)} in {good} has all traffic, v{now.version(bad)} in {bad} has none"

@@ -47,17 +47,13 @@ class Slots:
     @property
     def traffic(self) -> dict[str, int]:
         """Percent of the requests that each slot gets, without zeros."""
-        return {
-            slot: share for slot, share in ((self.endpoint and self.endpoint.traffic) or {}).items() if share
-        }
+        return {slot: share for slot, share in ((self.endpoint and self.endpoint.traffic) or {}).items() if share}
 
     @property
     def mirror(self) -> dict[str, int]:
         """Percent of the requests that each slot gets a copy of."""
         return {
-            slot: share
-            for slot, share in ((self.endpoint and self.endpoint.mirror_traffic) or {}).items()
-            if share
+            slot: share for slot, share in ((self.endpoint and self.endpoint.mirror_traffic) or {}).items() if share
         }
 
     @property
@@ -131,9 +127,7 @@ def look(ml: MLClient, where: client.Target, name: str) -> Slots:
     return Slots(name, endpoint, deployments)
 
 
-def settled(
-    ml: MLClient, where: client.Target, name: str, patience: float = 1800, pause: float = 5
-) -> Slots:
+def settled(ml: MLClient, where: client.Target, name: str, patience: float = 1800, pause: float = 5) -> Slots:
     """Wait until nothing of the endpoint is being changed any more, by this command's killed forerunner for instance.
 
     Args:

@@ -47,7 +47,5 @@ def _models(versions: list[Any], champion: Any) -> list[str]:
         code = f"commit {tags.get('tdsp.commit', '')[:8] or 'unknown'}{' with changes' if tags.get('tdsp.dirty') == 'True' else ''}"
         data = f"data {tags.get('tdsp.data_sha256', '')[:8] or 'unknown'}"
         by = f", by {tags['tdsp.approved_by']}" if tags.get("tdsp.approved_by") else ""
-        found.append(
-            f"  v{model.version}{crown}: {code}, {data}, job {tags.get(registry_azure.JOB, 'unknown')}{by}"
-        )
+        found.append(f"  v{model.version}{crown}: {code}, {data}, job {tags.get(registry_azure.JOB, 'unknown')}{by}")
     return found

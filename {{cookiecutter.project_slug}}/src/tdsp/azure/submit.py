@@ -86,9 +86,7 @@ def prepare(
         raise WrongInput(f"{pipeline.name}: {client.redact(' '.join(str(error).split()))}") from None
     unknown = sorted(set(settings) - set(job.inputs))
     if unknown:
-        raise WrongInput(
-            f"{pipeline.name} has no input {unknown[0]!r}; it has {', '.join(sorted(job.inputs))}"
-        )
+        raise WrongInput(f"{pipeline.name} has no input {unknown[0]!r}; it has {', '.join(sorted(job.inputs))}")
     _sample(root, facts)
     data = {
         key: (f"{where.slug}-{key}", files.sha256_of(folder)[:16], folder)
@@ -191,9 +189,7 @@ def submit(ml: MLClient, sent: Submission) -> Job:
     for asset, version, folder in sent.data.values():
         if not _data_exists(ml, asset, version):
             with client.speaking(f"data {asset}"):
-                ml.data.create_or_update(
-                    Data(name=asset, version=version, type="uri_folder", path=str(folder))
-                )
+                ml.data.create_or_update(Data(name=asset, version=version, type="uri_folder", path=str(folder)))
 
     job = load_job(sent.pipeline, params_override=_overrides(sent, name))
     for step in job.jobs.values():
@@ -208,10 +204,7 @@ def _overrides(sent: Submission, name: str) -> list[dict[str, Any]]:
         "name": name,
         "experiment_name": f"{sent.where.slug}-{sent.pipeline.stem}",
         "tags": _tags(sent),
-        **{
-            f"inputs.{key}.path": f"azureml:{asset}:{version}"
-            for key, (asset, version, _) in sent.data.items()
-        },
+        **{f"inputs.{key}.path": f"azureml:{asset}:{version}" for key, (asset, version, _) in sent.data.items()},
         **{f"inputs.{key}": value for key, value in sent.settings.items()},
     }
     if sent.champion is not None:

@@ -160,9 +160,7 @@ class Finding:
             return Line(self.thing.what, "right", "", self.thing.why)
         if self.changeable:
             return Line(self.thing.what, self.wrong, "make it right", self.thing.why)
-        return Line(
-            self.thing.what, self.wrong if self.seen else "cannot be seen", "yours to mend", self.thing.mend
-        )
+        return Line(self.thing.what, self.wrong if self.seen else "cannot be seen", "yours to mend", self.thing.mend)
 
 
 def look(everything: list[Thing]) -> list[Finding]:

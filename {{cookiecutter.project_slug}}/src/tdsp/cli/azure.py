@@ -42,9 +42,7 @@ def connect(
         try:
             thing.make()
         except TdspError as error:
-            raise TdspError(
-                f"{thing.what}: {error}; what is done stays: run the same command again"
-            ) from None
+            raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
         print(f"{thing.what}: done")
     left = [item.thing.what for item in wiring.look(everything) if item.wrong and item.thing.vital]
     if left:
@@ -114,9 +112,7 @@ def submit(
     env: Env = "dev",
     settings: Annotated[list[str] | None, typer.Option("--set", help="INPUT=VALUE; may be repeated.")] = None,
     compute: Annotated[str | None, typer.Option(help="A cluster's name; serverless when not given.")] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Follow to the end and bring the results home.")
-    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow to the end and bring the results home.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Send a pipeline to Azure ML. The same code, data and settings are the same job: it is never started twice."""
@@ -141,9 +137,7 @@ def submit(
     job = submission.submit(ml, sent)
     print(f"job {job.name}: {submission.link(job)}")
     if not wait:
-        print(
-            f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)"
-        )
+        print(f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)")
         return
     job = follow.wait(ml, job.name, say=print)
     if job.status != "Completed":
@@ -152,9 +146,7 @@ def submit(
     outcome = follow.bring(ml, job, home)
     print(f"results: {home.relative_to(root)}")
     if outcome:
-        version = (
-            f" as {outcome['model']} v{outcome['version']}" if outcome["outcome"] == "registered" else ""
-        )
+        version = f" as {outcome['model']} v{outcome['version']}" if outcome["outcome"] == "registered" else ""
         print(f"{outcome['outcome']}{version}: {outcome['reason']}")
     print(f"next: tdsp deploy --env {env}")
 

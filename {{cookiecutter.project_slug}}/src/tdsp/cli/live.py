@@ -14,13 +14,9 @@ def deploy(
     version: Annotated[str | None, typer.Option(help="Model version; the champion when not given.")] = None,
     soak: Annotated[float, typer.Option(help="Seconds that each step of a rollout is watched.")] = 60,
     requests: Annotated[int, typer.Option(min=1, help="Requests sent to each slot at each step.")] = 20,
-    max_latency: Annotated[
-        float, typer.Option(help="95th percentile, in milliseconds, that is always fine.")
-    ] = 1000,
+    max_latency: Annotated[float, typer.Option(help="95th percentile, in milliseconds, that is always fine.")] = 1000,
     max_errors: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that may go wrong.")] = 0,
-    keep: Annotated[
-        float, typer.Option(help="Hours that the former version is kept for `tdsp rollback`.")
-    ] = 24,
+    keep: Annotated[float, typer.Option(help="Hours that the former version is kept for `tdsp rollback`.")] = 24,
     dry_run: DryRun = False,
 ) -> None:
     """Put a model version on its endpoint: second slot, smoke test, mirror, 10 / 50 / 100 %, back if a guard fails."""
@@ -38,9 +34,7 @@ def deploy(
     if dry_run:
         return
     guards = probe.Guards(max_errors, max_latency, requests=requests, soak=soak)
-    exchanges = (
-        evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
-    )
+    exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
     after = rollout.roll_out(ml, new, exchanges, guards, keep, say=print)
     print(f"live: {new.label} in {after.live}, {after.endpoint.scoring_uri}")
     kept = f"tdsp rollback --env {env}  (v{after.version(after.previous)} is kept)" if after.previous else ""
