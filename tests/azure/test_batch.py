@@ -16,6 +16,7 @@ def project(tmp_path, azure, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.delenv("CI", raising=False)
     azure.cloud.scorer = bench.BatchScorer()
+    bench.remember_answers(monkeypatch)
     return folder
 
 
@@ -61,25 +62,24 @@ def predicted(file):
     return [float(line["prediction"]) for line in csv.DictReader(place.open(encoding="utf-8"))]
 
 
-def test_a_dry_run_changes_nothing(azure, client, project, tmp_path):
+def changes(calls):
+    return [call for call in calls if call.method in {"PUT", "DELETE", "PATCH"}]
+
+
+def test_a_dry_run_shows_what_is_made_and_a_second_run_changes_nothing(azure, client, project, tmp_path):
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     azure.calls.clear()
-    result = deploy("--dry-run")
-    assert result.exit_code == 0
-    assert "0 to 2 x Standard_DS3_v2" in result.output
-    assert [call for call in azure.calls if call.method in {"PUT", "DELETE", "PATCH"}] == []
-
-
-def test_the_first_version_is_tried_then_the_default(azure, first):
+    dry = deploy("--dry-run")
+    assert dry.exit_code == 0
+    assert "0 to 2 x Standard_DS3_v2" in dry.output
+    assert changes(azure.calls) == []
+    assert deploy().exit_code == 0
     assert default(azure) == "blue"
     cluster = azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/computes")[0]
     assert cluster["properties"]["properties"]["scaleSettings"]["minNodeCount"] == 0
-
-
-def test_deploying_the_default_again_changes_nothing(azure, first):
-    before = len(azure.calls)
+    azure.calls.clear()
     assert deploy().exit_code == 0
-    assert not [call for call in azure.calls[before:] if call.method in {"PUT", "DELETE", "PATCH"}]
+    assert changes(azure.calls) == []
 
 
 def test_a_second_version_takes_its_place_and_a_rollback_gives_it_back(azure, second):
@@ -97,6 +97,10 @@ def test_a_second_version_takes_its_place_and_a_rollback_gives_it_back(azure, se
 
 def test_a_third_version_takes_the_slot_of_the_former_one(azure, second, client, tmp_path):
     assert deploy().exit_code == 0
+    text = bench.tdsp("status").output
+    assert "green: v2, default, Succeeded, 1 x batch-cluster" in text
+    assert "blue: v1, kept for rollback" in text
+    assert azure.cloud.subscription not in text
     bench.register(client, bench.model(tmp_path / "m3", 4.0))
     assert deploy().exit_code == 0
     assert (default(azure), versions(azure)) == ("blue", {"blue": "3", "green": "2"})
@@ -120,26 +124,26 @@ def test_a_file_is_scored_with_the_default_and_once(azure, first, rows):
     assert len(invoked) == 2, "the trial and one job"
 
 
-def test_a_folder_is_scored_file_by_file(azure, first, tmp_path):
+def test_a_folder_is_scored_file_by_file_and_a_mistake_leaves_no_predictions(azure, first, tmp_path):
     folder = tmp_path / "many"
     (folder / "deep").mkdir(parents=True)
     (folder / "a.csv").write_text("x,z\n1,0\n")
-    (folder / "deep" / "b.csv").write_text("x,z\n2,0\n3,0\n")
+    (folder / "deep" / "b.csv").write_text("x,z\n2,0\noops,0\n")
     (folder / "notes.md").write_text("not a table")
-    result = bench.tdsp("score", str(folder), "--batch", "--env", "dev")
+    score, answer = ("score", str(folder), "--batch", "--env", "dev"), tmp_path / "many.predictions.csv"
+    refused = bench.tdsp(*score)
+    assert refused.exit_code == 1
+    assert "b.csv: row 2: column 'x': 'oops' is not a number" in refused.stderr
+    assert not answer.exists()
+    (folder / "deep" / "b.csv").write_text("x,z\n2,0\n3,0\n")
+    result = bench.tdsp(*score)
     assert result.exit_code == 0, result.output + result.stderr
-    lines = (tmp_path / "many.predictions.csv").read_text().splitlines()
-    assert [line.rsplit(",", 1)[0] for line in lines] == ["file,row", "a.csv,1", "b.csv,1", "b.csv,2"]
-
-
-def test_a_file_with_a_mistake_leaves_no_predictions(azure, first, rows):
-    rows.write_text("x,z\n1,2\noops,3\n")
-    result = bench.tdsp("score", str(rows), "--batch", "--env", "dev")
-    assert result.exit_code == 1
-    assert "new rows.csv: row 2: column 'x': 'oops' is not a number" in result.stderr
-    assert not rows.with_name("new rows.predictions.csv").exists()
-    rows.write_text("x,z\n1,2\n2,3\n")
-    assert bench.tdsp("score", str(rows), "--batch", "--env", "dev").exit_code == 0
+    assert [line.rsplit(",", 1)[0] for line in answer.read_text().splitlines()] == [
+        "file,row",
+        "a.csv,1",
+        "b.csv,1",
+        "b.csv,2",
+    ]
 
 
 def test_nothing_can_be_scored_before_the_first_deployment(project, rows):
@@ -155,11 +159,3 @@ def test_who_may_deploy_but_not_create_clusters_is_told_who_may(azure, client, p
     assert result.exit_code == 1
     assert "somebody with Contributor on rg runs `tdsp deploy --batch --env dev` once" in result.stderr
     assert deploy().exit_code == 0
-
-
-def test_status_shows_the_batch_endpoint(azure, second):
-    deploy()
-    text = bench.tdsp("status").output
-    assert "green: v2, default, Succeeded, 1 x batch-cluster" in text
-    assert "blue: v1, kept for rollback" in text
-    assert azure.cloud.subscription not in text

@@ -49,6 +49,8 @@ def deployments(cloud: Cloud, call: Call) -> Response:
     """List an endpoint's deployments."""
     of(cloud, call)
     _find(cloud, call.id.rpartition("/")[0])
+    for deployment in cloud.resources.children(call.id):
+        cloud.operations.watch(deployment["id"])
     return page(cloud, call, cloud.resources.children(call.id))
 
 
@@ -129,6 +131,8 @@ def delete(cloud: Cloud, call: Call) -> Response:
     default = ((endpoint or {}).get("properties", {}).get("defaults") or {}).get("deploymentName")
     if "name" in call.parameters and call["name"] == default:
         raise bad_request(f"Deployment {default} cannot be deleted: it is the default of its endpoint.")
+    operations.refuse_while_running(cloud, call.id)
+    cloud.resources[call.id]["properties"]["provisioningState"] = "Deleting"
     return operations.begin(cloud, call, None, lambda: cloud.resources.delete(call.id) and None, created=False)
 
 
