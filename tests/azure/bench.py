@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import json
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from typer.testing import CliRunner, Result
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+_SHARED = tempfile.TemporaryDirectory(prefix="tdsp-azure-")  # for all tests of this process; goes with it
+_NOT_IN_A_STEP = shutil.ignore_patterns("__pycache__", "azure", "cli", "engine", "report", "serving")
 SLUG = "demo"
 SUBSCRIPTION = "0a0a0a0a-0000-4000-8000-000000000001"
 FACTS = {
@@ -71,7 +75,11 @@ provides-extras = ["azure"]
 def project(folder: Path) -> Path:
     """Make a project in `folder`: the template's own pipelines and scoring, and almost no dependencies."""
     for room in ("pipelines", "scoring", "src"):
-        shutil.copytree(TEMPLATE / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(TEMPLATE / room, folder / room, ignore=_NOT_IN_A_STEP)
+    # What a model answers follows from its files and from `scoring/`, and is kept under their digest: one test works it
+    # out for all of them.
+    (folder / ".tdsp").mkdir()
+    (folder / ".tdsp" / "azure").symlink_to(_SHARED.name)
     (folder / "project.yml").write_text(yaml.safe_dump(FACTS))
     (folder / "pyproject.toml").write_text(PYPROJECT)
     (folder / "uv.lock").write_text(LOCK)
@@ -84,11 +92,17 @@ def project(folder: Path) -> Path:
 
 def model(folder: Path, slope: float) -> Path:
     """Make a model folder in the form that `science.train` writes: predicts `slope * x + z`."""
+    return shutil.copytree(_model(slope), folder)
+
+
+@functools.cache
+def _model(slope: float) -> Path:
     import skops.io
     from sklearn.linear_model import LinearRegression
 
+    folder = Path(_SHARED.name, f"model-{slope}")
+    folder.mkdir()
     rows = pd.DataFrame({"x": [0.0, 1.0, 0.0, 2.0], "z": [0.0, 0.0, 1.0, 3.0]})
-    folder.mkdir(parents=True)
     skops.io.dump(LinearRegression().fit(rows, slope * rows["x"] + rows["z"]), folder / "model.skops")
     (folder / "MLmodel").write_text("flavors: {}\n")
     plain = {"categories": None, "minimum": None, "maximum": None, "nullable": False}

@@ -10,6 +10,7 @@ import yaml
 from emulator import snapshots
 from walk import Walk
 
+pytestmark = pytest.mark.slow
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 BATCH = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]

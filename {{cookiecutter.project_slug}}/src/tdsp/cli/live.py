@@ -138,7 +138,7 @@ def promote(
 
 
 def destroy(env: Env = "dev", dry_run: DryRun = False) -> None:
-    """Delete the endpoints, the identity and the GitHub environment that this project made, after a typed confirmation."""
+    """Delete endpoints, identity and GitHub environment that this project made, after a typed confirmation."""
     from tdsp import project
     from tdsp.azure import client, github, plan
     from tdsp.azure import destroy as removal
