@@ -188,7 +188,7 @@ class BatchScorer(batch_jobs.Scorer):
         super().__init__()
         self.off = False
 
-    def drive(self, spec: dict[str, Any], variables: dict[str, str], work: Path):
+    def drive(self, spec: dict[str, Any], variables: dict[str, str], _work: Path):
         with _scoring(), pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", [spec["script"]])
             for key, text in variables.items():
@@ -209,25 +209,6 @@ class BatchScorer(batch_jobs.Scorer):
     def _line(self, row: str) -> str:
         line = json.loads(row)
         return json.dumps({**line, "prediction": line["prediction"] + self.off}) if self.off else row
-
-
-_ANSWERS: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-
-
-def remember_answers(patch: pytest.MonkeyPatch) -> None:
-    """Let `tdsp` in this process work out a model's own answers once for all tests: it takes a Python of its own."""
-    from tdsp import files
-    from tdsp.azure import probe
-
-    ask = probe.offline
-
-    def offline(scoring: Path, model: Path, held_out: Path | None) -> list[dict[str, Any]]:
-        key = (files.sha256_of(model), files.sha256_of(scoring), files.sha256_of(held_out) if held_out else "")
-        if key not in _ANSWERS:
-            _ANSWERS[key] = ask(scoring, model, held_out)
-        return _ANSWERS[key]
-
-    patch.setattr(probe, "offline", offline)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,6 @@ def project(tmp_path, azure, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.delenv("CI", raising=False)
     azure.cloud.scorer = bench.BatchScorer()
-    bench.remember_answers(monkeypatch)
     return folder
 
 
