@@ -149,11 +149,14 @@ def resend(azure: Azure) -> Callable[[Record, str], requests.Response]:
 
 
 @pytest.fixture
-def client(azure: Azure) -> Any:
+def client(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The real client for the workspace `ws`."""
     from azure.ai.ml import MLClient
+    from azure.ai.ml.constants._endpoint import EndpointInvokeFields
     from azure.identity import DefaultAzureCredential
 
+    # The SDK adds the deployment of one invocation to the headers of all later ones in this process.
+    monkeypatch.setattr(EndpointInvokeFields, "DEFAULT_HEADER", {**EndpointInvokeFields.DEFAULT_HEADER})
     return MLClient(
         DefaultAzureCredential(),
         azure.cloud.subscription,
