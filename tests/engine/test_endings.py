@@ -30,6 +30,7 @@ def test_no_signal_leaves_a_step_running(bench, name: str, warm: str):
     )
     process = command(bench, warm)
     assert until(lambda: len(pids(bench.folder)) >= 3)
+    time.sleep(0.2)  # a step is watched from a moment after its start
     process.send_signal(getattr(signal, name))
     process.wait(20)
     assert until(lambda: not any(map(alive, pids(bench.folder))))
