@@ -125,7 +125,7 @@ class ModelServer:
         broken: slots that answer with status 500.
         slow: slot -> seconds that an answer takes.
         crashing: slots whose container never starts.
-        after: requests that a slot answers well before it misbehaves.
+        from_share: percent of the traffic from which on a slot misbehaves.
     """
 
     def __init__(self) -> None:
@@ -133,14 +133,15 @@ class ModelServer:
         self.broken: set[str] = set()
         self.slow: dict[str, float] = {}
         self.crashing: set[str] = set()
-        self.after = 0
+        self.from_share = 0
         self.answered: dict[str, int] = {}
         self._models: dict[str, Any] = {}
+        self._cloud: Any = None
 
     def deploy(self, cloud: Any, deployment: dict[str, Any]) -> None:
         from emulator import files
 
-        name = deployment["name"]
+        name, self._cloud = deployment["name"], cloud
         if name in self.crashing:
             raise RuntimeError("ModuleNotFoundError: No module named 'nowhere'")
         folder = Path(cloud.folder) / f"served-{name}-{time.monotonic_ns()}"
@@ -156,7 +157,8 @@ class ModelServer:
         with _scoring() as (_, rows_of):
             answer = served.predict(rows_of(request.body, served.contract))
         self.answered[name] += 1
-        if self.answered[name] > self.after:
+        traffic = self._cloud.resources[deployment_id.split("/deployments/")[0]]["properties"]["traffic"] or {}
+        if traffic.get(name, 0) >= self.from_share:
             time.sleep(self.slow.get(name, 0))
             if name in self.broken:
                 return Response(500, {"error": "broken on purpose"})
@@ -204,3 +206,24 @@ def tdsp(*arguments: str, says: str | None = None) -> Result:
     elif result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def deploy(*more: str) -> Result:
+    """Run `tdsp deploy` without watching its steps for a minute each."""
+    return tdsp("deploy", "--soak", "0", *more)
+
+
+def endpoint(azure: Any) -> dict[str, Any]:
+    """Return the one endpoint that there is."""
+    return azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/onlineEndpoints")[0]
+
+
+def traffic(azure: Any) -> dict[str, int]:
+    """Return slot -> percent of its requests, without zeros."""
+    return {slot: share for slot, share in endpoint(azure)["properties"]["traffic"].items() if share}
+
+
+def slots(azure: Any) -> dict[str, str]:
+    """Return slot -> model version."""
+    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+    return {item["name"]: item["tags"]["tdsp.model_version"] for item in azure.cloud.resources.of_type(kind)}
