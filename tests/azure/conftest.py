@@ -197,3 +197,11 @@ def second(first: Path, client: Any, tmp_path: Path) -> Path:
     """Version 2 is the champion, version 1 is live."""
     bench.register(client, bench.model(tmp_path / "m2", 3.0))
     return first
+
+
+@pytest.fixture
+def repository(azure: Azure) -> Any:
+    """The project's repository on GitHub; whoever is signed in is its admin."""
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    return azure.cloud.github.add("demo", "octo")

@@ -16,22 +16,6 @@ DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]
 
 
 @pytest.fixture
-def project(tmp_path, azure, monkeypatch):
-    folder = bench.project(tmp_path / "project")
-    monkeypatch.chdir(folder)
-    azure.cloud.github.users["octo"] = 77
-    azure.cloud.github.login = "octo"
-    azure.cloud.github.add("demo", "octo")
-    return folder
-
-
-@pytest.fixture
-def server(azure):
-    azure.cloud.server = bench.ModelServer()
-    return azure.cloud.server
-
-
-@pytest.fixture
 def live(azure, project, server, client, tmp_path):
     """Version 1 is live; version 2 is champion, its answers are worked out."""
     from tdsp import project as facts
@@ -59,7 +43,7 @@ def whole(cloud, folder):
         assert cloud.server.answered.get(slot) is not None, f"{slot} has traffic and no container"
 
 
-def test_connect(walk, azure, project):
+def test_connect(walk, azure, project, repository):
     def reached(cloud, folder):
         types = ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials")
         assert [len(cloud.resources.of_type(f"Microsoft.ManagedIdentity/{kind}")) for kind in types] == [1, 1]
