@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import json
 import shutil
 import sys
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 import yaml
+from emulator import batch_jobs
 from emulator.wire import Request, Response
 from typer.testing import CliRunner, Result
 
@@ -174,6 +177,40 @@ class ModelServer:
 
     def stop(self) -> None:
         self._models.clear()
+
+
+class BatchScorer(batch_jobs.Scorer):
+    """Runs the template's own batch script in this process; deployments can be made to misbehave.
+
+    Attributes:
+        off: whether predictions are off by one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.off = False
+
+    def drive(self, spec: dict[str, Any], variables: dict[str, str], _work: Path):
+        with _scoring(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [spec["script"]])
+            for key, text in variables.items():
+                patch.setenv(key, text)
+            loaded = importlib.util.spec_from_file_location("entry_script", Path(spec["code"], spec["script"]))
+            module = importlib.util.module_from_spec(loaded)
+            loaded.loader.exec_module(module)
+            module.init()
+            made, printed = [], ""
+            for batch in spec["batches"]:
+                try:
+                    made.append([self._line(row) for row in module.run(batch)])
+                except Exception as error:
+                    printed += f"{type(error).__name__}: {error}\n"
+                    made.append(None)
+            return made, printed
+
+    def _line(self, row: str) -> str:
+        line = json.loads(row)
+        return json.dumps({**line, "prediction": line["prediction"] + self.off}) if self.off else row
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tdsp.azure import client, github, slots
+from tdsp.azure import batch, client, cluster, github, slots
 from tdsp.azure.identity import Identity
 from tdsp.azure.plan import Line
 
@@ -27,6 +27,13 @@ def plan(ml: MLClient, where: client.Target, repository: github.Repository) -> l
                 lambda: _endpoint(ml, now),
             )
         )
+    jobs = batch.look(ml, where)
+    if jobs.endpoint:
+        line = Line(f"batch endpoint {jobs.name}", f"{len(jobs.deployments)} deployments", "delete", "no more jobs")
+        found.append((line, lambda: _endpoint(ml, jobs)))
+    for mine in cluster.own(ml, where):
+        line = Line(f"cluster {mine.name}", "exists", "delete", "made by this project")
+        found.append((line, lambda name=mine.name: cluster.remove(ml, name)))
     # GitHub first: while the identity is there, its removal can be repeated.
     if repository.look_at_environment(where.env) != "missing":
         line = Line(f"GitHub environment {where.env}", "exists", "delete", "with its variables and reviewers")
@@ -39,4 +46,4 @@ def plan(ml: MLClient, where: client.Target, repository: github.Repository) -> l
 
 def _endpoint(ml: MLClient, now: slots.Slots) -> None:
     with client.speaking(f"endpoint {now.name}"):
-        ml.online_endpoints.begin_delete(now.name).result()
+        now.endpoints_of(ml).begin_delete(now.name).result()
