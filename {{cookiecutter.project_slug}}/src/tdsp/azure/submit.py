@@ -230,7 +230,7 @@ def _tags(sent: Submission) -> dict[str, str]:
         "tdsp.commit": origin.commit,
         "tdsp.dirty": str(origin.dirty).lower(),
         "tdsp.lock_sha256": origin.lock_sha256,
-        "tdsp.actor": origin.approved_by,
+        "tdsp.actor": origin.started_by,
         "tdsp.digest": sent.digest,
         "tdsp.champion_version": str(sent.champion.version) if sent.champion else "",
     }
