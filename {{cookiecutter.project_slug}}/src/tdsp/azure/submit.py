@@ -237,8 +237,9 @@ def _tags(sent: Submission) -> dict[str, str]:
 
 
 def _why(sent: Submission) -> str:
-    code = sent.origin.commit[:8] or "no commit"
-    return f"code {code}{' with changes' if sent.origin.dirty else ''}, champion {'v' + sent.champion.version if sent.champion else 'none yet'}"
+    code = (sent.origin.commit[:8] or "no commit") + (" with changes" if sent.origin.dirty else "")
+    champion = f"v{sent.champion.version}" if sent.champion else "none yet"
+    return f"code {code}, champion {champion}"
 
 
 def _folders(job: Any, home: Path):
