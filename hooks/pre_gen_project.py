@@ -1,9 +1,12 @@
 """Before the first file: check the answers. Every mistake is one line, and all of them are shown at once.
 
+What the owner has in the folder of the CI system that was not chosen is set aside until the last file is written.
+
 Cookiecutter renders this file and runs it in the new, empty folder; it can import nothing from beside it.
 """
 
 import json
+import os
 import re
 import sys
 
@@ -22,6 +25,7 @@ RULES = {
         "contoso-ml",
     ),
     "task": (r"regression|classification", "regression or classification", "regression"),
+    "ci": (r"github-actions|azure-pipelines", "github-actions or azure-pipelines", "github-actions"),
     "license": (r"MIT|Apache-2\.0|proprietary", "MIT, Apache-2.0 or proprietary", "MIT"),
 }
 
@@ -146,9 +150,19 @@ def find_mistakes(answers: dict) -> list[str]:
     return mistakes
 
 
+def set_aside(folder: str) -> list[str]:
+    """Rename `folder`, for `post_gen_project.py` to bring back; return one line if that was begun before."""
+    aside = f"{folder}.yours"
+    if os.path.lexists(aside):
+        return [f"{aside}: left by a run that was interrupted. It was {folder}: move it back, then try again"]
+    if os.path.lexists(folder):
+        os.rename(folder, aside)
+    return []
+
+
 def main() -> int:
     """Print every mistake; return 1 if there is one."""
-    mistakes = find_mistakes(CONTEXT)
+    mistakes = find_mistakes(CONTEXT) or set_aside(CONTEXT["__other_ci"])
     if not mistakes:
         return 0
     print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)

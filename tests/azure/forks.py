@@ -118,10 +118,6 @@ def _be_impatient() -> None:
 def _do_not_sleep(*_: Any) -> None:
     """Take the place of a wait."""
 
-    from azure.storage.blob._shared.policies import ExponentialRetry
-
-    ExponentialRetry.get_backoff_time = lambda self, settings: 0  # storage has a policy of its own, of 15 s and more
-
 
 def _become(order: dict[str, Any]) -> None:
     """Turn this fork into the command; never returns."""

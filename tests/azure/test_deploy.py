@@ -62,10 +62,9 @@ def test_a_second_version_passes_every_step_and_the_first_is_kept(azure, second)
     assert result.exit_code == 0, result.output
     assert traffic(azure) == {"green": 100}
     assert slots(azure) == {"blue": "1", "green": "2"}
-    shares = [
-        call.body["properties"]["traffic"] for call in azure.calls
-        if call.method == "PUT" and call.path.endswith(endpoint(azure)["name"]) and call.body["properties"].get("traffic")
-    ]  # fmt: skip
+    name = endpoint(azure)["name"]
+    sent = [call.body["properties"] for call in azure.calls if call.method == "PUT" and call.path.endswith(name)]
+    shares = [properties["traffic"] for properties in sent if properties.get("traffic")]
     assert [share.get("green", 0) for share in shares] == [0, 0, 10, 50, 100]
     assert "mirror 10 %" in result.output
 

@@ -10,6 +10,7 @@ import yaml
 from emulator import snapshots
 from walk import Walk
 
+pytestmark = pytest.mark.slow
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]
 

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from emulator.runner import LocalRunner
 
+pytestmark = pytest.mark.slow
 SECRET = re.compile(r"emulated-(primary|secondary|github)|eyJ[\w-]{10,}\.|[?&]sig=(?!\*)|AccountKey=(?!\*)")
 
 

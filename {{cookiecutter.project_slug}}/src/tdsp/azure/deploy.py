@@ -54,9 +54,8 @@ def roll_out(
         caller = probe.Caller(now.endpoint.scoring_uri)
         try:
             probe.smoke(caller, exchanges, candidate)
-            say(
-                f"{candidate}: smoke test passed ({sum(len(e.request['data']) for e in exchanges)} rows as on this machine)"
-            )
+            rows = sum(len(exchange.request["data"]) for exchange in exchanges)
+            say(f"{candidate}: smoke test passed ({rows} rows as on this machine)")
             _raise_traffic(ml, now, candidate, caller, exchanges, guards, keep_hours, say)
         except (TdspError, KeyboardInterrupt) as error:
             _give_up(ml, new.where, now.name, candidate, error, say)

@@ -16,7 +16,7 @@ STAYS = "jobs, models, data and environments stay in the workspace as records, a
 
 
 def plan(ml: MLClient, where: client.Target, repository: github.Repository) -> list[tuple[Line, Callable[[], None]]]:
-    """Return what is there to be removed, each with the way to do it. Nothing that the project did not make is in it."""
+    """Return what is there to be removed, each with the way to do it; only what the project made is in it."""
     now, own = slots.look(ml, where, slots.endpoint_name(where)), Identity(where, repository)
     found: list[tuple[Line, Callable[[], None]]] = []
     if now.endpoint:

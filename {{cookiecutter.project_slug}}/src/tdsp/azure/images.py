@@ -58,7 +58,7 @@ def requirements(home: Path, *extras: str) -> list[str]:
 
 
 def training(root: Path, slug: str) -> Image:
-    """Return the environment of the pipelines: the image of `pipelines/environments/train.yml`, packages of `uv.lock`."""
+    """Return the pipelines' environment: the image of `pipelines/environments/train.yml`, packages of `uv.lock`."""
     definition = root / "pipelines" / "environments" / "train.yml"
     described = yaml.safe_load(definition.read_text(encoding="utf-8"))
     conda = yaml.safe_load((definition.parent / described["conda_file"]).read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def training(root: Path, slug: str) -> Image:
 
 
 def serving(root: Path, slug: str) -> Image:
-    """Return the environment of the endpoints: what `scoring/deployment.yml` says, packages of `scoring/uv.lock` if there."""
+    """Return the endpoints' environment: as `scoring/deployment.yml` says, packages of `scoring/uv.lock` if there."""
     home = root / "scoring"
     described = yaml.safe_load((home / "deployment.yml").read_text(encoding="utf-8"))["environment"]
     conda = yaml.safe_load((home / described["conda_file"]).read_text(encoding="utf-8"))
@@ -150,5 +150,6 @@ def pinned(image: str) -> str:
         return f"{registry}/{repository}@{answer.headers['Docker-Content-Digest']}"
     except (requests.RequestException, KeyError) as error:
         raise TdspError(
-            f"{registry} gives no digest for {image} ({type(error).__name__}): run again, or write image@sha256:... yourself"
+            f"{registry} gives no digest for {image} ({type(error).__name__}): "
+            "run again, or write image@sha256:... yourself"
         ) from None

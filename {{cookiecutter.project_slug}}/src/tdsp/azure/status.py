@@ -44,8 +44,9 @@ def _models(versions: list[Any], champion: Any) -> list[str]:
     for model in versions[:_SHOWN]:
         tags = model.tags or {}
         crown = ", champion" if champion is not None and model.version == champion.version else ""
-        code = f"commit {tags.get('tdsp.commit', '')[:8] or 'unknown'}{' with changes' if tags.get('tdsp.dirty') == 'True' else ''}"
+        dirty = " with changes" if tags.get("tdsp.dirty") == "True" else ""
+        code = f"commit {tags.get('tdsp.commit', '')[:8] or 'unknown'}{dirty}"
         data = f"data {tags.get('tdsp.data_sha256', '')[:8] or 'unknown'}"
-        by = f", by {tags['tdsp.approved_by']}" if tags.get("tdsp.approved_by") else ""
+        by = f", by {tags['tdsp.started_by']}" if tags.get("tdsp.started_by") else ""
         found.append(f"  v{model.version}{crown}: {code}, {data}, job {tags.get(registry_azure.JOB, 'unknown')}{by}")
     return found

@@ -230,15 +230,16 @@ def _tags(sent: Submission) -> dict[str, str]:
         "tdsp.commit": origin.commit,
         "tdsp.dirty": str(origin.dirty).lower(),
         "tdsp.lock_sha256": origin.lock_sha256,
-        "tdsp.actor": origin.approved_by,
+        "tdsp.actor": origin.started_by,
         "tdsp.digest": sent.digest,
         "tdsp.champion_version": str(sent.champion.version) if sent.champion else "",
     }
 
 
 def _why(sent: Submission) -> str:
-    code = sent.origin.commit[:8] or "no commit"
-    return f"code {code}{' with changes' if sent.origin.dirty else ''}, champion {'v' + sent.champion.version if sent.champion else 'none yet'}"
+    code = (sent.origin.commit[:8] or "no commit") + (" with changes" if sent.origin.dirty else "")
+    champion = f"v{sent.champion.version}" if sent.champion else "none yet"
+    return f"code {code}, champion {champion}"
 
 
 def _folders(job: Any, home: Path):

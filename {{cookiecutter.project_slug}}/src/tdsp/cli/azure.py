@@ -19,7 +19,7 @@ def connect(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Wire the project to its workspace: identity, trust in GitHub, roles, GitHub environment. Changes what is missing."""
+    """Wire the project to its workspace: make identity, trust in GitHub, roles and GitHub environment if missing."""
     from tdsp.azure import plan, wiring
     from tdsp.errors import TdspError
 
@@ -89,9 +89,9 @@ def _prove(env: str) -> None:
     live.deploy(env=env)
     live.status(env=env)
     print(
-        "proved here: the image builds, the roles suffice, a job registers its model, the endpoint gives the model's own\n"
-        "answers, and repeating changes nothing. Not yet: a second version's mirror, 10 / 50 / 100 and `tdsp rollback`;\n"
-        "they come with your next model."
+        "proved here: the image builds, the roles suffice, a job registers its model, the endpoint gives the\n"
+        "model's own answers, and repeating changes nothing. Not yet: a second version's mirror, 10 / 50 / 100\n"
+        "and `tdsp rollback`; they come with your next model."
     )
 
 

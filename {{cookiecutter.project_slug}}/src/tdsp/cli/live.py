@@ -95,7 +95,7 @@ def promote(
 
 
 def destroy(env: Env = "dev", dry_run: DryRun = False) -> None:
-    """Delete the endpoint, the identity and the GitHub environment that this project made, after a typed confirmation."""
+    """Delete the endpoint, identity and GitHub environment that this project made, after a typed confirmation."""
     from tdsp import project
     from tdsp.azure import client, github, plan
     from tdsp.azure import destroy as removal
