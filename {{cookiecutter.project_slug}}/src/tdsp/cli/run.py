@@ -105,6 +105,7 @@ def check(
     """
     from tdsp.engine.check.mistakes import check as look
     from tdsp.engine.reader.documents import shown
+    from tdsp.wording import counted
 
     good = True
     for given in pipelines or [None]:
@@ -121,7 +122,7 @@ def check(
         elif verdict is None:
             verdict = f"azure-ai-ml objects: {report.judge}"
         counts = ", ".join(
-            _counted(number, word)
+            counted(number, word)
             for number, word in ((steps, "step"), (len(report.problems), "mistake"), (len(report.warnings), "warning"))
         )
         print(f"{shown(file)}: {counts}; {verdict}")
@@ -170,7 +171,7 @@ def cache(
     from tdsp.cli.execution import home_of
     from tdsp.engine.store.prune import prune
 
-    gone = prune(home_of(_project_root(Path())), days=days, gigabytes=gigabytes)
+    gone = prune(home_of(project_root(Path())), days=days, gigabytes=gigabytes)
     print(
         f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
         f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"
@@ -181,14 +182,17 @@ def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:
     """Return the project's root, if any, and the job file."""
     from tdsp.errors import WrongInput
 
-    root = _project_root(pipeline.parent if pipeline else Path())
+    root = project_root(pipeline.parent if pipeline else Path())
     if pipeline is None and root is None:
         raise WrongInput("there is no project.yml here or above: name a pipeline file")
     return root, pipeline or root / "pipelines" / "train.yml"
 
 
-def _project_root(start: Path) -> Path | None:
-    # `tdsp.project.find_root` would do, but it brings pydantic, which a bare pipeline does without.
+def project_root(start: Path) -> Path | None:
+    """Return the nearest folder at or above `start` with a project.yml.
+
+    `tdsp.project.find_root` would do, but it brings pydantic, which a bare pipeline and a notebook do without.
+    """
     start = start.resolve()
     return next((folder for folder in (start, *start.parents) if (folder / "project.yml").is_file()), None)
 
