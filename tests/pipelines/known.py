@@ -1,0 +1,34 @@
+"""What the pipelines may use: tasks with their inputs, names, variables, programs."""
+
+# Task -> inputs it takes, those it cannot do without first in the pair. Read from each task's own task.json in
+# microsoft/azure-pipelines-tasks.
+TASKS: dict[str, tuple[set[str], set[str]]] = {
+    "AzureCLI@2": (
+        {"azureSubscription", "scriptType", "scriptLocation", "inlineScript"},
+        {"visibleAzLogin", "keepAzSessionActive", "workingDirectory"},
+    ),
+    "Cache@2": ({"key", "path"}, {"restoreKeys", "cacheHitVar"}),
+    "PublishTestResults@2": (
+        {"testResultsFormat", "testResultsFiles"},
+        {"failTaskOnFailedTests", "failTaskOnMissingResultsFile", "mergeTestResults", "searchFolder", "testRunTitle"},
+    ),
+    "UsePythonVersion@0": ({"versionSpec"}, {"addToPath", "architecture"}),
+}
+IMAGES = {"ubuntu-24.04"}  # `latest` changes without anybody's change
+ENVIRONMENTS = {"dev": "dev", "prod": "main"}  # environment -> the branch that deploys to it
+CONNECTIONS = {f"azureml-{name}": name for name in ENVIRONMENTS}  # service connection -> environment
+SECRETS = {"TEAMS_WEBHOOK"}  # secret variables; each has to be mapped where it is used, and may be missing
+PROGRAMS = {"pre-commit", "pytest", "ruff", "tdsp"}  # what `uv run` starts
+# Values that a command of `tdsp` gives to later steps.
+TOLD: dict[str, set[str]] = {}
+PREDEFINED = {
+    "Agent.JobStatus",
+    "Agent.OS",
+    "Build.Reason",
+    "Build.SourceBranch",
+    "Pipeline.Workspace",
+    "System.AccessToken",
+    "System.JobAttempt",
+    "System.PullRequest.TargetBranch",
+}
+HOURS = 6  # the longest that a job may take
