@@ -1,8 +1,8 @@
-"""After the last file: drop the other CI system, bind this machine, make the Git repository, say what comes next.
+"""After the last file: drop what was not chosen, bind this machine to the workspace, make the Git repository.
 
-Only the folder of the CI system that was not chosen is removed, and only as this run wrote it: what its owner had there
-was set aside before the first file and comes back. Everything else that was not chosen was never written. So a project
-that is generated again keeps every file of its owner.
+What comes next is printed last. Only the folder of the other CI system is removed, and only as this run wrote it:
+what its owner had there was set aside before the first file and comes back. So a project that is generated again
+keeps every file of its owner.
 """
 
 import json
