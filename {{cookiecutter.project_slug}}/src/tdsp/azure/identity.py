@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Protocol
 
+from tdsp import automation
 from tdsp.azure import client, rest
 from tdsp.errors import TdspError
 
@@ -20,7 +21,7 @@ _ROLE_IDS = {
     "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
 }
-VARIABLES = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")
+VARIABLES = automation.IDENTITY
 
 
 class Trusted(Protocol):

@@ -126,7 +126,7 @@ def submit(
     dry_run: DryRun = False,
 ) -> None:
     """Send a pipeline to Azure ML. The same code, data and settings are the same job: it is never started twice."""
-    from tdsp import project
+    from tdsp import automation, project
     from tdsp.azure import client, follow, plan
     from tdsp.azure import submit as submission
     from tdsp.errors import TdspError, WrongInput
@@ -146,6 +146,7 @@ def submit(
         return
     job = submission.submit(ml, sent)
     print(f"job {job.name}: {submission.link(job)}")
+    automation.tell(job=job.name)
     if not wait:
         print(f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)")
         return
