@@ -123,6 +123,7 @@ def check(
     """
     from tdsp.engine.check.mistakes import check as look
     from tdsp.engine.reader.documents import shown
+    from tdsp.wording import counted
 
     good = True
     for given in pipelines or [None]:
@@ -139,7 +140,7 @@ def check(
         elif verdict is None:
             verdict = f"azure-ai-ml objects: {report.judge}"
         counts = ", ".join(
-            _counted(number, word)
+            counted(number, word)
             for number, word in ((steps, "step"), (len(report.problems), "mistake"), (len(report.warnings), "warning"))
         )
         print(f"{shown(file)}: {counts}; {verdict}")
@@ -186,7 +187,7 @@ def cache(
     """Make the store of results smaller; without an option, remove only what nothing refers to."""
     from tdsp.engine.store.prune import prune
 
-    gone = prune(_home(_project_root(Path())), days=days, gigabytes=gigabytes)
+    gone = prune(_home(project_root(Path())), days=days, gigabytes=gigabytes)
     print(
         f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
         f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"
@@ -216,24 +217,23 @@ def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:
     """Return the project's root, if any, and the job file."""
     from tdsp.errors import WrongInput
 
-    root = _project_root(pipeline.parent if pipeline else Path())
+    root = project_root(pipeline.parent if pipeline else Path())
     if pipeline is None and root is None:
         raise WrongInput("there is no project.yml here or above: name a pipeline file")
     return root, pipeline or root / "pipelines" / "train.yml"
 
 
-def _project_root(start: Path) -> Path | None:
-    # `tdsp.project.find_root` would do, but it brings pydantic, which a bare pipeline does without.
+def project_root(start: Path) -> Path | None:
+    """Return the nearest folder at or above `start` with a project.yml.
+
+    `tdsp.project.find_root` would do, but it brings pydantic, which a bare pipeline and a notebook do without.
+    """
     start = start.resolve()
     return next((folder for folder in (start, *start.parents) if (folder / "project.yml").is_file()), None)
 
 
 def _home(root: Path | None) -> Path:
     return (root or Path.cwd()) / ".tdsp"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
