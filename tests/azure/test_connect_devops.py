@@ -44,7 +44,7 @@ def test_one_consent_wires_everything_and_a_second_run_changes_nothing(azure, pr
     assert [check["settings"]["approvers"] for check in approvals] == [[{"id": devops.approver}]] * (env == "prod")
     (control,) = [check for check in devops.checks if check not in approvals]
     assert control["resource"]["id"] == connection["id"]
-    branches = {"dev": "refs/heads/dev, refs/heads/main", "prod": "refs/heads/main"}
+    branches = {"dev": "refs/heads/dev", "prod": "refs/heads/main"}
     assert control["settings"]["inputs"]["allowedBranches"] == branches[env]
     assert not any(call.host == "api.github.com" for call in azure.calls)
     seen = len(azure.calls)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipelines.expressions import evaluate, parse, text_of, true
+from pipelines.expressions import evaluate, parse, true
 
 _MACRO = re.compile(r"\$\(([\w.]+)\)")
 _COMMAND = re.compile(r"^##vso\[(?P<what>[\w.]+) ?(?P<settings>[^\]]*)\](?P<value>.*)$", re.MULTILINE)
@@ -51,6 +51,7 @@ class Event:
             "Build.Repository.Name": "churn",
             "System.CollectionUri": "https://dev.azure.com/contoso/",
             "System.TeamProject": "Data Science",
+            "System.TeamProjectId": "0a0a0a0a-0000-4000-8000-00000000000d",
             "System.JobAttempt": "1",
             "System.PullRequest.TargetBranch": f"refs/heads/{self.branch}" if pull else "",
             "Agent.OS": "Linux",
@@ -67,11 +68,14 @@ def starts(document: Mapping[str, Any], event: Event) -> bool:
     rule = document["pr" if event.reason == "PullRequest" else "trigger"]
     if rule == "none":
         return False
-    wanted = rule.get("paths", {}).get("include", ["*"])
-    touched = any(
-        path == place or path.startswith(f"{place}/") or place == "*" for path in event.paths for place in wanted
-    )
-    return touched and any(fnmatch.fnmatch(event.branch, name) for name in rule["branches"]["include"])
+    paths = rule.get("paths", {})
+    touched = [path for path in event.paths if "include" not in paths or _below(path, paths["include"])]
+    touched = [path for path in touched if not _below(path, paths.get("exclude", []))]
+    return bool(touched) and any(fnmatch.fnmatch(event.branch, name) for name in rule["branches"]["include"])
+
+
+def _below(path: str, places: list[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 @dataclass
@@ -198,7 +202,10 @@ class Agent:
     ) -> tuple[bool, dict[str, str]]:
         record = self.tools / "record"
         seen = len(record.read_text().splitlines()) if record.exists() else 0
-        environment = {name.upper().replace(".", "_"): value for name, value in variables.items()}
+        variables = {"System.AccessToken": "token-of-this-run", **variables}
+        environment = {
+            name.upper().replace(".", "_"): value for name, value in variables.items() if name != "System.AccessToken"
+        }
         environment |= {name: self._filled(value, variables | dict(self.secrets)) for name, value in given.items()}
         environment |= {"PATH": f"{self.tools}:{os.environ['PATH']}", "HOME": str(self.folder.parent)}
         environment |= {"RECORD": str(record), "AS": connection}
@@ -245,4 +252,4 @@ def _condition(text: str, names: Mapping[str, Any], status: str, ended: list[str
         "succeeded": lambda: status == "Succeeded",
         "succeededorfailed": lambda: not {"Skipped", "Waiting"} & set(ended),
     }
-    return true(text_of(evaluate(parse(text), names, functions)))
+    return true(evaluate(parse(text), names, functions))

@@ -1,6 +1,6 @@
 """Find what is wrong with a folder of Azure Pipelines, as far as it can be seen without running them.
 
-Each pipeline is expanded with every choice of its parameters; what is found is one line each.
+Each pipeline is expanded with every choice of its parameters, on each kind of branch; what is found is one line each.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ def problems(folder: Path) -> list[str]:
     for path in sorted(folder.glob("*.yml")):
         used.add(path.name)
         try:
-            for values in choices(load(path.read_text(encoding="utf-8")).get("parameters", [])):
+            declared = load(path.read_text(encoding="utf-8")).get("parameters", [])
+            for values, branch in itertools.product(choices(declared), known.BRANCHES):
                 expander = Expander(folder)
-                document = expander.pipeline(path.name, values)
+                document = expander.pipeline(path.name, values, {"Build.SourceBranch": branch})
                 used |= expander.used
                 found += [f"{path.name}: {line}" for line in _document(document)]
         except PipelineError as error:
@@ -204,7 +205,7 @@ def _steps(steps: list[Any], variables: set[str], environments: set[str]) -> Ite
         title = step.get("displayName") or step.get("task") or next(iter(step))
         yield from (f"{title}: {line}" for line in _condition(step, {}, seen))
         yield from (f"{title}: {line}" for line in _task(step, environments))
-        yield from (f"{title}: {line}" for line in scripts.problems(step))
+        yield from (f"{title}: {line}" for line in scripts.problems(step, variables))
         for text in (*step.get("env", {}).values(), *step.get("inputs", {}).values()):
             for macro in _MACRO.findall(text if text != scripts.text(step) else ""):
                 if macro not in seen | known.SECRETS:
@@ -233,7 +234,5 @@ def _task(step: Mapping[str, Any], environments: set[str]) -> Iterator[str]:
         environment = known.CONNECTIONS.get(connection)
         if environment is None:
             yield f"service connection {connection} is none of {', '.join(known.CONNECTIONS)}"
-        elif environment not in environments:
+        elif environment not in environments and "what-if" not in scripts.text(step):
             yield f"{connection} is used in a stage without the environment {environment}: nobody is asked"
-        if step.get("env", {}).get("ENVIRONMENT", environment) != environment:
-            yield f"{connection} is used for another environment"

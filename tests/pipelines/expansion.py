@@ -6,6 +6,8 @@ Templates are put in, their parameters are checked, and `${{ }}` is replaced. Wh
 
 from __future__ import annotations
 
+import copy
+import functools
 import posixpath
 import re
 from collections.abc import Mapping
@@ -39,11 +41,16 @@ _Texts.yaml_implicit_resolvers = {}
 
 
 def load(text: str) -> Any:
-    """Read YAML as Azure Pipelines does.
+    """Read YAML as Azure Pipelines does; what is returned may be changed.
 
     Raises:
         PipelineError: it is not YAML, or a key is there twice.
     """
+    return copy.deepcopy(_load(text))
+
+
+@functools.cache
+def _load(text: str) -> Any:
     try:
         return yaml.load(text, _Texts)  # a safe loader, which leaves text as it is
     except yaml.YAMLError as error:
@@ -207,7 +214,7 @@ def _bind(declared: list[dict[str, Any]], given: Mapping[str, Any], where: str) 
         if kind == "boolean":
             if text_of(value).lower() not in ("true", "false"):
                 raise PipelineError(f"{where}: parameter {name} is {value!r}, not true or false")
-            value = true(value)
+            value = text_of(value).lower() == "true"
         elif kind == "string" and isinstance(value, dict | list):
             raise PipelineError(f"{where}: parameter {name} is not a text")
         bound[name] = value

@@ -149,8 +149,8 @@ def text_of(value: Any) -> str:
 
 
 def true(value: Any) -> bool:
-    """Whether a value counts as true."""
-    return value.lower() == "true" if isinstance(value, str) else bool(value)
+    """Whether a value counts as true: a text does unless it is empty."""
+    return bool(value)
 
 
 def equal(one: Any, other: Any) -> bool:

@@ -16,11 +16,18 @@ TASKS: dict[str, tuple[set[str], set[str]]] = {
 }
 IMAGES = {"ubuntu-24.04"}  # `latest` changes without anybody's change
 ENVIRONMENTS = {"dev": "dev", "prod": "main"}  # environment -> the branch that deploys to it
-CONNECTIONS = {f"azureml-{name}": name for name in ENVIRONMENTS}  # service connection -> environment
-SECRETS = {"TEAMS_WEBHOOK"}  # secret variables; each has to be mapped where it is used, and may be missing
-PROGRAMS = {"pre-commit", "pytest", "ruff", "tdsp"}  # what `uv run` starts
+# Service connection -> environment; `-infra` may create resources.
+CONNECTIONS = {f"azureml-{name}{kind}": name for name in ENVIRONMENTS for kind in ("", "-infra")}
+SECRETS = {"TEAMS_WEBHOOK_URL"}  # secret variables; each has to be mapped where it is used, and may be missing
+PROGRAMS = {"cruft", "detect-secrets-hook", "mypy", "pytest", "ruff", "tdsp"}  # what `uv run` starts
 # Values that a command of `tdsp` gives to later steps.
-TOLD: dict[str, set[str]] = {}
+TOLD = {
+    "connected": {"connected", "group", "subscription"},
+    "data look": {"here"},
+    "report": {"outcome"},
+    "submit": {"job"},
+}
+BRANCHES = ("refs/heads/dev", "refs/heads/main", "refs/heads/feature/x", "refs/pull/7/merge")  # each is tried
 PREDEFINED = {
     "Agent.JobStatus",
     "Agent.OS",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
-NAMES = ("az", "curl", "cruft", "python", "uv", "uvx")
+NAMES = ("az", "git", "python", "uv")
 # The line that was typed, behind `@` as whom; then the first rule that fits: pattern, exit code, what else to do.
 _RECORDER = r"""#!/bin/bash
 line="$(basename "$0")"; for word in "$@"; do line+=" $word"; done
@@ -31,7 +32,10 @@ def install(folder: Path, rules: list[tuple[str, int, str]]) -> Path:
     for name in NAMES:
         (folder / name).write_text(_RECORDER)
         (folder / name).chmod(0o755)
-    real = (r"^uv run ruff", f"'{sys.executable}' -m ruff \"${{@:3}}\" --no-cache; exit $?")
-    lines = [*((pattern, code, effect) for pattern, code, effect in rules), (real[0], 0, real[1])]
-    (folder / "rules").write_text("".join(f"{pattern}\t{code}\t{effect}\n" for pattern, code, effect in lines))
+    real = [
+        ("^uv run ruff", 0, f"'{sys.executable}' -m ruff \"${{@:3}}\" --no-cache; exit $?"),
+        ("^git ", 0, f"'{shutil.which('git')}' \"$@\"; exit $?"),
+    ]
+    lines = [f"{pattern}\t{code}\t{effect}\n" for pattern, code, effect in [*rules, *real]]
+    (folder / "rules").write_text("".join(lines))
     return folder

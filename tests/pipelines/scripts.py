@@ -15,7 +15,7 @@ from pipelines import known
 
 KEYS = ("bash", "inlineScript", "run", "script")  # under which a script stands
 _SETS = re.compile(r"task\.setvariable variable=(\w+);isOutput=true\]")
-_COMMAND = re.compile(r"\buv run (?P<program>[\w-]+)(?P<rest>[^\n|;&]*)")
+_COMMAND = re.compile(r"\buv run (?:--group \w+ )?(?P<program>[\w-]+)(?P<rest>[^\n|;&)]*)")
 
 
 def of(node: Any) -> Iterator[str]:
@@ -54,8 +54,8 @@ def told(script: str) -> set[str]:
     return values
 
 
-def problems(step: Mapping[str, Any]) -> Iterator[str]:
-    """Look at the script of one step."""
+def problems(step: Mapping[str, Any], variables: set[str]) -> Iterator[str]:
+    """Look at the script of one step, which has these variables beside its own."""
     script = text(step)
     if not script:
         return
@@ -65,7 +65,7 @@ def problems(step: Mapping[str, Any]) -> Iterator[str]:
     if wrong := shell_problem(script):
         yield wrong
     for word in re.findall(r"\$\{?([A-Z][A-Z0-9_]+)", script):
-        if word not in _variables(step, script):
+        if word not in _variables(step, script) | variables:
             yield f"${word} comes from nowhere"
     for program, words in commands(script):
         if program not in known.PROGRAMS:
@@ -93,7 +93,7 @@ def commands(script: str) -> list[tuple[str, list[str]]]:
     """Return what `uv run` starts in a script, with its arguments."""
     found = []
     for match in _COMMAND.finditer(script.replace("\\\n", " ")):
-        rest = re.sub(r"\"?\$\(.*$", "VALUE", match["rest"])  # what another command prints
+        rest = re.sub(r"\$\{(\w+):\+(.*?)\}", r"\2", match["rest"])  # an option that is there if a variable is
         found.append((match["program"], shlex.split(rest)))
     return found
 
@@ -105,14 +105,14 @@ def tdsp_problem(words: tuple[str, ...]) -> str:
 
     command: Any = typer.main.get_command(app)
     context = click.Context(command, info_name="tdsp")
-    rest = [{"$ENVIRONMENT": "dev"}.get(word, word) for word in words]
+    rest = list(words)
     try:
         while isinstance(command, click.Group):
             name, command, rest = command.resolve_command(context, rest)
-            context = command.make_context(name, list(rest), parent=context)
-            rest = [*context.protected_args, *context.args] if isinstance(command, click.Group) else []
-    except click.exceptions.Exit:
-        return ""
+            if isinstance(command, click.Group):
+                context = click.Context(command, info_name=name, parent=context)
+            else:
+                command.make_context(name, rest, parent=context)
     except click.ClickException as error:
         return error.format_message()
     return ""

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from tdsp import shell
-from tdsp.azure import client, rest
+from tdsp.azure import client, github, rest
 from tdsp.errors import TdspError, WrongInput
 
 DEVOPS = "https://dev.azure.com"
@@ -25,7 +25,6 @@ BRANCH_CONTROL = {
     "name": "evaluatebranchProtection",
     "version": "0.0.1",
 }
-BRANCHES = {"dev": ("dev", "main"), "prod": ("main",)}  # environment -> branches that act there; main tries dev first
 DAYS_TO_APPROVE = 7
 _REMOTES = (
     re.compile(r"https://(?:[^@/]+@)?dev\.azure\.com/(?P<organisation>[^/]+)/(?P<project>[^/]+)/_git/"),
@@ -113,19 +112,19 @@ class Project:
             self._send("POST", path, body)
 
     def look_at_branches(self, env: str) -> str:
-        """Say whether only the right branches may use the service connection: a pipeline's file is in every branch."""
+        """Say whether only the right branch may use the service connection: a pipeline's file is in every branch."""
         control = self._branch_control(self._connection(env))
         if not control:
             return "any branch may use it"
-        allowed = {name.strip() for name in control["settings"]["inputs"]["allowedBranches"].split(",")}
-        return "" if allowed == _references(env) else f"{', '.join(sorted(allowed))} may use it"
+        allowed = control["settings"]["inputs"]["allowedBranches"]
+        return "" if allowed == _reference(env) else f"{allowed} may use it"
 
     def make_branches(self, env: str) -> None:
-        """Let only the right branches use the service connection."""
+        """Let only the right branch use the service connection."""
         found = self._connection(env)
         if not found:
             raise TdspError(f"service connection {connection(env)} is missing")
-        inputs = {"allowedBranches": ", ".join(sorted(_references(env))), "ensureProtectionOfBranch": "false"}
+        inputs = {"allowedBranches": _reference(env), "ensureProtectionOfBranch": "false"}
         body = {
             "type": {"name": "Task Check"},
             "settings": {"definitionRef": BRANCH_CONTROL, "displayName": "Branch control", "inputs": inputs},
@@ -206,8 +205,8 @@ class Project:
         return api()(method, path, body, **{"api-version": version})
 
 
-def _references(env: str) -> set[str]:
-    return {f"refs/heads/{name}" for name in BRANCHES[env]}
+def _reference(env: str) -> str:
+    return f"refs/heads/{github.BRANCHES[env]}"
 
 
 def of(root: Path) -> Project:

@@ -160,12 +160,11 @@ def _devops(where: client.Target, project: devops.Project, own: identity.Identit
             "run `tdsp connect` as an administrator of service connections",
         ),
     ]
-    names = " and ".join(devops.BRANCHES[env])
     approval = ", after somebody approved" if env == "prod" else ""
     return before, [
         Thing(
-            f"branches of {name}",
-            f"pipelines of {names} may use it, and no others",
+            f"branch of {name}",
+            f"pipelines of branch {github.BRANCHES[env]} may use it, and no others",
             lambda: project.look_at_branches(env),
             lambda: project.make_branches(env),
             "run `tdsp connect` as an administrator of service connections",
