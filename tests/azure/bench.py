@@ -228,12 +228,12 @@ def _scoring():
 
 def tdsp(*arguments: str, says: str | None = None) -> Result:
     """Run a command of the project in the current folder, in this process; errors end as `main` would end them."""
-    from tdsp.azure import rest
+    from tdsp.azure import devops, rest
     from tdsp.azure.client import credential
     from tdsp.cli import app
     from tdsp.errors import TdspError
 
-    for known in (credential, rest.management, rest.github):
+    for known in (credential, devops.api, rest.management, rest.github):
         known.cache_clear()  # each command is a process of its own for its user
 
     result = CliRunner().invoke(app, list(arguments), input=says)

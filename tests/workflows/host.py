@@ -134,9 +134,7 @@ class Host:
         jobs = {line["jobID"]: line["jobResult"] for line in lines if "jobResult" in line}
         printed = "\n".join(str(line.get("msg", "")).rstrip() for line in lines) + done.stderr
         texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
-        return Outcome(
-            done.returncode, texts["log"].splitlines(), jobs, printed, texts["summary"], texts["comments"]
-        )
+        return Outcome(done.returncode, texts["log"].splitlines(), jobs, printed, texts["summary"], texts["comments"])
 
 
 def _act() -> str:
