@@ -146,7 +146,7 @@ class Executor:
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
             self._tell("start", step.name)
             self._warm_up()
-            with self.store.workspace() as folder:
+            with self.store.workspace() as folder, self._handover.kept(step, folder, outcome):
                 entry = self._tracked(step, key, parts, files, folder, outcome)
             if entry.facts["key"] is None:
                 outcome.reason += "; its code changed meanwhile, so the result is not reused"
