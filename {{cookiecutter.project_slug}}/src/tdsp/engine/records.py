@@ -1,4 +1,4 @@
-"""The folder of one run: `run.json`, `logs/`, `outputs/` with links into the store, `failed/` with what else was left."""
+"""The folder of one run: `run.json`, `logs/`, `outputs/` with links into the store, `failed/` with half-made ones."""
 
 from __future__ import annotations
 

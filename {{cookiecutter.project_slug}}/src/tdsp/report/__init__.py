@@ -46,7 +46,8 @@ _STAMP = Path(".tdsp", "report.json")
 def write(root: Path, project: Project, run: Path | None = None, *, force: bool = True) -> Path:
     """Write the report of a run and refresh the documents.
 
-    A run that ended because the data fails its schema has a report too: of what fails. Every new text is made before the first one is written, so a broken document leaves all of them alone.
+    A run that ended because the data fails its schema has a report too: of what fails. Every new text is made before
+    the first one is written, so a broken document leaves all of them alone.
 
     Args:
         root: the project.
