@@ -275,3 +275,20 @@ def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
             assert step.state == "cached" or key not in seen
         assert sum(step.state == "ok" for step in result.steps.values()) == len(fresh)
         seen |= fresh
+
+
+def test_files_that_are_gone_are_forgotten(bench):
+    import time
+
+    one(bench)
+    bench.write({"raw/old.txt": "1"})
+    time.sleep(0.1)
+    bench.run()
+    memory = bench.home / "store" / "digests.json"
+    assert "old.txt" in memory.read_text()
+    (bench.folder / "raw" / "old.txt").unlink()
+    bench.write({"raw/new.txt": "1"})
+    time.sleep(0.1)
+    bench.run()
+    assert "new.txt" in memory.read_text()
+    assert "old.txt" not in memory.read_text()

@@ -126,8 +126,8 @@ def check(
 
     good = True
     for given in pipelines or [None]:
-        _, file = _locate(given)
-        report = look(file, judge=sdk, cloud=cloud)
+        root, file = _locate(given)
+        report = look(file, home=_home(root), judge=sdk, cloud=cloud)
         for problem in report.problems:
             print(f"error: {problem}")
         for warning in report.warnings:
@@ -180,10 +180,13 @@ def graph(
 
 
 def cache(
-    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")] = None,
-    gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")] = None,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove what was not used for so long.")] = None,
+    gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove what was not used for longest, down to this size.")] = None,
 ) -> None:
-    """Make the store of results smaller; without an option, remove only what nothing refers to."""
+    """Make the store of results smaller; without an option, remove only what nothing refers to.
+
+    What lies at a datastore address or under a registered name stays: other pipelines read it.
+    """
     from tdsp.engine.store.prune import prune
 
     gone = prune(_home(_project_root(Path())), days=days, gigabytes=gigabytes)
