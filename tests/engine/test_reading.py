@@ -215,7 +215,9 @@ def test_the_index_of_assets_follows_what_changes(bench):
 def test_folders_that_did_not_change_are_not_listed_again(bench, monkeypatch):
     data = {"d": {"type": "uri_file", "path": "azureml:numbers@latest"}}
     bench.pipeline({"a": {"command": "cat ${{inputs.d}}", "inputs": data}})
-    bench.write({"local-data.yml": "{}", "one.txt": "1", "assets/n.yml": "name: numbers\nversion: 1\npath: ../one.txt\n"})
+    bench.write(
+        {"local-data.yml": "{}", "one.txt": "1", "assets/n.yml": "name: numbers\nversion: 1\npath: ../one.txt\n"}
+    )
     bench.write({f"raw/{number}/x.csv": "" for number in range(5)})
     bench.home.mkdir()
     for folder in (bench.folder, *bench.folder.rglob("*")):

@@ -50,6 +50,7 @@ def run(
     stub: Annotated[
         list[str] | None, typer.Option(metavar="STEP=FOLDER", help="A saved output in place of a step.")
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the steps print, as they do.")] = False,
     warm: Annotated[bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")] = True,
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store.
@@ -66,6 +67,8 @@ def run(
 
     - `tdsp run --set inputs.max_iter=50`: another value, for this run
 
+    - `tdsp run -v`: with all that the steps print
+
     - `tdsp run --force train --until train`: one step again, with nothing after it
 
     - `tdsp run --stub clean=saved/clean`: a saved folder in place of a step that only Azure ML can run
@@ -81,10 +84,10 @@ def run(
 
         facts = project.load(root / project.FILE)
         overrides, extra = lifecycle.prepare(root, facts, file)
-    overrides |= dict(_pair(text, "--set") for text in set_ or [])
-    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
+    overrides |= dict(_pair(text, "--set KEY=VALUE") for text in set_ or [])
+    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub STEP=FOLDER") for text in stub or [])}
     options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
-    progress = Progress()
+    progress = Progress(verbose=verbose)
     try:
         with _ended_as_by_ctrl_c():
             result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
@@ -181,7 +184,9 @@ def graph(
 
 def cache(
     days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove what was not used for so long.")] = None,
-    gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove what was not used for longest, down to this size.")] = None,
+    gigabytes: Annotated[
+        float | None, typer.Option(metavar="GB", help="Remove what was not used for longest, down to this.")
+    ] = None,
 ) -> None:
     """Make the store of results smaller; without an option, remove only what nothing refers to.
 
@@ -239,10 +244,10 @@ def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
+def _pair(text: str, usage: str) -> tuple[str, str]:
     from tdsp.errors import WrongInput
 
     key, mark, value = text.partition("=")
     if not mark or not key:
-        raise WrongInput(f"{option} {text}: write {option} NAME=VALUE")
+        raise WrongInput(f"{usage.split()[0]} {text}: write {usage}")
     return key, value
