@@ -6,7 +6,9 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,16 @@ def test_the_guard_is_made_once_and_again_when_it_would_be_another(tmp_path: Pat
     assert (first / "bin" / "pip").stat().st_ino == made
     monkeypatch.setattr(sys, "executable", "/other/python")
     assert pipguard.write(tmp_path) != first
+
+
+def test_engines_may_make_the_guard_at_once(tmp_path: Path):
+    start = threading.Barrier(8)
+
+    def make(_: int) -> Path:
+        start.wait()
+        return pipguard.write(tmp_path)
+
+    with ThreadPoolExecutor(8) as pool:
+        (made,) = set(pool.map(make, range(8)))
+    assert [path.name for path in tmp_path.iterdir()] == [made.name]
+    assert (made / "bin" / "uv").is_file()

@@ -108,6 +108,7 @@ def run(
         with contextlib.suppress(lock.InUseError), lock.exclusive(store.folder / "lock"):
             store.sweep()
         with lock.shared(store.folder / "lock"):
+            store.probe()
             result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
             _run(plan, store, result, options, tell)
     except OSError as error:  # a full disk, a folder that cannot be written

@@ -11,10 +11,11 @@ Three belts, for the ways to call one: programs that come first on `PATH`; packa
 
 from __future__ import annotations
 
+import shutil
 import sys
+import uuid
 from pathlib import Path
 
-from tdsp import files
 from tdsp.engine.store import digests
 
 _PROGRAMS = (
@@ -32,7 +33,8 @@ def write(folder: Path) -> Path:
     place = folder / digests.of_text(f"{folder}\n{__file__}\n{sys.executable}\n{program}\n{package}")[:12]
     if place.is_dir():
         return place
-    with files.replace_folder(place) as aside:
+    aside = folder / f".{uuid.uuid4().hex}"
+    try:
         start = f'#!/bin/sh\nexec "{sys.executable}" -I "{place / "program.py"}"'
         _write(aside / "program.py", program)
         _write(aside / "pip-runner", f'{start} pip-runner "$@"\n')
@@ -42,6 +44,9 @@ def write(folder: Path) -> Path:
             _write(aside / "python" / name / "__init__.py", package)
             _write(aside / "python" / name / "__main__.py", program)
         _write(aside / "uv.toml", 'required-version = "==0.0.0"  # a uv that passes the guard refuses itself\n')
+        _rename(aside, place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     return place
 
 
@@ -54,6 +59,14 @@ def variables(folder: Path) -> dict[str, str]:
         "UV_CONFIG_FILE": str(folder / "uv.toml"),
         "CONDA_DRY_RUN": "true",
     }
+
+
+def _rename(made: Path, place: Path) -> None:
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.is_dir():  # else another engine was first, with the same
+            raise
 
 
 def _write(path: Path, text: str) -> None:
