@@ -107,6 +107,7 @@ def check(
 
     - `tdsp check --cloud a.yml`: a pipeline with steps or data that only Azure ML has
     """
+    from tdsp.cli.execution import home_of
     from tdsp.engine.check.mistakes import check as look
     from tdsp.engine.reader.documents import shown
     from tdsp.wording import counted
@@ -114,7 +115,7 @@ def check(
     good = True
     for given in pipelines or [None]:
         root, file = _locate(given)
-        report = look(file, home=_home(root), judge=sdk, cloud=cloud)
+        report = look(file, home=home_of(root), judge=sdk, cloud=cloud)
         for problem in report.problems:
             print(f"error: {problem}")
         for warning in report.warnings:
