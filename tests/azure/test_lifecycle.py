@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import bench
 import pytest
+import servers
 import yaml
 from emulator.runner import LocalRunner
 
@@ -39,7 +40,7 @@ def project(baked, tmp_path, azure, monkeypatch):
     monkeypatch.setenv("CI", "true")  # where others may read what is printed
     monkeypatch.setattr("tdsp.azure.follow.time", SimpleNamespace(sleep=lambda _: time.sleep(0.3)))
     azure.workspace("rg-prod", "ws-prod")
-    azure.cloud.runner, azure.cloud.server = LocalRunner(), bench.ModelServer()
+    azure.cloud.runner, azure.cloud.server = LocalRunner(), servers.ModelServer()
     azure.cloud.github.users["octo"] = 77
     azure.cloud.github.login = "octo"
     azure.cloud.github.add(yaml.safe_load((folder / "project.yml").read_text())["project"]["slug"], "octo")
