@@ -12,6 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}" / "src"
 FACTS = {
+    "automation",
     "editing",
     "errors",
     "files",

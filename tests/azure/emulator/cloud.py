@@ -20,6 +20,7 @@ from emulator import (
     blobs,
     computes,
     deployments,
+    devops,
     endpoints,
     github,
     github_environments,
@@ -49,7 +50,9 @@ from emulator.wire import ContractError, Request, Response, ServiceError
 ABOVE = (signin, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
 INSIDE = (tracking, job_identity, autoscale)
-SERVICES = [module.routes for module in (*ABOVE, *WITHIN, *INSIDE, github, github_environments, github_rules, registry)]
+SERVICES = [
+    module.routes for module in (*ABOVE, *WITHIN, *INSIDE, devops, github, github_environments, github_rules, registry)
+]
 SERVICES += [deployments.scoring, batch.scoring]
 
 
@@ -111,6 +114,7 @@ class Cloud:
         self.mirrored: list[str] = []
         self.quota = Quota()
         self.github = github.GitHub()
+        self.devops = devops.DevOps()
         self.providers: dict[str, str] = {}
         self.taken_names: set[str] = set()
         self.deleted_vaults: list[str] = []

@@ -15,6 +15,7 @@ from tdsp.errors import WrongInput
 
 FILE = "project.yml"
 Task = Literal["regression", "classification"]
+Ci = Literal["github-actions", "azure-pipelines"]
 
 # Metric name -> (task, whether a higher value is better). `science.metrics` computes them; a test compares
 # the two.
@@ -87,6 +88,7 @@ class Azure(_Facts):
     """How the project uses Azure ML."""
 
     promotion: Literal["retrain", "copy"] = "retrain"
+    compute: str | None = None
 
 
 class People(_Facts):
@@ -106,6 +108,7 @@ class Project(_Facts):
     gate: Gate
     environments: dict[Literal["dev", "prod"], Environment]
     azure: Azure = Azure()
+    ci: Ci = "github-actions"
     people: People
 
     @model_validator(mode="after")

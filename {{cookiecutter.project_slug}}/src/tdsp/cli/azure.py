@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,7 +20,7 @@ def connect(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Wire the project to its workspace: make identity, trust in GitHub, roles and GitHub environment if missing."""
+    """Wire the project to its workspace and its CI system: make identity, trust, roles and environment if missing."""
     from tdsp.azure import plan, wiring
     from tdsp.errors import TdspError
 
@@ -98,27 +99,36 @@ def _prove(env: str) -> None:
 def _wiring(env: str, create: bool):
     """Return the workspace of an environment, and all that it needs around it."""
     from tdsp import project
-    from tdsp.azure import client, github, wiring
+    from tdsp.azure import client, wiring
 
     root = project.find_root()
     where = client.target(root, env)
-    owner = project.load(root / project.FILE).people.owner
-    repository = github.of(root, owner, where.slug, create)
-    return where, wiring.things(client.connect(where), where, repository)
+    return where, wiring.things(client.connect(where), where, ci_system(root, where.slug, create))
+
+
+def ci_system(root: Path, slug: str, create: bool = False):
+    """Return where the pipelines run, as project.yml says: a repository on GitHub, or a project in Azure DevOps."""
+    from tdsp import project
+    from tdsp.azure import devops, github
+
+    facts = project.load(root / project.FILE)
+    if facts.ci == "azure-pipelines":
+        return devops.of(root)
+    return github.of(root, facts.people.owner, slug, create)
 
 
 def submit(
     pipeline: Annotated[str, typer.Argument(help="Name of a file in pipelines/.")] = "train",
     env: Env = "dev",
     settings: Annotated[list[str] | None, typer.Option("--set", help="INPUT=VALUE; may be repeated.")] = None,
-    compute: Annotated[str | None, typer.Option(help="A cluster's name; serverless when not given.")] = None,
+    compute: Annotated[str | None, typer.Option(help="A cluster's name; as project.yml says when not given.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow to the end and bring the results home.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Send a pipeline to Azure ML. The same code, data and settings are the same job: it is never started twice."""
-    from tdsp import project
-    from tdsp.azure import client, follow, plan
-    from tdsp.azure import submit as submission
+    from tdsp import automation, project
+    from tdsp.azure import client, follow, plan, submission
+    from tdsp.azure import submit as sending
     from tdsp.errors import TdspError, WrongInput
 
     root = project.find_root()
@@ -131,11 +141,12 @@ def submit(
             raise WrongInput(f"--set {setting}: write INPUT=VALUE")
         chosen[key] = value
     sent = submission.prepare(root, ml, where, root / "pipelines" / f"{pipeline}.yml", chosen, compute)
-    plan.show(f"Submit pipelines/{pipeline}.yml to {where}", submission.plan(ml, sent))
+    plan.show(f"Submit pipelines/{pipeline}.yml to {where}", sending.plan(ml, sent))
     if dry_run:
         return
-    job = submission.submit(ml, sent)
-    print(f"job {job.name}: {submission.link(job)}")
+    job = sending.submit(ml, sent)
+    print(f"job {job.name}: {sending.link(job)}")
+    automation.tell(job=job.name)
     if not wait:
         print(f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)")
         return

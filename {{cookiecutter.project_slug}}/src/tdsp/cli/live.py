@@ -138,16 +138,16 @@ def promote(
 
 
 def destroy(env: Env = "dev", dry_run: DryRun = False) -> None:
-    """Delete endpoints, identity and GitHub environment that this project made, after a typed confirmation."""
+    """Delete endpoints, identity and the CI system's way to it, as far as this project made them; asks for its name."""
     from tdsp import project
-    from tdsp.azure import client, github, plan
+    from tdsp.azure import client, plan
     from tdsp.azure import destroy as removal
+    from tdsp.cli import azure
     from tdsp.errors import WrongInput
 
     root = project.find_root()
     where = client.target(root, env)
-    repository = github.of(root, project.load(root / project.FILE).people.owner, where.slug)
-    found = removal.plan(client.connect(where), where, repository)
+    found = removal.plan(client.connect(where), where, azure.ci_system(root, where.slug))
     plan.show(f"Destroy in {where}", [line for line, _ in found])
     print(removal.STAYS)
     if dry_run or not found:
