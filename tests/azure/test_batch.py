@@ -159,3 +159,22 @@ def test_who_may_deploy_but_not_create_clusters_is_told_who_may(azure, client, p
     assert result.exit_code == 1
     assert "somebody with Contributor on rg runs `tdsp deploy --batch --env dev` once" in result.stderr
     assert deploy().exit_code == 0
+
+
+def test_destroy_takes_the_batch_endpoint_and_the_cluster_that_the_project_made(azure, first):
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    azure.cloud.github.add("demo", "octo")
+    assert bench.tdsp("destroy", says="demo\n").exit_code == 0
+    kinds = ("batchEndpoints", "batchEndpoints/deployments", "computes")
+    left = [azure.cloud.resources.of_type(f"Microsoft.MachineLearningServices/workspaces/{kind}") for kind in kinds]
+    assert left == [[], [], []]
+
+
+def test_a_cluster_of_somebody_else_is_used_and_left_alone(azure, client, project, tmp_path):
+    from azure.ai.ml.entities import AmlCompute
+
+    client.compute.begin_create_or_update(AmlCompute(name="batch-cluster", size="Standard_DS2_v2")).result()
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    assert deploy().exit_code == 0
+    assert "cluster" not in bench.tdsp("destroy", "--dry-run").output
