@@ -51,6 +51,16 @@ def commit(folder):
     subprocess.run(["git", *who, "commit", "--quiet", "--all", "-m", "Change"], cwd=folder, check=True)
 
 
+def answers_yes(monkeypatch):
+    """Put somebody at the terminal who agrees to everything; return the questions."""
+    from tdsp.azure import plan
+
+    asked = []
+    monkeypatch.setattr(plan, "input", lambda question: asked.append(question) or "y", raising=False)
+    monkeypatch.setattr(plan, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True), stdout=sys.stdout))
+    return asked
+
+
 def told(*arguments):
     """Run a command that must end well; return what it printed, which holds no secret and no address."""
     result = bench.tdsp(*arguments)
@@ -68,15 +78,19 @@ def pipelines(azure, workspace):
     return [job for job in of_kind(azure, "jobs", workspace) if job["properties"]["jobType"] == "Pipeline"]
 
 
-def test_what_only_a_subscription_can_prove_is_proved_here_and_its_model_goes_to_prod(azure, project, client):
+def test_what_only_a_subscription_can_prove_is_proved_here_and_its_model_goes_to_prod(
+    azure, project, client, monkeypatch
+):
     from tdsp import project as facts
     from tdsp import registry_azure
 
     slug = facts.load(project / "project.yml").project.slug
-    told("connect", "--yes")
+    asked = answers_yes(monkeypatch)
+    told("connect")
 
     # `doctor --live`: submit, submit again, deploy, deploy again.
-    proof = told("doctor", "--live", "--yes")
+    proof = told("doctor", "--live")
+    assert len(asked) == 2, f"one consent for connect, one for what costs money: {asked}"
     assert "proved here" in proof
     assert proof.count("registered as") == 1
     assert "unchanged: " in proof, "the same model was registered twice"
