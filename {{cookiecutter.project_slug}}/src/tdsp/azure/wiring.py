@@ -48,7 +48,7 @@ def things(ml: MLClient, where: client.Target, repository: github.Repository) ->
             "jobs, models and endpoints live there",
             lambda: preflight.workspace(ml, where),
             None,
-            "create it (infra/), or correct environments in project.yml; then ask for Reader on its resource group",
+            "create it (infra/README.md), or correct environments in project.yml; then ask for Reader on its group",
         ),
         *(
             Thing(
