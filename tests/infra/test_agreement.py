@@ -15,7 +15,7 @@ from infra.bicep.limits import NAMES, PUBLIC, RESERVED, ROLES, check_plan
 from infra.bicep.plan import Plan as Nothing
 from infra.bicep.standins import PLACE, Place, Runtime
 from infra.suite import ENVIRONMENTS, LIBRARY, LONGEST, TRUST, plan
-from tdsp.azure import identity, slots
+from tdsp.azure import github, identity, slots
 from tdsp.azure.client import Target
 from tdsp.project import Environment
 
@@ -135,7 +135,7 @@ def test_connect_finds_what_bicep_made(main, slug, env):
     """Identity, trust and roles have the names that `tdsp connect` looks for."""
     made = everything(main, slug, env)
     where = target(slug, env)
-    own = identity.Identity(where, repository=None)
+    own = identity.Identity(where, None)
     ids = [one for one in made.of(demands.IDENTITY) if one.name == own.name]
     assert [one.id for one in ids] == [own.id]
     assert ids[0].body["tags"]["tdsp.project"] == slug
@@ -163,10 +163,10 @@ def test_the_roles_are_the_same_in_three_places(baked):
 def test_the_trust_is_the_one_that_connect_makes(main, baked):
     (trust,) = [one for one in everything(main, "churn").made if one.type.endswith("/federatedIdentityCredentials")]
     assert trust.body["properties"]["audiences"] == [identity.AUDIENCE]
-    assert trust.id.endswith(f"/{TRUST['name']}")
-    assert TRUST["issuer"] == identity.ISSUER
+    assert trust.id.endswith(f"/{github.Repository.host.lower()}-dev")
+    assert TRUST["issuer"] == github.ISSUER
     example = baked("the defaults").read("infra/README.md")
-    for written in (f"name: '{TRUST['name']}'", f"issuer: '{identity.ISSUER}'", identity.AUDIENCE):
+    for written in (f"name: '{TRUST['name']}'", f"issuer: '{github.ISSUER}'", identity.AUDIENCE):
         assert written in example
 
 
