@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tools
 import yaml
+from workflows import tools
 
 HERE = Path(__file__).parent
 KNOWN = yaml.safe_load((HERE / "actions.yml").read_text(encoding="utf-8"))
@@ -67,6 +67,11 @@ class Host:
     runs: int = 0
 
     @property
+    def who(self) -> dict[str, str]:
+        """Variables with which git knows an author."""
+        return {**os.environ, **WHO}
+
+    @property
     def identities(self) -> Path:
         """Where `azure/login` finds who may sign in."""
         place = self.folder / "identities"
@@ -83,7 +88,7 @@ class Host:
             ("commit", "-q", "-m", "start"),
             ("remote", "add", "origin", "https://github.com/octo/demo.git"),
         ):
-            subprocess.run(["git", *words], cwd=target, env={**os.environ, **WHO}, check=True)
+            subprocess.run(["git", *words], cwd=target, env=self.who, check=True)
         return target
 
     def run(
@@ -134,9 +139,7 @@ class Host:
         jobs = {line["jobID"]: line["jobResult"] for line in lines if "jobResult" in line}
         printed = "\n".join(str(line.get("msg", "")).rstrip() for line in lines) + done.stderr
         texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
-        return Outcome(
-            done.returncode, texts["log"].splitlines(), jobs, printed, texts["summary"], texts["comments"]
-        )
+        return Outcome(done.returncode, texts["log"].splitlines(), jobs, printed, texts["summary"], texts["comments"])
 
 
 def _act() -> str:
