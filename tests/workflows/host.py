@@ -87,6 +87,8 @@ class Host:
             ("add", "-A"),
             ("commit", "-q", "-m", "start"),
             ("remote", "add", "origin", "https://github.com/octo/demo.git"),
+            ("update-ref", "refs/remotes/origin/main", "HEAD"),
+            ("update-ref", "refs/remotes/origin/dev", "HEAD"),
         ):
             subprocess.run(["git", *words], cwd=target, env=self.who, check=True)
         return target

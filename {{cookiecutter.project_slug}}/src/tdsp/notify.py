@@ -11,13 +11,17 @@ from tdsp.errors import TdspError, WrongInput
 
 VARIABLE = "TEAMS_WEBHOOK_URL"
 TIMEOUT_SECONDS = 20
-# What CI systems call it -> what it is, and in which of the card's colours. The first word is GitHub's own.
+# What CI systems call it -> what it is, and in which of the card's colours. Azure Pipelines has capital letters.
 STATES = {
     "started": ("started", "accent"),
     "success": ("finished", "good"),
     "failure": ("failed", "attention"),
     "cancelled": ("was cancelled", "warning"),
     "skipped": ("was skipped", "default"),
+    "Succeeded": ("finished", "good"),
+    "SucceededWithIssues": ("finished, with warnings", "good"),
+    "Failed": ("failed", "attention"),
+    "Canceled": ("was cancelled", "warning"),
 }
 
 

@@ -43,7 +43,7 @@ def connected(
 
 
 def notify(
-    state: Annotated[str, typer.Argument(help="started, success, failure, cancelled or skipped.")],
+    state: Annotated[str, typer.Argument(help="started, or how it ended, in the words of the CI system.")],
     what: Annotated[str, typer.Option(help="Who it is about, such as `Training in dev`.")] = "The project",
     link: Annotated[str, typer.Option(help="Where to look.")] = "",
     detail: Annotated[str, typer.Option(help="One more line.")] = "",
