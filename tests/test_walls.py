@@ -16,6 +16,7 @@ FACTS = {
     "editing",
     "errors",
     "files",
+    "predictions",
     "project",
     "registry_azure",  # a workspace's models: both the registry and the deployments need them
     "shell",

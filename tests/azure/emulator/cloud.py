@@ -15,6 +15,7 @@ from emulator import (
     assets,
     authorization,
     batch,
+    batch_jobs,
     blobs,
     computes,
     deployments,
@@ -119,6 +120,7 @@ class Cloud:
         self.replication = 1
         self.runner: jobs.Runner | None = None
         self.server: deployments.Server | None = None
+        self.scorer: batch_jobs.Scorer | None = None
         self.user = self.directory.add(Principal("ada@example.com"))
         self.access.grant(self.user, "Owner", f"/subscriptions/{self.subscription}")
         self._proxy: Proxy | None = None

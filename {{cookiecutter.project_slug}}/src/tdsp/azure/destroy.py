@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tdsp.azure import client, devops, github, slots
+from tdsp.azure import batch, client, cluster, devops, github, slots
 from tdsp.azure.identity import Identity
 from tdsp.azure.plan import Line
 
@@ -32,12 +32,18 @@ def plan(
                 lambda: _endpoint(ml, now),
             )
         )
+    jobs = batch.look(ml, where)
+    if jobs.endpoint:
+        line = Line(f"batch endpoint {jobs.name}", f"{len(jobs.deployments)} deployments", "delete", "no more jobs")
+        found.append((line, lambda: _endpoint(ml, jobs)))
+    for mine in cluster.own(ml, where):
+        line = Line(f"cluster {mine.name}", "exists", "delete", "made by this project")
+        found.append((line, lambda name=mine.name: cluster.remove(ml, name)))
     # The CI system first: while the identity is there, its removal can be repeated.
     if isinstance(ci, devops.Project):
         if ci.look_at_connection(where.env, {}) != "missing":
-            line = Line(
-                f"service connection {devops.connection(where.env)}", "exists", "delete", "no pipeline signs in"
-            )
+            name = devops.connection(where.env)
+            line = Line(f"service connection {name}", "exists", "delete", "no pipeline signs in")
             found.append((line, lambda: ci.remove_connection(where.env)))
     elif ci.look_at_environment(where.env) != "missing":
         line = Line(f"GitHub environment {where.env}", "exists", "delete", "with its variables and reviewers")
@@ -50,4 +56,4 @@ def plan(
 
 def _endpoint(ml: MLClient, now: slots.Slots) -> None:
     with client.speaking(f"endpoint {now.name}"):
-        ml.online_endpoints.begin_delete(now.name).result()
+        now.endpoints_of(ml).begin_delete(now.name).result()

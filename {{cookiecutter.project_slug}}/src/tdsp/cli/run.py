@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -70,29 +66,15 @@ def run(
 
     - `tdsp run --stub clean=saved/clean`: a saved folder in place of a step that only Azure ML can run
     """
-    from tdsp import engine
-    from tdsp.engine.progress import Progress
+    from tdsp.cli.execution import carry_out
 
+    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
+    chosen = dict(_pair(text, "--set") for text in set_ or [])
     root, file = _locate(pipeline)
-    overrides, extra = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}
-    if root:  # a pipeline outside any project needs neither the facts nor what they import
-        from tdsp import project
+    result, facts = carry_out(root, file, chosen, force=frozenset(force or ()), until=until, stubs=stubs, warm=warm)
+    if root:
         from tdsp.cli import lifecycle
 
-        facts = project.load(root / project.FILE)
-        overrides, extra = lifecycle.prepare(root, facts, file)
-    overrides |= dict(_pair(text, "--set") for text in set_ or [])
-    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
-    options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
-    progress = Progress()
-    try:
-        with _ended_as_by_ctrl_c():
-            result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
-    except KeyboardInterrupt:
-        progress.interrupted()
-        raise typer.Exit(130) from None
-    progress.end(result, None if root else options.tracking_uri)  # a project has `tdsp ui`
-    if root:
         lifecycle.finish(root, facts, result)
     if not result.ok:
         raise typer.Exit(1)
@@ -158,15 +140,16 @@ def graph(
 ) -> None:
     """Draw a pipeline: Mermaid text on the screen, or an SVG picture."""
     from tdsp import engine, files
+    from tdsp.cli.execution import home_of
     from tdsp.engine import graph as drawing
     from tdsp.engine import records
     from tdsp.engine.reader.documents import absolute
     from tdsp.errors import WrongInput
 
     root, file = _locate(pipeline)
-    plan = engine.read(file, home=_home(root))
+    plan = engine.read(file, home=home_of(root))
     states: dict[str, str] = {}
-    last = None if plain else records.latest(_home(root) / "runs")
+    last = None if plain else records.latest(home_of(root) / "runs")
     if last is not None:
         said = records.read(last)
         if said["pipeline"] == str(absolute(file)):
@@ -185,32 +168,14 @@ def cache(
     gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")] = None,
 ) -> None:
     """Make the store of results smaller; without an option, remove only what nothing refers to."""
+    from tdsp.cli.execution import home_of
     from tdsp.engine.store.prune import prune
 
-    gone = prune(_home(project_root(Path())), days=days, gigabytes=gigabytes)
+    gone = prune(home_of(project_root(Path())), days=days, gigabytes=gigabytes)
     print(
         f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
         f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"
     )
-
-
-@contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let a closed terminal and a cancelled CI job end the steps too, and the run's record be written."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in wanted}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # nohup
-            signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:
@@ -230,10 +195,6 @@ def project_root(start: Path) -> Path | None:
     """
     start = start.resolve()
     return next((folder for folder in (start, *start.parents) if (folder / "project.yml").is_file()), None)
-
-
-def _home(root: Path | None) -> Path:
-    return (root or Path.cwd()) / ".tdsp"
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
