@@ -42,7 +42,8 @@ echo "az $*" >> "$STUB_LOG"
 case "$1 $2" in
   "account "*) exec "$STUB_AZ" "$@" ;;
   "bicep "*) exit 0 ;;
-  "deployment group") [ -s "$AZURE_CONFIG_DIR/signed-in.json" ] || {{ echo "ERROR: Please run 'az login'" >&2; exit 1; }}
+  "deployment group")
+    [ -s "$AZURE_CONFIG_DIR/signed-in.json" ] || {{ echo "ERROR: Please run 'az login'" >&2; exit 1; }}
     echo "Resource changes: 1 to modify." ;;
   *) echo "ERROR: unknown: $*" >&2; exit 2 ;;
 esac

@@ -42,8 +42,9 @@ def plan(
     # The CI system first: while the identity is there, its removal can be repeated.
     if isinstance(ci, devops.Project):
         if ci.look_at_connection(where.env, {}) != "missing":
-            name = devops.connection(where.env)
-            line = Line(f"service connection {name}", "exists", "delete", "no pipeline signs in")
+            line = Line(
+                f"service connection {devops.connection(where.env)}", "exists", "delete", "no pipeline signs in"
+            )
             found.append((line, lambda: ci.remove_connection(where.env)))
     elif ci.look_at_environment(where.env) != "missing":
         line = Line(f"GitHub environment {where.env}", "exists", "delete", "with its variables and reviewers")

@@ -21,13 +21,16 @@ def home_of(root: Path | None) -> Path:
     return (root or Path.cwd()) / ".tdsp"
 
 
-def carry_out(root: Path | None, file: Path, chosen: dict[str, str], **how: Any) -> tuple[Result, Project | None]:
+def carry_out(
+    root: Path | None, file: Path, chosen: dict[str, str], *, verbose: bool = False, **how: Any
+) -> tuple[Result, Project | None]:
     """Run a job file with its progress on the screen; return how it ended, and the facts of the project around it.
 
     Args:
         root: the project's folder, None outside any.
         file: the job file.
         chosen: what differs from it, as `inputs.x` -> value.
+        verbose: show what the steps print.
         how: options of the engine.
     """
     from tdsp import engine
@@ -40,7 +43,7 @@ def carry_out(root: Path | None, file: Path, chosen: dict[str, str], **how: Any)
 
         facts = project.load(root / project.FILE)
         overrides, extra = lifecycle.prepare(root, facts, file)
-    options, progress = engine.Options(**how, **extra), Progress()
+    options, progress = engine.Options(**how, **extra), Progress(verbose=verbose)
     try:
         with _ended_as_by_ctrl_c():
             result = engine.run(file, home=home_of(root), overrides=overrides | chosen, options=options, tell=progress)

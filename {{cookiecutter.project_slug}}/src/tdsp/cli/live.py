@@ -138,7 +138,7 @@ def promote(
 
 
 def destroy(env: Env = "dev", dry_run: DryRun = False) -> None:
-    """Delete endpoints, identity and the CI system's way to it that this project made, after a typed confirmation."""
+    """Delete endpoints, identity and the CI system's way to it, as far as this project made them; asks for its name."""
     from tdsp import project
     from tdsp.azure import client, plan
     from tdsp.azure import destroy as removal

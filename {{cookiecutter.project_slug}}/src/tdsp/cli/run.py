@@ -46,6 +46,7 @@ def run(
     stub: Annotated[
         list[str] | None, typer.Option(metavar="STEP=FOLDER", help="A saved output in place of a step.")
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the steps print, as they do.")] = False,
     warm: Annotated[bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")] = True,
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store.
@@ -62,16 +63,19 @@ def run(
 
     - `tdsp run --set inputs.max_iter=50`: another value, for this run
 
+    - `tdsp run -v`: with all that the steps print
+
     - `tdsp run --force train --until train`: one step again, with nothing after it
 
     - `tdsp run --stub clean=saved/clean`: a saved folder in place of a step that only Azure ML can run
     """
     from tdsp.cli.execution import carry_out
 
-    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
-    chosen = dict(_pair(text, "--set") for text in set_ or [])
+    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub STEP=FOLDER") for text in stub or [])}
+    chosen = dict(_pair(text, "--set KEY=VALUE") for text in set_ or [])
     root, file = _locate(pipeline)
-    result, facts = carry_out(root, file, chosen, force=frozenset(force or ()), until=until, stubs=stubs, warm=warm)
+    how = {"force": frozenset(force or ()), "until": until, "stubs": stubs, "warm": warm}
+    result, facts = carry_out(root, file, chosen, verbose=verbose, **how)
     if root:
         from tdsp.cli import lifecycle
 
@@ -103,14 +107,15 @@ def check(
 
     - `tdsp check --cloud a.yml`: a pipeline with steps or data that only Azure ML has
     """
+    from tdsp.cli.execution import home_of
     from tdsp.engine.check.mistakes import check as look
     from tdsp.engine.reader.documents import shown
     from tdsp.wording import counted
 
     good = True
     for given in pipelines or [None]:
-        _, file = _locate(given)
-        report = look(file, judge=sdk, cloud=cloud)
+        root, file = _locate(given)
+        report = look(file, home=home_of(root), judge=sdk, cloud=cloud)
         for problem in report.problems:
             print(f"error: {problem}")
         for warning in report.warnings:
@@ -164,10 +169,15 @@ def graph(
 
 
 def cache(
-    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")] = None,
-    gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")] = None,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove what was not used for so long.")] = None,
+    gigabytes: Annotated[
+        float | None, typer.Option(metavar="GB", help="Remove what was not used for longest, down to this.")
+    ] = None,
 ) -> None:
-    """Make the store of results smaller; without an option, remove only what nothing refers to."""
+    """Make the store of results smaller; without an option, remove only what nothing refers to.
+
+    What lies at a datastore address or under a registered name stays: other pipelines read it.
+    """
     from tdsp.cli.execution import home_of
     from tdsp.engine.store.prune import prune
 
@@ -197,10 +207,14 @@ def project_root(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if (folder / "project.yml").is_file()), None)
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _pair(text: str, usage: str) -> tuple[str, str]:
     from tdsp.errors import WrongInput
 
     key, mark, value = text.partition("=")
     if not mark or not key:
-        raise WrongInput(f"{option} {text}: write {option} NAME=VALUE")
+        raise WrongInput(f"{usage.split()[0]} {text}: write {usage}")
     return key, value

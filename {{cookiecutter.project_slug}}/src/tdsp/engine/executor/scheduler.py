@@ -108,12 +108,16 @@ class Executor:
         outcome = self.result.steps[step.name]
         started = time.monotonic()
         try:
+            self._go_on()
             entry = self._handover.stub(step, outcome) if step.kind == "stub" else self._entry(step, outcome)
             if entry is not None:
                 self._handover.publish(step, entry, outcome)
         except StoppedError:
-            outcome.state = "stopped"
-            outcome.reason = "another step failed" if self._failed else "the run was interrupted"
+            if self._failed and outcome.state == "waiting":
+                outcome.state, outcome.reason = "skipped", "a step failed"
+            else:
+                outcome.state = "stopped"
+                outcome.reason = "another step failed" if self._failed else "the run was interrupted"
         except StepFailedError as error:
             outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
             outcome.log = str(self._handover.log(step))
@@ -143,10 +147,12 @@ class Executor:
                     outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
                 self.memories.note(step.name, parts)
                 return entry
+            self._go_on()
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
+            outcome.log = str(self._handover.log(step))
             self._tell("start", step.name)
             self._warm_up()
-            with self.store.workspace() as folder:
+            with self.store.workspace() as folder, self._handover.kept(step, folder, outcome):
                 work = Workspace(folder, step, self._handover.paths(step), files, self._handover.log(step), packages)
                 entry = self._tracked(work, key, parts, outcome)
             if entry.facts["key"] is None:
@@ -155,6 +161,11 @@ class Executor:
                 self.memories.note(step.name, parts)
             outcome.state = "ok"
             return entry
+
+    def _go_on(self) -> None:
+        """Raise `StoppedError` if nothing may start any more."""
+        if self.machine.processes.stopping:
+            raise StoppedError
 
     def _alone(self, key: str) -> _Turn:
         return _Turn(key, self._making, self._lock)
