@@ -135,6 +135,18 @@ def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):
     assert not (root / "docs" / "reports" / "train.md").exists()
 
 
+def test_a_likely_leak_is_repeated_beside_the_outcome(root, project, capsys):
+    leak = {"kind": "leak", "columns": ["fee"], "message": "fee alone predicts the target almost perfectly"}
+    result = finished(root, quality=evidence.quality() | {"leaks": [leak]})
+    result.steps["prepare"] = StepResult(
+        "cached", outputs={"quality": str(result.folder / "outputs" / "prepare" / "quality")}
+    )
+    lifecycle.finish(root, project, result)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("registered: ")
+    assert lines[1] == "warning: fee alone predicts the target almost perfectly (data.exclude in project.yml)"
+
+
 def test_data_that_fails_its_schema_is_told_and_reported(root, project, capsys):
     folder = evidence.broken_folder(root)
     left = {"quality": str(folder / "failed" / "prepare" / "quality")}

@@ -95,7 +95,7 @@ def add(root: Path, file: Path, roles: Roles, dry_run: bool = False) -> Added:
     with tempfile.TemporaryDirectory(prefix="tdsp-data-") as scratch:
         findings = _infer(root, file, roles, Path(scratch))
         facts = _facts(file, roles, findings)
-        facts["data.positive"] = _positive(before, roles, facts["task"], Path(scratch) / "schema")
+        facts["data.positive"] = _positive(before, roles, findings["positive"], Path(scratch) / "schema")
         facts = _changed(before, facts)
         new = {root / place: (Path(scratch) / name).read_bytes() for name, place in INFERRED.items()}
     text = edit((root / FILE).read_text(encoding="utf-8"), facts)
@@ -174,14 +174,14 @@ def _facts(file: Path, roles: Roles, findings: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def _positive(before: Project, roles: Roles, task: str, schema: Path) -> Any:
-    """Return the class that counts as "yes": the one chosen before, else the last one as `prepare` takes it."""
+def _positive(before: Project, roles: Roles, inferred: Any, schema: Path) -> Any:
+    """Return the class that counts as "yes": the one chosen before for the same two classes, else the inferred one."""
     column = yaml.safe_load(schema.read_text(encoding="utf-8"))["columns"][roles.target]
     classes = column.get("categories") or ([False, True] if column["type"] == "boolean" else [])
-    if task != "classification" or len(classes) != 2:
+    if inferred is None:
         return None
     chosen = before.data.positive if before.data.target == roles.target else None
-    return next((name for name in classes if type(name) is type(chosen) and name == chosen), max(classes))
+    return next((name for name in classes if type(name) is type(chosen) and name == chosen), inferred)
 
 
 def _changed(before: Project, facts: dict[str, Any]) -> dict[str, Any]:

@@ -82,6 +82,8 @@ def finish(root: Path, project: Project, result: Result) -> None:
     outcome, metrics = json.loads(text), json.loads(measured.read_text(encoding="utf-8"))
     for line in _told(outcome, metrics):
         print(line)
+    for leak in _leaks(result):
+        print(f"warning: {leak}")
     if metrics["groups"] and project.gate.group_threshold is None:
         print("groups: nobody looks until gate.group_threshold is set")
     page = report.write(root, project, result.folder, force=False)
@@ -110,6 +112,15 @@ def _tell_what_fails(root: Path, project: Project, result: Result, checks: list[
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
     print("next: mend the data, or the rule in data/schema.yml; then uv run tdsp run")
+
+
+def _leaks(result: Result) -> list[str]:
+    """Return what `prepare` said of columns that give the answer away, one sentence each."""
+    import json
+
+    file = _output(result, "prepare", "quality", "quality.json")
+    quality = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    return [f"{leak['message']} (data.exclude in project.yml)" for leak in quality.get("leaks", [])]
 
 
 def _output(result: Result, step: str, output: str, name: str) -> Path | None:
