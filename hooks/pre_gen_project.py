@@ -1,5 +1,7 @@
 """Before the first file: check the answers. Every mistake is one line, and all of them are shown at once.
 
+What the owner has in the folder of the CI system that was not chosen is set aside until the last file is written.
+
 Cookiecutter renders this file and runs it in the new, empty folder; it can import nothing from beside it.
 """
 
@@ -23,6 +25,7 @@ RULES = {
         "contoso-ml",
     ),
     "task": (r"regression|classification", "regression or classification", "regression"),
+    "ci": (r"github-actions|azure-pipelines", "github-actions or azure-pipelines", "github-actions"),
     "license": (r"MIT|Apache-2\.0|proprietary", "MIT, Apache-2.0 or proprietary", "MIT"),
 }
 
@@ -147,6 +150,18 @@ def find_mistakes(answers: dict) -> list[str]:
     return mistakes
 
 
+def set_aside(folder: str) -> int:
+    """Rename `folder`, for `post_gen_project.py` to bring back; say so and return 1 if that was begun before."""
+    aside = f"{folder}.yours"
+    if os.path.lexists(aside):
+        line = f"{aside}: left by a run that was interrupted. It was {folder}: move it back, then try again"
+        print(f"\nThe project was not made:\n  {line}\n", file=sys.stderr)
+        return 1
+    if os.path.lexists(folder):
+        os.rename(folder, aside)
+    return 0
+
+
 def as_word(answer: str) -> str:
     """Return an answer as cookiecutter takes it from a command line: there it renders what looks like Jinja."""
     parts = ("{", "% raw %}", answer, "{", "% endraw %}")  # apart, because this file is rendered too
@@ -174,7 +189,7 @@ def main() -> int:
     """Print every mistake, and the command that keeps the other answers; return 1 if there is a mistake."""
     mistakes = find_mistakes(CONTEXT)
     if not mistakes:
-        return 0
+        return set_aside(CONTEXT["__other_ci"])
     print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)
     wrong = {re.split("[,:]", line)[0] for line in mistakes}
     print("\nYour other answers were right. This asks again, and Enter keeps them:", file=sys.stderr)

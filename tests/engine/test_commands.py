@@ -49,7 +49,8 @@ def test_force_stands_alone_or_before_a_step(two, words, ran):
     ("words", "code", "said"),
     [
         (["run", "none.yml"], 2, "No such file"),
-        (["run", "pipeline.yml", "--set", "inputs"], 2, "NAME=VALUE"),
+        (["run", "pipeline.yml", "--set", "inputs"], 2, "write --set KEY=VALUE"),
+        (["run", "pipeline.yml", "--stub", "a"], 2, "write --stub STEP=FOLDER"),
         (["run", "pipeline.yml", "--until", "z"], 2, "no step 'z'"),
         (["run"], 2, "name a pipeline file"),
         (["graph", "pipeline.yml", "-o", "x.bmp"], 2, "ends in .svg"),

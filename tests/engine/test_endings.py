@@ -5,49 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from tdsp import engine
 from tdsp.engine.executor import processes
 from tdsp.engine.executor.processes import Processes, StoppedError
-from tdsp.engine.warm import client as fork
 
-SRC = Path(engine.__file__).parents[2]
-
-
-def until(condition) -> bool:
-    """Whether it came true in good time."""
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
+from tests.engine.watching import alive, command, pids, until
 
 
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def pids(folder: Path) -> list[int]:
-    return [int(text) for mark in folder.glob("pid*") if (text := mark.read_text().strip())]
-
-
-def command(bench, *options: str) -> subprocess.Popen[bytes]:
-    """`tdsp run` in a process of its own."""
-    code = f"import sys; sys.path.insert(0, {str(SRC)!r}); from tdsp.cli import main; main()"
-    words = [sys.executable, "-c", code, "run", str(bench.file), *options]
-    return subprocess.Popen(words, cwd=bench.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"])
 @pytest.mark.parametrize("warm", ["--warm", "--no-warm"])
 def test_no_signal_leaves_a_step_running(bench, name: str, warm: str):
     sleeper = "import os, sys, time\nopen(sys.argv[1], 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
@@ -61,13 +30,25 @@ def test_no_signal_leaves_a_step_running(bench, name: str, warm: str):
     )
     process = command(bench, warm)
     assert until(lambda: len(pids(bench.folder)) >= 3)
+    time.sleep(0.2)  # a step is watched from a moment after its start
     process.send_signal(getattr(signal, name))
     process.wait(20)
     assert until(lambda: not any(map(alive, pids(bench.folder))))
     if name != "SIGKILL":
         assert process.returncode == 130
         (run,) = (path for path in (bench.home / "runs").iterdir() if path.is_dir())
-        assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+        said = json.loads((run / "run.json").read_text())
+        assert said["status"] == "interrupted"
+        assert {step["state"] for step in said["steps"].values()} == {"stopped"}
+
+
+def test_a_run_that_is_told_to_survive_the_terminal_does(bench):
+    bench.pipeline({"a": f"echo $$ > {bench.folder}/pid; until [ -e {bench.folder}/go ]; do sleep 0.05; done"})
+    process = command(bench, hangup="SIG_IGN")  # nohup
+    assert until(lambda: pids(bench.folder))
+    process.send_signal(signal.SIGHUP)
+    bench.write({"go": ""})
+    assert process.wait(20) == 0
 
 
 def test_a_second_ctrl_c_still_kills(tmp_path: Path, monkeypatch):
@@ -92,7 +73,7 @@ def test_a_second_ctrl_c_still_kills(tmp_path: Path, monkeypatch):
         patched.setattr(processes.time, "sleep", impatient)
         with pytest.raises(KeyboardInterrupt):
             running.stop()
-    thread.join(5)
+    thread.join(20)
     assert ended == [StoppedError]
     running.close()
 
@@ -109,86 +90,13 @@ def test_a_rank_that_cannot_start_takes_the_others_with_it(tmp_path: Path):
     running.close()
 
 
-# the fork server
+def test_a_step_leaves_no_process_behind(bench):
+    mark = bench.folder / "pid"
+    bench.pipeline({"a": f"sleep 60 & echo $! > {mark}"})
+    assert bench.run().ok
+    assert not alive(int(mark.read_text()))
 
 
-@pytest.fixture
-def server(bench):
-    machine = Processes()
-    (bench.folder / "site").mkdir()
-    it = fork.Warm({"PYTHONPATH": str(bench.folder / "site"), "PATH": os.environ["PATH"]}, machine)
-    yield it
-    it.close()
-    machine.close()
-
-
-SLEEPER = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
-
-
-def test_steps_of_a_killed_server_end_and_say_so(bench, server):
-    bench.write({"s.py": SLEEPER})
-    server.preload(["json"])
-
-    def kill() -> None:
-        until(lambda: pids(bench.folder))
-        server._server.kill()
-
-    threading.Thread(target=kill).start()
-    with pytest.raises(fork.ServerGoneError):
-        server.run(["s.py"], [], [], bench.folder, dict(os.environ), bench.folder / "log", None)
-    assert until(lambda: not any(map(alive, pids(bench.folder))))
-    assert server._answers == {}
-
-
-def test_an_import_that_hangs_is_within_the_limit_and_the_stop(bench, server):
-    bench.write({"site/hanging.py": "import time\ntime.sleep(60)\n", "s.py": ""})
-    server.preload(["json"])
-    step = (["s.py"], ["hanging"], [], bench.folder, dict(os.environ), bench.folder / "log")
-    started = time.monotonic()
-    with pytest.raises(processes.TooSlowError):
-        server.run(*step, 0.5)
-    threading.Timer(0.5, server._processes.stop).start()
-    with pytest.raises(StoppedError):
-        server.run(*step, None)
-    assert time.monotonic() - started < 10
-
-
-@pytest.mark.parametrize(
-    ("modules", "own", "forked"),
-    [
-        ([], [], True),
-        (["calendar"], ["other"], True),
-        (["calendar"], ["calendar"], False),  # the step has a calendar of its own
-        ([], ["random", "statistics"], True),
-        ([], ["random", "select"], False),  # the server itself has imported select
-        (["indirect"], [], False),
-        (["starts_a_thread"], [], False),
-    ],
-)
-def test_where_a_fork_would_not_be_a_fresh_python_it_is_refused(bench, server, modules, own, forked: bool):
-    bench.write(
-        {
-            "site/indirect.py": "import torch",
-            "site/torch.py": "",
-            "site/starts_a_thread.py": "import threading, time\n"
-            "threading.Thread(target=time.sleep, args=(30,), daemon=True).start()\n",
-            "s.py": "import sys; sys.exit(7)",
-        }
-    )
-    server.preload(["json"])
-
-    def ask(*what) -> int | None:
-        return server.run(["s.py"], *what, bench.folder, dict(os.environ), bench.folder / "log", 30)
-
-    assert ask([], []) == 7
-    assert ask(modules, own) == (7 if forked else None)
-    for_good = bool({"indirect", "starts_a_thread"} & set(modules))
-    assert ask([], []) == (None if for_good else 7)
-
-
-@pytest.mark.parametrize(
-    ("variables", "late"),
-    [({}, False), ({"TDSP_COMMIT": "1"}, False), ({"TZ": "Asia/Tokyo"}, True), ({"X": "1"}, True)],
-)
-def test_a_step_with_variables_of_its_own_is_not_forked(variables, late: bool):
-    assert fork.too_late(variables) is late
+def test_a_time_limit_ends_a_step(bench):
+    bench.pipeline({"a": {"command": "sleep 30", "limits": {"timeout": 1}}})
+    assert "limit of 1 s" in bench.run().steps["a"].reason

@@ -169,6 +169,11 @@ PATTERNS = [
     "a/b/",
     "\\!x",
     "[!a].txt",
+    "!/data",
+    "!/a/b",
+    "!a/*.py",
+    "!data/",
+    "/!x",
 ]
 PATHS = [
     "x.csv",
@@ -191,7 +196,7 @@ PATHS = [
 @given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4))
 def test_ignore_files_mean_what_git_means(patterns: list[str]):
     mine = IgnoreFile("\n".join(patterns))
-    theirs = pathspec.PathSpec.from_lines("gitwildmatch", patterns)
+    theirs = pathspec.PathSpec.from_lines("gitignore", patterns)
     for path in PATHS:
         parts = path.split("/")
         above = any(mine.excludes("/".join(parts[:depth]), True) for depth in range(1, len(parts)))

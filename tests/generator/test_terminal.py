@@ -15,7 +15,7 @@ pty = pytest.importorskip("pty", reason="pseudo-terminals are a thing of POSIX")
 SEEN = [workspace("mlw-a"), workspace("mlw-b", region="northeurope", subscription="Dev [eu] \\")]
 ENTER = "\n"
 BEFORE = ENTER * 5  # the questions before the workspace
-AFTER = ENTER * 2  # and after it
+AFTER = ENTER * 3  # and after it
 
 
 @pytest.fixture

@@ -55,6 +55,22 @@ def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any
     return overrides, {"tracking_uri": uri}
 
 
+def champion(root: Path) -> tuple[Path, str]:
+    """Return the champion's folder and what to call it.
+
+    Raises:
+        WrongInput: there is none yet.
+    """
+    from tdsp import project
+    from tdsp.errors import WrongInput
+
+    uri, slug = tracking.uri(root), project.load(root / project.FILE).project.slug
+    version = registry.champion(uri, slug)
+    if version is None:
+        raise WrongInput(f"{slug} has no champion yet: train one with `tdsp run`")
+    return registry.fetch(uri, version, root / CHAMPION), str(version)
+
+
 def finish(root: Path, project: Project, result: Result) -> None:
     """Tell what was registered and refresh the reports.
 

@@ -22,7 +22,7 @@ from tdsp.engine.executor.variables import without_login
 from tdsp.errors import TdspError
 
 # `alembic_version` of the stores the INSERTs below are tested with -> the MLflow that makes it.
-KNOWN_SCHEMAS = {"6f8d9c3b2a1e": "3.15"}
+KNOWN_SCHEMAS = {"6f8d9c3b2a1e": "3.15"}  # pragma: allowlist secret
 _SQLITE = "sqlite:///"
 
 

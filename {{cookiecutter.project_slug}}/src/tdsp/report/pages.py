@@ -53,6 +53,12 @@ def html(project: Project, evidence: Evidence | Broken) -> str:
     return _render(_page_templates(), f"{kind}.html.j2", **_names(project, evidence), body=body)
 
 
+def summary(project: Project, evidence: Evidence, charts: dict[str, markup.Markdown]) -> str:
+    """Return the short form of the report for a pull request: no pictures, but charts as text."""
+    given = {name: charts.get(name, markup.Markdown("")) for name in ("models", "agreement", "importance", "groups")}
+    return _fill("summary.md.j2", project, evidence, "", charts=given)
+
+
 def section(name: str, project: Project, evidence: Evidence | Broken) -> str:
     """Return the content of one marked section, for a document in a stage's folder."""
     return _fill(f"sections/{name}.md.j2", project, evidence, "../reports/plots/")
@@ -63,12 +69,12 @@ def _kind(evidence: Evidence | Broken) -> str:
     return "broken" if isinstance(evidence, Broken) else "report"
 
 
-def _fill(template: str, project: Project, evidence: Evidence | Broken, plots: str) -> str:
+def _fill(template: str, project: Project, evidence: Evidence | Broken, plots: str, **more: Any) -> str:
     def picture(*names: str) -> markup.Markdown:
         there = [name for name in names if f"{name}.png" in evidence.plots]
         return markup.Markdown("\n".join(f"![{_CAPTIONS.get(name, name)}]({plots}{name}.png)" for name in there))
 
-    text = _render(_text_templates(), template, **_names(project, evidence), picture=picture)
+    text = _render(_text_templates(), template, **_names(project, evidence), picture=picture, **more)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)).strip() + "\n"
 
 

@@ -137,8 +137,8 @@ class Handover:
             place = self.result.folder / "outputs" / step.name / name
             records.link(entry.path(name), place)
             outcome.outputs[name] = str(place)
-            if output.path:
-                self._link_address(entry.path(name), Path(output.path))
+            for address in output.places:
+                self._link_address(entry.path(name), Path(address))
         if (entry.folder / "artifacts").is_dir():
             records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
         if outcome.state == "cached" and (entry.folder / "log.txt").is_file():

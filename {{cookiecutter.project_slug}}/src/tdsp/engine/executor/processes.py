@@ -114,6 +114,7 @@ class Processes:
         with self._lock:  # nothing may start between `stop` reading the groups and killing them
             if self._stopping:
                 raise StoppedError
+            self._supervisor.start()
             process = subprocess.Popen(  # noqa: S603 - the command is the user's own pipeline
                 command,
                 cwd=folder,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from tdsp.engine.executor import snapshot, tail
+from tdsp.engine.executor import editable, snapshot, tail
 from tdsp.engine.executor.handover import Handover
 from tdsp.engine.executor.processes import StoppedError
 from tdsp.engine.plan import Plan, Step
@@ -108,12 +108,16 @@ class Executor:
         outcome = self.result.steps[step.name]
         started = time.monotonic()
         try:
+            self._go_on()
             entry = self._handover.stub(step, outcome) if step.kind == "stub" else self._entry(step, outcome)
             if entry is not None:
                 self._handover.publish(step, entry, outcome)
         except StoppedError:
-            outcome.state = "stopped"
-            outcome.reason = "another step failed" if self._failed else "the run was interrupted"
+            if self._failed and outcome.state == "waiting":
+                outcome.state, outcome.reason = "skipped", "a step failed"
+            else:
+                outcome.state = "stopped"
+                outcome.reason = "another step failed" if self._failed else "the run was interrupted"
         except StepFailedError as error:
             outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
             outcome.log = str(self._handover.log(step))
@@ -128,8 +132,8 @@ class Executor:
 
     def _entry(self, step: Step, outcome: StepResult) -> Entry:
         files = snapshot.files_of(step.code)
-        code = digests.of_files(files, self.memories.files)
-        parts = keys.ingredients(step, code, self._handover.contents(step))
+        code, packages = digests.of_files(files, self.memories.files), editable.used(step.command, files)
+        parts = keys.ingredients(step, code, self._handover.contents(step), self._contents(packages))
         key = keys.key_of(parts)
         forced = "asked to" if self.forced & {"*", step.name} else ""
         forced = forced or ("not deterministic" if not step.deterministic else "")
@@ -143,17 +147,25 @@ class Executor:
                     outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
                 self.memories.note(step.name, parts)
                 return entry
+            self._go_on()
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
+            outcome.log = str(self._handover.log(step))
             self._tell("start", step.name)
             self._warm_up()
             with self.store.workspace() as folder, self._handover.kept(step, folder, outcome):
-                entry = self._tracked(step, key, parts, files, folder, outcome)
+                work = Workspace(folder, step, self._handover.paths(step), files, self._handover.log(step), packages)
+                entry = self._tracked(work, key, parts, outcome)
             if entry.facts["key"] is None:
                 outcome.reason += "; its code changed meanwhile, so the result is not reused"
             else:
                 self.memories.note(step.name, parts)
             outcome.state = "ok"
             return entry
+
+    def _go_on(self) -> None:
+        """Raise `StoppedError` if nothing may start any more."""
+        if self.machine.processes.stopping:
+            raise StoppedError
 
     def _alone(self, key: str) -> _Turn:
         return _Turn(key, self._making, self._lock)
@@ -169,30 +181,23 @@ class Executor:
             from tdsp.engine.warm.client import arguments, imports
 
             left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
-            python = [step for step in left if step.kind == "command" and arguments(step.command)]
+            plain = (step for step in left if step.kind == "command" and arguments(step.command))
+            python = [(step, snapshot.files_of(step.code)) for step in plain]
             if len(python) > 1:
-                wanted = (imports(snapshot.files_of(step.code)) or [] for step in python)
+                wanted = (imports(files, editable.used(step.command, files)) or [] for step, files in python)
                 warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
-    def _tracked(
-        self,
-        step: Step,
-        key: str,
-        parts: keys.Ingredients,
-        files: dict[str, Path],
-        folder: Path,
-        outcome: StepResult,
-    ) -> Entry:
+    def _tracked(self, work: Workspace, key: str, parts: keys.Ingredients, outcome: StepResult) -> Entry:
         """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
-        runs = self.machine.runs
+        runs, work.environment = self.machine.runs, dict(self.machine.environment)
         if runs is None:
-            return self._make(step, key, parts, files, folder, {}, {})
-        run = outcome.mlflow_run_id = runs.start(step.name, outcome.reason)
+            return self._make(work, key, parts, {})
+        run = outcome.mlflow_run_id = runs.start(work.step.name, outcome.reason)
+        work.environment |= runs.variables(run)
         status = "FAILED"
         try:
             store = digests.of_text(runs.uri)  # the address itself may hold a password
-            facts = {"mlflow_store": store, "mlflow_run_id": run}
-            entry = self._make(step, key, parts, files, folder, runs.variables(run), facts)
+            entry = self._make(work, key, parts, {"mlflow_store": store, "mlflow_run_id": run})
             status = "FINISHED"
         except StoppedError:
             status = "KILLED"
@@ -204,34 +209,29 @@ class Executor:
                 outcome.reason += f"; {error}"
         return entry
 
-    def _make(
-        self,
-        step: Step,
-        key: str,
-        parts: keys.Ingredients,
-        files: dict[str, Path],
-        folder: Path,
-        variables: dict[str, str],
-        facts: dict[str, object],
-    ) -> Entry:
-        log = self._handover.log(step)
-        environment = {**self.machine.environment, **variables}
-        work = Workspace(folder, step, self._handover.paths(step), files, log, environment)
+    def _make(self, work: Workspace, key: str, parts: keys.Ingredients, facts: dict[str, object]) -> Entry:
+        step, files = work.step, work.files
         started = time.monotonic()
         work.lay_out()
         same = self._unchanged(files, parts)
         try:
             _runner(step.kind)(work, self.machine)
         except StepFailedError as error:
-            raise StepFailedError(str(error), tail.of(log, files, work.code)) from None
+            raise StepFailedError(str(error), tail.of(work.log, files, work.code)) from None
         self._handover.check(step, parts["input"])
         if step.kind == "sweep":  # each trial has copied the code
             same = same and self._unchanged(files, parts)
-        outputs = self._handover.collect(step, folder)
-        shutil.copyfile(log, folder / "log.txt")
+        same = same and self._contents(editable.used(step.command, files)) == parts["package"]
+        outputs = self._handover.collect(step, work.folder)
+        shutil.copyfile(work.log, work.folder / "log.txt")
         seconds = round(time.monotonic() - started, 3)
         noted = {"step": step.name, "seconds": seconds, **facts}
-        return self.store.commit(folder, key if same else None, outputs, noted)
+        return self.store.commit(work.folder, key if same else None, outputs, noted)
+
+    def _contents(self, packages: editable.Packages) -> dict[str, str]:
+        """Return import name -> digest of the package's files."""
+        memory = self.memories.files
+        return {name: digests.of_data(digests.of_files(files, memory)) for name, files in packages.items()}
 
     def _unchanged(self, files: dict[str, Path], parts: keys.Ingredients) -> bool:
         """Whether the sources of a snapshot, just copied, are still those that the key was made from."""

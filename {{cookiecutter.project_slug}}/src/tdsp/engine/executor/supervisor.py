@@ -20,11 +20,23 @@ for group in "${!groups[@]}"; do kill -KILL -- "-$group" 2> /dev/null; done
 
 
 class Supervisor:
-    """Knows the groups that run; started with the first."""
+    """Knows the groups that run; started before the first."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Be there before the first step is: from then on, only a moment between its start and `add` is open."""
+        with self._lock, contextlib.suppress(OSError):  # without a supervisor, steps run all the same
+            if self._process is None:
+                self._process = subprocess.Popen(  # noqa: S603 - our own script
+                    ["bash", "-c", _SCRIPT],  # noqa: S607 - the bash that steps run in
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
 
     def add(self, group: int) -> None:
         """A group has started."""
@@ -41,14 +53,8 @@ class Supervisor:
                 self._process.communicate()
 
     def _tell(self, line: str) -> None:
-        with self._lock, contextlib.suppress(OSError):  # without a supervisor, steps run all the same
-            if self._process is None:
-                self._process = subprocess.Popen(  # noqa: S603 - our own script
-                    ["bash", "-c", _SCRIPT],  # noqa: S607 - the bash that steps run in
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            self._process.stdin.write(line.encode())  # type: ignore[union-attr]
-            self._process.stdin.flush()  # type: ignore[union-attr]
+        self.start()
+        with self._lock, contextlib.suppress(OSError):
+            if self._process is not None:
+                self._process.stdin.write(line.encode())  # type: ignore[union-attr]
+                self._process.stdin.flush()  # type: ignore[union-attr]

@@ -16,6 +16,7 @@ from tdsp.engine.plan import FILES, Step
 from tdsp.engine.reader import expressions
 
 if TYPE_CHECKING:
+    from tdsp.engine.executor.editable import Packages
     from tdsp.engine.mlflow_runs import Runs
     from tdsp.engine.warm.client import Warm
 
@@ -33,6 +34,7 @@ class Workspace:
         inputs: input -> literal text or path; an optional input without value is missing.
         outputs: output -> path the command is given.
         files: name in the snapshot -> source file.
+        packages: what it may import of editable installations: import name -> files.
         environment: variables the step starts with.
     """
 
@@ -41,7 +43,8 @@ class Workspace:
     inputs: dict[str, str]
     files: dict[str, Path]
     log: Path
-    environment: dict[str, str]
+    packages: Packages = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
 
     @property
@@ -148,11 +151,12 @@ def _warmly(
 
     plain = "distribution" not in work.step.settings and not fork.too_late(work.step.variables)
     argv = fork.arguments(command) if plain else None
-    modules = fork.imports(work.files) if argv else None
+    modules = fork.imports(work.files, work.packages) if argv else None
     if argv is None or modules is None:
         return None
+    own = [*fork.own(work.files), *work.packages]  # edited ones must not be there from before
     try:
-        return warm.run(argv, modules, fork.own(work.files), shellsafe.safe(work.code), environment, work.log, timeout)
+        return warm.run(argv, modules, own, shellsafe.safe(work.code), environment, work.log, timeout)
     except fork.ServerGoneError:
         raise StepFailedError("the fork server it was started from has ended; try again with --no-warm") from None
 

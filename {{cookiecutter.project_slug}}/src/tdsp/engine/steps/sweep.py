@@ -98,7 +98,7 @@ def _prepare(work: Workspace, number: int, values: dict[str, Any], runs: Runs) -
     folder = work.folder / "trials" / str(number)
     folder.mkdir(parents=True)
     log = work.log.with_name(f"{work.log.stem}.trial-{number}.txt")
-    inner = Workspace(folder, work.step, work.inputs, work.files, log, dict(work.environment))
+    inner = Workspace(folder, work.step, work.inputs, work.files, log, work.packages, dict(work.environment))
     inner.lay_out()
     run = runs.start(f"{work.step.name}.{number}", json.dumps(values), parent=work.environment.get("MLFLOW_RUN_ID"))
     inner.environment |= runs.variables(run)

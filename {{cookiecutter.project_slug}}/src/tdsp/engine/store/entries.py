@@ -76,13 +76,20 @@ class Store:
         self.entries, self.keys, self.work = folder / "entries", folder / "keys", folder / "work"
 
     def prepare(self) -> None:
-        """Make the folders, and make sure that they can be written to.
+        """Make the folders.
 
         Raises:
-            OSError: they cannot.
+            OSError: they cannot be made.
         """
         for place in (self.entries, self.keys, self.work):
             place.mkdir(parents=True, exist_ok=True)
+
+    def probe(self) -> None:
+        """Make sure that the store can be written to; call it while no other engine sweeps.
+
+        Raises:
+            OSError: it cannot.
+        """
         probe = self.work / uuid.uuid4().hex
         probe.mkdir()
         probe.rmdir()

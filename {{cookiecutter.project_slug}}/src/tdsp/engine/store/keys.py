@@ -28,17 +28,21 @@ def installed() -> str:
     return digests.of_text("\n".join([sys.version, *sorted(names)]))
 
 
-def ingredients(step: Step, code: dict[str, str], inputs: dict[str, Any]) -> Ingredients:
+def ingredients(
+    step: Step, code: dict[str, str], inputs: dict[str, Any], packages: dict[str, str] | None = None
+) -> Ingredients:
     """Return everything that goes into a step.
 
     Args:
         step: the step.
         code: file of the snapshot -> digest.
         inputs: input -> its literal text, or the digest of its content.
+        packages: import name of an editable package it may import -> digest of its content.
     """
     return {
         "command": step.command,
         "code": code,
+        "package": packages or {},
         "input": inputs,
         "output": {name: [output.type, output.file_name] for name, output in step.outputs.items()},
         "environment": step.environment,

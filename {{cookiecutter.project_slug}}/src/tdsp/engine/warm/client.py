@@ -21,9 +21,13 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tdsp.engine.executor.processes import GRACE, Processes, StoppedError, TooSlowError, signal_group
 from tdsp.engine.reader.expressions import EXPRESSION
+
+if TYPE_CHECKING:
+    from tdsp.engine.executor.editable import Packages
 
 _UNSAFE = {
     "catboost",
@@ -79,11 +83,13 @@ def too_late(variables: Mapping[str, str]) -> bool:
     return any(not name.startswith("TDSP_") for name in variables)
 
 
-def imports(files: dict[str, Path]) -> list[str] | None:
-    """Return the modules from outside the snapshot that its Python files import.
+def imports(files: dict[str, Path], packages: Packages | None = None) -> list[str] | None:
+    """Return the modules from outside the snapshot that its Python files, and those of `packages`, import.
 
     None if one of them is unsafe to fork.
     """
+    for package in (packages or {}).values():
+        files = {**files, **package}
     top = {name.split("/")[0].removesuffix(".py") for name in files}
     found: dict[str, None] = {}
     for name, path in files.items():
