@@ -78,7 +78,7 @@ def test_a_run_fills_every_document(root, project):
 def test_the_report_says_what_was_resampled_and_what_judged_the_folds(root, project):
     report.write(root, project)
     text = (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
-    assert "from 1,000 resamples of 31 groups of the same patient; **mean absolute error** decides" in text
+    assert "from 1000 resamples of 31 groups of the same patient; **mean absolute error** decides" in text
     assert "Rows by chance judge in each fold, **not later rows**: a class would be too rare in some fold." in text
 
 

@@ -113,7 +113,8 @@ def _check_columns(columns: list[str], roles: Roles) -> None:
     for option, column in roles.named():
         if column not in columns:
             near = _near(column, columns)
-            what = f"did you mean {near}?" if near else f"it has {', '.join(columns[:8])}"
+            more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
+            what = f"did you mean {near}?" if near else f"it has {', '.join(columns[:8])}{more}"
             problems.append(f"{option} {column!r}: the file has no such column; {what}")
         elif column == roles.target and option != "--target":
             problems.append(f"{option} {column!r}: this is the target")
@@ -125,9 +126,10 @@ def _check_columns(columns: list[str], roles: Roles) -> None:
 
 
 def _near(column: str, columns: list[str]) -> str:
-    """Return the names most like `column`, whatever their case."""
-    folded = {name.casefold(): name for name in columns}
-    return ", ".join(repr(folded[name]) for name in difflib.get_close_matches(column.casefold(), folded, n=3))
+    """Return the names most like `column`, or that it is a word of, whatever their case."""
+    folded, wanted = {name.casefold(): name for name in columns}, column.casefold()
+    near = difflib.get_close_matches(wanted, folded, n=3) or [name for name in folded if wanted in name.split()][:3]
+    return ", ".join(repr(folded[name]) for name in near)
 
 
 def _needs_copy(file: Path, raw: Path) -> bool:

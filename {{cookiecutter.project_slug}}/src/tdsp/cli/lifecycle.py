@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tdsp import files, lineage, registry, shell, tracking
+from tdsp import files, lineage, present, registry, shell, tracking
 from tdsp.wording import number
 
 if TYPE_CHECKING:
@@ -38,10 +38,13 @@ def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any
         Overrides of the pipeline (`inputs.champion`, …) and options of the engine (`tracking_uri`).
 
     Raises:
+        WrongInput: the facts name what is not there.
         TdspError: data, store or champion cannot be had.
     """
     document, overrides = _document(pipeline), {}
     own = pipeline.resolve() == (root / PIPELINE).resolve()
+    if own:
+        present.check(root, project)
     _make_ready(root, project, data=own or _takes_data(document, pipeline, root))
     uri = tracking.uri(root)
     if "champion" in _mapping(document.get("inputs")):

@@ -54,8 +54,8 @@ def ui(port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one
     print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
     # Being told to stop must end the server too, so it takes the way of Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    server = ["-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
-    server += ["--host", "127.0.0.1", "--port", str(port)]
+    server = ["-W", "ignore", "-m", "mlflow", "server", "--backend-store-uri", uri, "--registry-store-uri", uri]
+    server += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--uvicorn-opts", "--log-level=warning"]
     try:
         with shell.running(sys.executable, *server) as process:
             status = process.wait()
