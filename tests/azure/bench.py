@@ -177,7 +177,7 @@ def tdsp(*arguments: str, says: str | None = None) -> Result:
     """Run a command of the project in the current folder, in this process; errors end as `main` would end them."""
     from tdsp.azure import rest
     from tdsp.azure.client import credential
-    from tdsp.cli import app
+    from tdsp.cli.commands import app
     from tdsp.errors import TdspError
 
     for known in (credential, rest.management, rest.github):
