@@ -1,7 +1,8 @@
-"""After the last file: bind this machine to the workspace, make the Git repository, say what comes next.
+"""After the last file: drop what was not chosen, bind this machine to the workspace, make the Git repository.
 
-Nothing is removed here. What was not chosen was never written: one file holds the chosen licence, and a file
-whose name renders empty is skipped. So a project that is generated again keeps every file of its owner.
+What comes next is printed last. Only the folder of the other CI system is removed, and only as this run wrote it:
+what its owner had there was set aside before the first file and comes back. So a project that is generated again
+keeps every file of its owner.
 """
 
 import json
@@ -40,6 +41,17 @@ def run(*command: str, stdin: bytes = b"") -> str:
         lines = result.stderr.decode(errors="replace").split("\n")
         raise FailedError(next(filter(None, reversed(lines)), f"exit code {result.returncode}"))
     return result.stdout.decode(errors="replace").strip()
+
+
+def drop_other_ci() -> None:
+    """Remove the folder of the CI system that was not chosen; bring back what `pre_gen_project.py` set aside."""
+    folder = CONTEXT["__other_ci"]
+    for at, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            os.remove(os.path.join(at, name))
+        os.rmdir(at)
+    if os.path.lexists(f"{folder}.yours"):
+        os.rename(f"{folder}.yours", folder)
 
 
 def write_config() -> None:
@@ -110,9 +122,10 @@ def describe_commit(paths: set[str], committer: str) -> bytes:
 def start_repository() -> None:
     """Make the Git repository, with one commit: the project as generated, which updates are compared with.
 
-    `git fast-import` writes a single pack, much faster than `git add` writes as many files again, and twice as fast
-    when it looks for no likeness between files. It asks for no signature and runs no hooks, which is right for a commit
-    that no person made. The first `git status` completes the index with the times of the files.
+    `git fast-import` writes a single pack, much faster than `git add` writes as many files again; it is told neither
+    to look for likeness between files, nor to compress, nor to wait for the disk (`git add` does not wait either). It
+    asks for no signature and runs no hooks, which is right for a commit that no person made. The first `git status`
+    completes the index with the times of the files.
     """
     if os.path.exists(".git"):
         return
@@ -126,7 +139,7 @@ def start_repository() -> None:
         return
     run("git", "-c", "init.defaultBranch=main", "init", "--quiet")
     commit = describe_commit(paths, who_commits())
-    one_pack = ("-c", "fastimport.unpackLimit=0", "-c", "pack.compression=1")
+    one_pack = ("-c", "fastimport.unpackLimit=0", "-c", "pack.compression=0", "-c", "core.fsync=none")
     run("git", *one_pack, "fast-import", "--quiet", "--depth=0", stdin=commit)
     run("git", "read-tree", "HEAD")
 
@@ -153,6 +166,7 @@ def main() -> int:
     """Finish the project; nothing here may undo the generation, so it returns 0."""
     if sys.stdout.encoding.lower() != "utf-8":
         sys.stdout.reconfigure(errors="replace")  # a path may hold more than a Windows console can show
+    drop_other_ci()
     write_config()
     if not UNDER_CRUFT:
         try:

@@ -1,9 +1,12 @@
 """Before the first file: check the answers. Every mistake is one line, and all of them are shown at once.
 
+What the owner has in the folder of the CI system that was not chosen is set aside until the last file is written.
+
 Cookiecutter renders this file and runs it in the new, empty folder; it can import nothing from beside it.
 """
 
 import json
+import os
 import re
 import sys
 
@@ -22,6 +25,7 @@ RULES = {
         "contoso-ml",
     ),
     "task": (r"regression|classification", "regression or classification", "regression"),
+    "ci": (r"github-actions|azure-pipelines", "github-actions or azure-pipelines", "github-actions"),
     "license": (r"MIT|Apache-2\.0|proprietary", "MIT, Apache-2.0 or proprietary", "MIT"),
 }
 
@@ -146,13 +150,51 @@ def find_mistakes(answers: dict) -> list[str]:
     return mistakes
 
 
+def set_aside(folder: str) -> int:
+    """Rename `folder`, for `post_gen_project.py` to bring back; say so and return 1 if that was begun before."""
+    aside = f"{folder}.yours"
+    if os.path.lexists(aside):
+        line = f"{aside}: left by a run that was interrupted. It was {folder}: move it back, then try again"
+        print(f"\nThe project was not made:\n  {line}\n", file=sys.stderr)
+        return 1
+    if os.path.lexists(folder):
+        os.rename(folder, aside)
+    return 0
+
+
+def as_word(answer: str) -> str:
+    """Return an answer as cookiecutter takes it from a command line: there it renders what looks like Jinja."""
+    parts = ("{", "% raw %}", answer, "{", "% endraw %}")  # apart, because this file is rendered too
+    return "".join(parts) if "{" in answer else answer
+
+
+def command_again(answers: dict, wrong: set[str]) -> str:
+    """Return the command that asks again, with the answers that were right in the place of the defaults."""
+    import shlex  # only a mistake needs these
+    import shutil
+    import subprocess
+
+    program = ["cookiecutter"] if shutil.which("cookiecutter") else ["uvx", "cookiecutter"]
+    places = {"--output-dir": answers["_output_dir"], "--checkout": answers["_checkout"]}
+    if places["--output-dir"] == os.environ.get("PWD"):  # where the user's shell is, and cookiecutter by itself writes
+        del places["--output-dir"]
+    options = [word for option, value in places.items() if value for word in (option, value)]
+    right = answers | {"azureml_workspace": answers["__workspace_id"]}  # a number is of this list only
+    given = [f"{key}={as_word(right[key])}" for key in answers if key[0] != "_" and key not in wrong]
+    words = [*program, answers["_template"], *options, *given]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
 def main() -> int:
-    """Print every mistake; return 1 if there is one."""
+    """Print every mistake, and the command that keeps the other answers; return 1 if there is a mistake."""
     mistakes = find_mistakes(CONTEXT)
     if not mistakes:
-        return 0
+        return set_aside(CONTEXT["__other_ci"])
     print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)
-    print("Your other answers were right. What follows is cookiecutter's own report.\n", file=sys.stderr)
+    wrong = {re.split("[,:]", line)[0] for line in mistakes}
+    print("\nYour other answers were right. This asks again, and Enter keeps them:", file=sys.stderr)
+    print(f"\n  {command_again(CONTEXT, wrong)}\n", file=sys.stderr)
+    print("What follows is cookiecutter's own report: it says no more than that.\n", file=sys.stderr)
     return 1
 
 

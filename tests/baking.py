@@ -19,6 +19,7 @@ COMBINATIONS: dict[str, dict[str, str]] = {
     "the defaults": {},
     "a classification": {"task": "classification", "license": "Apache-2.0", "azure_region": "swedencentral"},
     "a chosen workspace": {"azureml_workspace": WORKSPACE, "license": "proprietary"},
+    "Azure Pipelines": {"ci": "azure-pipelines", "owner": "contoso"},
     "the shortest slug": {"project_name": "K", "project_slug": "k", "task": "classification"},
     "odd characters": {
         "project_name": """Größe "x" of it's \\ 100 % <b>&amp; $HOME `id` 🎉 👩‍💻""",

@@ -14,7 +14,9 @@ ANSWERS = {
     "task": "regression",
     "azureml_workspace": "decide-later",
     "azure_region": "westeurope",
+    "ci": "github-actions",
     "license": "MIT",
+    "__other_ci": ".azuredevops",
     "__workspace_id": "decide-later",
 }
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib.util
 import json
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 import yaml
+from emulator import batch_jobs
 from emulator.wire import Request, Response
 from typer.testing import CliRunner, Result
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "{{cookiecutter.project_slug}}"
+_SHARED = tempfile.TemporaryDirectory(prefix="tdsp-azure-")  # for all tests of this process; goes with it
+_NOT_IN_A_STEP = shutil.ignore_patterns("__pycache__", "azure", "cli", "engine", "report", "serving")
 SLUG = "demo"
 SUBSCRIPTION = "0a0a0a0a-0000-4000-8000-000000000001"
 FACTS = {
@@ -68,7 +75,11 @@ provides-extras = ["azure"]
 def project(folder: Path) -> Path:
     """Make a project in `folder`: the template's own pipelines and scoring, and almost no dependencies."""
     for room in ("pipelines", "scoring", "src"):
-        shutil.copytree(TEMPLATE / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(TEMPLATE / room, folder / room, ignore=_NOT_IN_A_STEP)
+    # What a model answers follows from its files and from `scoring/`, and is kept under their digest: one test works it
+    # out for all of them.
+    (folder / ".tdsp").mkdir()
+    (folder / ".tdsp" / "azure").symlink_to(_SHARED.name)
     (folder / "project.yml").write_text(yaml.safe_dump(FACTS))
     (folder / "pyproject.toml").write_text(PYPROJECT)
     (folder / "uv.lock").write_text(LOCK)
@@ -81,11 +92,17 @@ def project(folder: Path) -> Path:
 
 def model(folder: Path, slope: float) -> Path:
     """Make a model folder in the form that `science.train` writes: predicts `slope * x + z`."""
+    return shutil.copytree(_model(slope), folder)
+
+
+@functools.cache
+def _model(slope: float) -> Path:
     import skops.io
     from sklearn.linear_model import LinearRegression
 
+    folder = Path(_SHARED.name, f"model-{slope}")
+    folder.mkdir()
     rows = pd.DataFrame({"x": [0.0, 1.0, 0.0, 2.0], "z": [0.0, 0.0, 1.0, 3.0]})
-    folder.mkdir(parents=True)
     skops.io.dump(LinearRegression().fit(rows, slope * rows["x"] + rows["z"]), folder / "model.skops")
     (folder / "MLmodel").write_text("flavors: {}\n")
     plain = {"categories": None, "minimum": None, "maximum": None, "nullable": False}
@@ -111,7 +128,7 @@ class ModelServer:
         broken: slots that answer with status 500.
         slow: slot -> seconds that an answer takes.
         crashing: slots whose container never starts.
-        after: requests that a slot answers well before it misbehaves.
+        from_share: percent of the traffic from which on a slot misbehaves.
     """
 
     def __init__(self) -> None:
@@ -119,14 +136,15 @@ class ModelServer:
         self.broken: set[str] = set()
         self.slow: dict[str, float] = {}
         self.crashing: set[str] = set()
-        self.after = 0
+        self.from_share = 0
         self.answered: dict[str, int] = {}
         self._models: dict[str, Any] = {}
+        self._cloud: Any = None
 
     def deploy(self, cloud: Any, deployment: dict[str, Any]) -> None:
         from emulator import files
 
-        name = deployment["name"]
+        name, self._cloud = deployment["name"], cloud
         if name in self.crashing:
             raise RuntimeError("ModuleNotFoundError: No module named 'nowhere'")
         folder = Path(cloud.folder) / f"served-{name}-{time.monotonic_ns()}"
@@ -142,7 +160,8 @@ class ModelServer:
         with _scoring() as (_, rows_of):
             answer = served.predict(rows_of(request.body, served.contract))
         self.answered[name] += 1
-        if self.answered[name] > self.after:
+        traffic = self._cloud.resources[deployment_id.split("/deployments/")[0]]["properties"]["traffic"] or {}
+        if traffic.get(name, 0) >= self.from_share:
             time.sleep(self.slow.get(name, 0))
             if name in self.broken:
                 return Response(500, {"error": "broken on purpose"})
@@ -160,6 +179,40 @@ class ModelServer:
         self._models.clear()
 
 
+class BatchScorer(batch_jobs.Scorer):
+    """Runs the template's own batch script in this process; deployments can be made to misbehave.
+
+    Attributes:
+        off: whether predictions are off by one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.off = False
+
+    def drive(self, spec: dict[str, Any], variables: dict[str, str], _work: Path):
+        with _scoring(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", [spec["script"]])
+            for key, text in variables.items():
+                patch.setenv(key, text)
+            loaded = importlib.util.spec_from_file_location("entry_script", Path(spec["code"], spec["script"]))
+            module = importlib.util.module_from_spec(loaded)
+            loaded.loader.exec_module(module)
+            module.init()
+            made, printed = [], ""
+            for batch in spec["batches"]:
+                try:
+                    made.append([self._line(row) for row in module.run(batch)])
+                except Exception as error:
+                    printed += f"{type(error).__name__}: {error}\n"
+                    made.append(None)
+            return made, printed
+
+    def _line(self, row: str) -> str:
+        line = json.loads(row)
+        return json.dumps({**line, "prediction": line["prediction"] + self.off}) if self.off else row
+
+
 @contextlib.contextmanager
 def _scoring():
     """Give the two functions of the template's `scoring/` that a server needs."""
@@ -175,12 +228,12 @@ def _scoring():
 
 def tdsp(*arguments: str, says: str | None = None) -> Result:
     """Run a command of the project in the current folder, in this process; errors end as `main` would end them."""
-    from tdsp.azure import rest
+    from tdsp.azure import devops, rest
     from tdsp.azure.client import credential
-    from tdsp.cli.commands import app
+    from tdsp.cli import app
     from tdsp.errors import TdspError
 
-    for known in (credential, rest.management, rest.github):
+    for known in (credential, devops.api, rest.management, rest.github):
         known.cache_clear()  # each command is a process of its own for its user
 
     result = CliRunner().invoke(app, list(arguments), input=says)
@@ -190,3 +243,24 @@ def tdsp(*arguments: str, says: str | None = None) -> Result:
     elif result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+def deploy(*more: str) -> Result:
+    """Run `tdsp deploy` without watching its steps for a minute each."""
+    return tdsp("deploy", "--soak", "0", *more)
+
+
+def endpoint(azure: Any) -> dict[str, Any]:
+    """Return the one endpoint that there is."""
+    return azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/onlineEndpoints")[0]
+
+
+def traffic(azure: Any) -> dict[str, int]:
+    """Return slot -> percent of its requests, without zeros."""
+    return {slot: share for slot, share in endpoint(azure)["properties"]["traffic"].items() if share}
+
+
+def slots(azure: Any) -> dict[str, str]:
+    """Return slot -> model version."""
+    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
+    return {item["name"]: item["tags"]["tdsp.model_version"] for item in azure.cloud.resources.of_type(kind)}

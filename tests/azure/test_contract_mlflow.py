@@ -9,7 +9,7 @@ URI = (
 
 
 @pytest.fixture
-def mlflow(azure):  # noqa: ARG001 - the client must find the emulator
+def mlflow(azure):
     import mlflow
 
     before = mlflow.get_tracking_uri()

@@ -3,53 +3,7 @@
 from __future__ import annotations
 
 import bench
-import pytest
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    folder = bench.project(tmp_path / "project")
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("CI", raising=False)
-    return folder
-
-
-@pytest.fixture
-def server(azure):
-    azure.cloud.server = bench.ModelServer()
-    return azure.cloud.server
-
-
-@pytest.fixture
-def first(azure, client, project, server, tmp_path):
-    """A project with version 1 live in slot blue."""
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    assert deploy().exit_code == 0
-    return project
-
-
-@pytest.fixture
-def second(first, client, tmp_path):
-    """Version 2 is the champion, version 1 is live."""
-    bench.register(client, bench.model(tmp_path / "m2", 3.0))
-    return first
-
-
-def deploy(*more):
-    return bench.tdsp("deploy", "--soak", "0", *more)
-
-
-def endpoint(azure):
-    return azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/onlineEndpoints")[0]
-
-
-def traffic(azure):
-    return {slot: share for slot, share in endpoint(azure)["properties"]["traffic"].items() if share}
-
-
-def slots(azure):
-    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
-    return {item["name"]: item["tags"]["tdsp.model_version"] for item in azure.cloud.resources.of_type(kind)}
+from bench import deploy, endpoint, slots, traffic
 
 
 def test_the_first_version_is_tested_then_gets_everything(azure, first):
@@ -62,10 +16,9 @@ def test_a_second_version_passes_every_step_and_the_first_is_kept(azure, second)
     assert result.exit_code == 0, result.output
     assert traffic(azure) == {"green": 100}
     assert slots(azure) == {"blue": "1", "green": "2"}
-    shares = [
-        call.body["properties"]["traffic"] for call in azure.calls
-        if call.method == "PUT" and call.path.endswith(endpoint(azure)["name"]) and call.body["properties"].get("traffic")
-    ]  # fmt: skip
+    name = endpoint(azure)["name"]
+    sent = [call.body["properties"] for call in azure.calls if call.method == "PUT" and call.path.endswith(name)]
+    shares = [properties["traffic"] for properties in sent if properties.get("traffic")]
     assert [share.get("green", 0) for share in shares] == [0, 0, 10, 50, 100]
     assert "mirror 10 %" in result.output
 

@@ -8,12 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import bench
 import pytest
 import yaml
 from emulator.runner import LocalRunner
 
+pytestmark = pytest.mark.slow
 SECRET = re.compile(r"emulated-(primary|secondary|github)|eyJ[\w-]{10,}\.|[?&]sig=(?!\*)|AccountKey=(?!\*)")
 
 
@@ -33,6 +36,7 @@ def project(baked, tmp_path, azure, monkeypatch):
     sample = [sys.executable, "-m", "science.sample", "diabetes", str(folder / "data/raw/diabetes.csv")]
     subprocess.run(sample, check=True, env={**os.environ, "PYTHONPATH": str(folder / "src")})
     monkeypatch.setenv("CI", "true")  # where others may read what is printed
+    monkeypatch.setattr("tdsp.azure.follow.time", SimpleNamespace(sleep=lambda _: time.sleep(0.3)))
     azure.workspace("rg-prod", "ws-prod")
     azure.cloud.runner = LocalRunner()
     return folder

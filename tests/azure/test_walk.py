@@ -5,6 +5,7 @@ from emulator import snapshots
 from forks import Forks
 from walk import Walk
 
+pytestmark = pytest.mark.slow
 GROUP = "/subscriptions/0a0a0a0a-0000-4000-8000-000000000001/resourceGroups/rg/providers"
 IDENTITY = f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities"
 

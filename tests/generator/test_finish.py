@@ -33,6 +33,18 @@ def test_the_commit_bears_the_name_that_git_knows(kitchen, tmp_path):
     assert git("log", "--format=%an <%ae>", at=into / NAME) == "Ada <ada@example.com>"
 
 
+def test_nobody_waits_for_the_disk(kitchen, tmp_path):
+    """Git counts how often it waited, since version 2.36; the twin shows that a pack of Git's own is counted."""
+    told = tmp_path / "told"
+    into = tmp_path / "out"
+    kitchen.cookiecutter("--no-input", into=into, GIT_TRACE2_EVENT=str(told))
+    assert '"fast-import"' in told.read_text()
+    assert '"category":"fsync"' not in told.read_text()
+    environment = kitchen.environment(GIT_TRACE2_EVENT=str(tmp_path / "twin"))
+    subprocess.run(["git", "repack", "-adfq"], cwd=into / NAME, env=environment, check=True)
+    assert '"category":"fsync"' in (tmp_path / "twin").read_text()
+
+
 def test_nobody_known_to_git_is_no_hindrance(kitchen, tmp_path):
     settings = tmp_path / "gitconfig"
     settings.write_text("[user]\nuseConfigOnly = true\n")
@@ -110,6 +122,43 @@ def test_files_that_were_there_survive_and_are_not_committed(kitchen, tmp_path):
     assert "config.json was there before" in result.stdout
     assert "Git: left to you, because the folder held files before" in result.stdout
     assert not (mine / ".git").exists()
+
+
+@pytest.mark.parametrize(
+    ("ci", "folder", "name"),
+    [
+        ("azure-pipelines", ".github", "workflows/ci.yml"),
+        ("azure-pipelines", ".github", "CODEOWNERS"),
+        ("github-actions", ".azuredevops", "ci.yml"),
+    ],
+)
+def test_what_the_owner_has_of_the_other_ci_system_survives_under_any_name(kitchen, tmp_path, ci, folder, name):
+    mine = tmp_path / NAME / folder / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    assert kitchen.cookiecutter("--no-input", "-f", f"ci={ci}", into=tmp_path).returncode == 0
+    assert mine.read_text() == "mine"
+    assert [path for path in (tmp_path / NAME / folder).rglob("*") if path.is_file()] == [mine]
+    assert not (tmp_path / NAME / f"{folder}.yours").exists()
+
+
+def test_after_an_interrupted_run_nothing_is_moved_over_what_was_set_aside(kitchen, tmp_path):
+    aside = tmp_path / NAME / ".github.yours" / "CODEOWNERS"
+    aside.parent.mkdir(parents=True)
+    aside.write_text("mine")
+    refused = kitchen.cookiecutter("--no-input", "-f", "ci=azure-pipelines", into=tmp_path)
+    assert refused.returncode == 1
+    assert ".github.yours: left by a run that was interrupted" in refused.stderr
+    assert aside.read_text() == "mine"
+
+
+def test_a_mistake_in_an_answer_moves_nothing(kitchen, tmp_path):
+    mine = tmp_path / NAME / ".github" / "CODEOWNERS"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    result = kitchen.cookiecutter("--no-input", "-f", "ci=azure-pipelines", "azure_region=moon", into=tmp_path)
+    assert result.returncode == 1
+    assert mine.read_text() == "mine"
 
 
 def test_an_empty_folder_that_was_there_gets_its_repository(kitchen, tmp_path):

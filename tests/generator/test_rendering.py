@@ -55,14 +55,29 @@ def test_no_jinja_is_left(baked, kitchen, name):
 
 def test_every_pattern_of_what_is_copied_is_needed(kitchen, baked):
     caches = "*_cache/*"  # of whoever ran tools in the template: not text, and rendering one would end in a traceback
+    files = {*baked("the defaults").files, *baked("Azure Pipelines").files}
     for pattern in set(questions(kitchen.template)["_copy_without_render"]) - {caches}:
-        assert fnmatch.filter(baked("the defaults").files, pattern), pattern
+        assert fnmatch.filter(files, pattern), pattern
 
 
 def test_names_and_folders_hold_no_jinja(kitchen):
     """A folder whose name renders empty would be written over the root of the disk by an update."""
     (inside,) = kitchen.template.glob("{*")
     assert not [path for path in inside.rglob("*") if "{" in path.name and path.is_dir()]
+
+
+def test_each_ci_system_brings_its_own_folder_and_nothing_else(kitchen, baked):
+    (inside,) = kitchen.template.glob("{*")
+    github, azure = set(baked("the defaults").files), set(baked("Azure Pipelines").files)
+    for folder, own, other in ((".github", github, azure), (".azuredevops", azure, github)):
+        wanted = {path.relative_to(inside).as_posix() for path in (inside / folder).rglob("*") if path.is_file()}
+        assert own - other == wanted
+        assert not any(name.startswith(f"{folder}/") for name in other)
+
+
+def test_the_facts_name_the_ci_system(baked):
+    assert baked("the defaults").facts["ci"] == "github-actions"
+    assert baked("Azure Pipelines").facts["ci"] == "azure-pipelines"
 
 
 def test_code_is_copied_byte_for_byte(kitchen, project):

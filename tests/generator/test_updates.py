@@ -112,3 +112,14 @@ def test_an_update_can_change_an_answer(cruft, project):
     cruft.run("update", "-y", "--variables-to-update", '{"license": "Apache-2.0"}', at=project.root)
     assert project.read("LICENSE").strip().startswith("Apache License")
     assert project.has("NEW.md")
+
+
+def test_an_update_can_change_the_ci_system(cruft, project):
+    (project.root / ".github" / "own.yml").write_text("mine\n")
+    cruft.commit(project.root)
+    (cruft.inside / "NEW.md").write_text("new\n")
+    cruft.commit(cruft.template)
+    cruft.run("update", "-y", "--variables-to-update", '{"ci": "azure-pipelines"}', at=project.root)
+    assert project.facts["ci"] == "azure-pipelines"
+    assert project.has(".azuredevops/ci.yml")
+    assert [name for name in project.files if name.startswith(".github/")] == [".github/own.yml"]

@@ -169,6 +169,22 @@ def training() -> dict:
     }
 
 
+def broken_folder(root: Path, run: str = "20261121-130000-bad", checks: list[dict] | None = None) -> Path:
+    """Write a run below `root` that ended because the data fails its schema, and name it the latest."""
+    folder = root / ".tdsp" / "runs" / run
+    write(folder / "run.json", {"pipeline": "train", "started": "2026-11-21T13:00:00+00:00", "status": "failed"})
+    examples = [{"row": 7, "value": 130}, {"row": 9, "value": 121}]
+    failed = [
+        {"column": "age", "check": "in range 0 to 120", "passed": False, "failures": 12, "examples": examples},
+        {"column": "bmi", "check": "present", "passed": False, "failures": 1, "examples": [{"row": None}]},
+        {"column": "sex", "check": "one of 1, 2", "passed": True, "failures": 0, "examples": []},
+    ]
+    quality = {"passed": False, "rows": 442, "columns": 4, "checks": checks or failed}
+    write(folder / "failed" / "prepare" / "quality" / "quality.json", quality)
+    (folder.parent / "latest").write_text(run, encoding="utf-8")
+    return folder
+
+
 def write(path: Path, content: object) -> None:
     """Write JSON; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -135,6 +135,26 @@ def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):
     assert not (root / "docs" / "reports" / "train.md").exists()
 
 
+def test_data_that_fails_its_schema_is_told_and_reported(root, project, capsys):
+    folder = evidence.broken_folder(root)
+    left = {"quality": str(folder / "failed" / "prepare" / "quality")}
+    result = Result(folder, "pipelines/train.yml", "failed", steps={"prepare": StepResult("failed", left=left)})
+    lifecycle.finish(root, project, result)
+    printed = capsys.readouterr().out
+    assert printed.startswith("stopped: the data fails 2 of 3 checks of data/schema.yml; no model was trained\n")
+    assert "report: docs/reports/train.html\nnext: mend the data, or the rule" in printed
+    assert "in range 0 to 120" in (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+
+
+def test_a_step_that_fails_after_its_checks_passed_tells_nothing_of_them(root, project, capsys):
+    folder = evidence.broken_folder(root)
+    quality = folder / "failed" / "prepare" / "quality"
+    evidence.write(quality / "quality.json", evidence.quality())
+    steps = {"prepare": StepResult("failed", left={"quality": str(quality)})}
+    lifecycle.finish(root, project, Result(folder, "pipelines/train.yml", "failed", steps=steps))
+    assert capsys.readouterr().out == ""
+
+
 def test_a_broken_document_does_not_hide_the_outcome(root, project, capsys):
     (root / "docs" / "2-data" / "data-quality.md").write_text("all gone\n", encoding="utf-8")
     result = finished(root)

@@ -68,7 +68,7 @@ def definitions(cloud: Cloud, call: Call) -> Response:
 
 
 @routes("GET", BASE + "/roleDefinitions/{role}", *VERSIONS)
-def definition(cloud: Cloud, call: Call) -> dict[str, Any]:  # noqa: ARG001
+def definition(cloud: Cloud, call: Call) -> dict[str, Any]:
     """Show a built-in role."""
     if call["role"] not in BY_ID:
         raise ServiceError(404, "RoleDefinitionDoesNotExist", f"There is no role definition {call['role']}.")

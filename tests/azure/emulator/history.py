@@ -99,7 +99,7 @@ def _document(run: Run) -> dict[str, Any]:
 
 
 @routes("GET", "/discovery", open=True)
-def discovery(cloud: Cloud, call: Call) -> dict[str, str]:  # noqa: ARG001
+def discovery(cloud: Cloud, call: Call) -> dict[str, str]:
     """Name the addresses of the region's services; all are this one."""
     address = f"https://{cloud.region}.api.azureml.ms"
     return dict.fromkeys(("api", "history", "modelmanagement", "experimentation", "artifact", "mlflow"), address)
@@ -138,7 +138,7 @@ def show(cloud: Cloud, call: Call) -> dict[str, Any]:
     return _document(_find(cloud, call["run"]))
 
 
-def _rundata_shape(body: Any, version: str) -> list[str]:  # noqa: ARG001
+def _rundata_shape(body: Any, version: str) -> list[str]:
     return [
         f"{key}: unknown field"
         for key in body.keys() - {"runId", "selectRunMetadata", "selectRunDefinition", "selectJobSpecification"}
@@ -151,11 +151,11 @@ def rundata(cloud: Cloud, call: Call) -> dict[str, Any]:
     return {"runMetadata": _document(_find(cloud, call.body["runId"]))}
 
 
-def _values_shape(body: Any, version: str) -> list[str]:  # noqa: ARG001
+def _values_shape(body: Any, version: str) -> list[str]:
     return [f"{key}: unknown field" for key in body.keys() - {"values"}]
 
 
 @routes("POST", f"/data/v1.0{MACROS['{workspace}']}/dataversion/batchGetResolvedUris", shape=_values_shape, role=False)
-def resolve(cloud: Cloud, call: Call) -> dict[str, Any]:  # noqa: ARG001
+def resolve(cloud: Cloud, call: Call) -> dict[str, Any]:
     """Turn asset ids of outputs, which `_document` made, into addresses."""
     return {"values": {item: {"uri": item.split("|", 1)[1], "type": "uri_folder"} for item in call.body["values"]}}

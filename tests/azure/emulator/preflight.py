@@ -51,7 +51,7 @@ def provider(cloud: Cloud, call: Call) -> dict[str, Any]:
 
 
 @routes("GET", SUBSCRIPTION, *PROVIDERS, query=("$top", "$expand"))
-def providers(cloud: Cloud, call: Call) -> dict[str, Any]:  # noqa: ARG001
+def providers(cloud: Cloud, call: Call) -> dict[str, Any]:
     """List the resource providers."""
     return {
         "value": [
@@ -99,7 +99,7 @@ def usages(cloud: Cloud, call: Call) -> dict[str, Any]:
 
 
 @routes("GET", ML_LOCATION + "/vmSizes", *ML_VERSIONS)
-def sizes(cloud: Cloud, call: Call) -> dict[str, Any]:  # noqa: ARG001
+def sizes(cloud: Cloud, call: Call) -> dict[str, Any]:
     """List the virtual machine sizes of the region."""
     return {
         "value": [
@@ -168,7 +168,7 @@ for _namespace in NAMED:
 
 
 @routes("GET", SUBSCRIPTION + "/Microsoft.KeyVault/deletedVaults", *NAMED["Microsoft.KeyVault"][2])
-def deleted_vaults(cloud: Cloud, call: Call) -> dict[str, Any]:  # noqa: ARG001
+def deleted_vaults(cloud: Cloud, call: Call) -> dict[str, Any]:
     """List the vaults that are deleted softly: each holds its name until it is purged."""
     location = f"/subscriptions/{cloud.subscription}/providers/Microsoft.KeyVault/locations/{cloud.region}"
     return {

@@ -15,7 +15,7 @@ routes = Routes(r"mcr\.microsoft\.com", open=True)
 
 
 @routes("HEAD", "/v2/{repository+}/manifests/{tag}")
-def manifest(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001 - the same for every tenant
+def manifest(cloud: Cloud, call: Call) -> Response:
     """Name the digest of an image."""
     digest = hashlib.sha256(f"{call['repository']}:{call['tag']}".encode()).hexdigest()
     return Response(200, b"", {"Docker-Content-Digest": f"sha256:{digest}"})

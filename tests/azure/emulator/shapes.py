@@ -33,7 +33,7 @@ def sdk(module: str, model: str) -> Check:
         model: the class of the body.
     """
 
-    def check(body: Any, version: str) -> list[str]:  # noqa: ARG001 - the module fixes the version
+    def check(body: Any, version: str) -> list[str]:
         return list(_object(body, _models(module), model, ""))
 
     return check

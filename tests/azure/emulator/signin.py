@@ -22,7 +22,7 @@ IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 @routes("GET", "/common/discovery/instance")
 @routes("GET", "/{tenant}/discovery/instance")
-def instance(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
+def instance(cloud: Cloud, call: Call) -> Response:
     """Name the clouds that share this sign-in."""
     document = f"https://{HOST}/{TENANT}/v2.0/.well-known/openid-configuration"
     names = {
@@ -35,7 +35,7 @@ def instance(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
 
 @routes("GET", "/{tenant}/v2.0/.well-known/openid-configuration")
 @routes("GET", "/{tenant}/.well-known/openid-configuration")
-def configuration(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
+def configuration(cloud: Cloud, call: Call) -> Response:
     """Say where tokens are given."""
     base = f"https://{HOST}/{TENANT}"
     return Response(

@@ -30,7 +30,7 @@ def _subscription(cloud: Cloud) -> dict[str, Any]:
 
 
 @routes("GET", "/tenants", *VERSIONS)
-def tenants(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
+def tenants(cloud: Cloud, call: Call) -> Response:
     """List the tenants of who is signed in."""
     tenant = {
         "id": f"/tenants/{TENANT}",
@@ -50,7 +50,7 @@ def subscriptions(cloud: Cloud, call: Call) -> Response:
 
 
 @routes("GET", "/subscriptions/{subscription}", *VERSIONS)
-def subscription(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
+def subscription(cloud: Cloud, call: Call) -> Response:
     """Show the subscription."""
     return Response(200, _subscription(cloud))
 

@@ -88,7 +88,7 @@ class Tracking:
             return dict(self._open().get_run(run).data.metrics)
 
 
-def _logged_models(cloud: Cloud, call: Call) -> Response:  # noqa: ARG001
+def _logged_models(cloud: Cloud, call: Call) -> Response:
     """Answer that the service has no logged models."""
     return Response(404, {"error": {"code": "NotFound", "message": "Resource not found: logged-models"}})
 

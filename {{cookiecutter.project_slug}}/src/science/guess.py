@@ -112,4 +112,5 @@ def _range(low: float, high: float, kind: str) -> tuple[float, float]:
     top = math.ceil((high + spread / 2) / step) * step
     bottom, top = (max(0.0, bottom) if low >= 0 else bottom), (min(0.0, top) if high <= 0 else top)
     digits = max(0, -math.floor(math.log10(step)))
-    return tuple(int(end) if end == int(end) else round(end, digits) for end in (bottom, top))
+    bottom, top = (int(end) if end == int(end) else round(end, digits) for end in (bottom, top))
+    return bottom, top

@@ -16,7 +16,7 @@ from science.contract import Contract
 from science.metrics import Rows
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8C8C8C"  # Okabe and Ito 2008
-STYLE = {
+STYLE: dict = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",

@@ -49,7 +49,8 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
         with step.output(quality) as folder:
             step.write_json(folder / "quality.json", report)
         failures = sentences(checks)
-        raise DataError("\n  ".join([f"{file.name} fails {len(failures)} check(s) of {schema.name}:", *failures]))
+        head = f"{file.name} fails {len(failures)} check(s) of {schema.name} (rows count from 1, below the header):"
+        raise DataError("\n  ".join([head, *failures]))
 
     frame = data.typed(frame, expected)
     test = _hold_out(frame, known)

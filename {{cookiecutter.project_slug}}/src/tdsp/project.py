@@ -15,6 +15,7 @@ from tdsp.errors import WrongInput
 
 FILE = "project.yml"
 Task = Literal["regression", "classification"]
+Ci = Literal["github-actions", "azure-pipelines"]
 
 # Metric name -> (task, whether a higher value is better). `science.metrics` computes them; a test compares
 # the two.
@@ -106,6 +107,7 @@ class Project(_Facts):
     gate: Gate
     environments: dict[Literal["dev", "prod"], Environment]
     azure: Azure = Azure()
+    ci: Ci = "github-actions"
     people: People
 
     @model_validator(mode="after")

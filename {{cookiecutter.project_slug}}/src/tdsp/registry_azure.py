@@ -44,7 +44,6 @@ def workspace_of(uri: str) -> MLClient:
     """
     from azure.ai.ml import MLClient
     from azure.ai.ml.identity import AzureMLOnBehalfOfCredential
-
     from azure.identity import DefaultAzureCredential
 
     found = _WORKSPACE.search(uri)

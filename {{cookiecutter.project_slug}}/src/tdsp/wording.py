@@ -20,3 +20,8 @@ def number(value: Any) -> str:
     if isinstance(value, int) or 1000 <= abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return `1 step`, `2 steps`; for nouns that take an s."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

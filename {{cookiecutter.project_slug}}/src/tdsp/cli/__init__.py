@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from tdsp.errors import TdspError, shown
 
@@ -23,9 +24,18 @@ def main() -> None:
 def _run(words: list[str]) -> None:
     if words[:1] == ["run"] and len(words) <= 2 and not any(word.startswith("-") for word in words):
         # The command of every day: where nothing has changed, most of its time would go into importing typer.
-        from tdsp.cli import running
+        from tdsp.cli import execution
 
-        raise SystemExit(running.run(Path(words[1]) if len(words) == 2 else None))
+        raise SystemExit(execution.run(Path(words[1]) if len(words) == 2 else None))
     from tdsp.cli.commands import app
 
     app()
+
+
+def __getattr__(name: str) -> Any:
+    """Build the application when somebody asks for it."""
+    if name != "app":
+        raise AttributeError(name)
+    from tdsp.cli.commands import app
+
+    return app

@@ -55,17 +55,36 @@ def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any
     return overrides, {"tracking_uri": uri}
 
 
+def champion(root: Path) -> tuple[Path, str]:
+    """Return the champion's folder and what to call it.
+
+    Raises:
+        WrongInput: there is none yet.
+    """
+    from tdsp import project
+    from tdsp.errors import WrongInput
+
+    uri, slug = tracking.uri(root), project.load(root / project.FILE).project.slug
+    version = registry.champion(uri, slug)
+    if version is None:
+        raise WrongInput(f"{slug} has no champion yet: train one with `tdsp run`")
+    return registry.fetch(uri, version, root / CHAMPION), str(version)
+
+
 def finish(root: Path, project: Project, result: Result) -> None:
     """Tell what was registered and refresh the reports.
 
-    Leaves `outcome.json` in the run's folder, for automation. Does nothing when the run did not get as far as
-    judging a model.
+    Leaves `outcome.json` in the run's folder, for automation. Data that fails its schema has a report too; a run that
+    did not get as far as judging a model for another reason has none.
 
     Args:
         root: the project's folder.
         project: its facts.
         result: how the run ended.
     """
+    if checks := _failed_checks(result):
+        _tell_what_fails(root, project, result, checks)
+        return
     judged = _output(result, _STEP, "registration", OUTCOME)
     measured = _output(result, "evaluate", "evaluation", "metrics.json")
     if judged is None or measured is None:
@@ -85,6 +104,28 @@ def finish(root: Path, project: Project, result: Result) -> None:
     print(f"report: {page.relative_to(root).as_posix()}")
     if outcome["outcome"] != "refused":
         print("next: uv run tdsp serve --check")
+
+
+def _failed_checks(result: Result) -> list[dict[str, Any]]:
+    """Return the checks of data/schema.yml when the step `prepare` ended because some of them failed."""
+    import json
+
+    outcome = result.steps.get("prepare")
+    file = Path(outcome.left["quality"], "quality.json") if outcome and "quality" in outcome.left else None
+    if file is None or not file.is_file():
+        return []
+    quality = json.loads(file.read_text(encoding="utf-8"))
+    return [] if quality["passed"] else quality["checks"]
+
+
+def _tell_what_fails(root: Path, project: Project, result: Result, checks: list[dict[str, Any]]) -> None:
+    from tdsp import report
+
+    failed = sum(not check["passed"] for check in checks)
+    print(f"stopped: the data fails {failed} of {len(checks)} checks of data/schema.yml; no model was trained")
+    page = report.write(root, project, result.folder, force=False)
+    print(f"report: {page.relative_to(root).as_posix()}")
+    print("next: mend the data, or the rule in data/schema.yml; then uv run tdsp run")
 
 
 def _output(result: Result, step: str, output: str, name: str) -> Path | None:

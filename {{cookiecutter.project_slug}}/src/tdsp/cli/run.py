@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tdsp.cli import running
-from tdsp.cli.running import home, locate, project_root
+from tdsp.cli import execution
+from tdsp.cli.execution import home_of, locate, project_root
 
 PipelineFile = Annotated[
     Path | None, typer.Argument(metavar="[PIPELINE]", help="Job file; in a project, pipelines/train.yml.")
@@ -72,7 +72,7 @@ def run(
 
     - `tdsp run --stub clean=saved/clean`: a saved folder in place of a step that only Azure ML can run
     """
-    code = running.run(
+    code = execution.run(
         pipeline, settings=set_ or (), force=force or (), until=until, stubs=stub or (), verbose=verbose, warm=warm
     )
     if code:
@@ -104,11 +104,12 @@ def check(
     """
     from tdsp.engine.check.mistakes import check as look
     from tdsp.engine.reader.documents import shown
+    from tdsp.wording import counted
 
     good = True
     for given in pipelines or [None]:
         root, file = locate(given)
-        report = look(file, home=home(root), judge=sdk, cloud=cloud)
+        report = look(file, home=home_of(root), judge=sdk, cloud=cloud)
         for problem in report.problems:
             print(f"error: {problem}")
         for warning in report.warnings:
@@ -120,7 +121,7 @@ def check(
         elif verdict is None:
             verdict = f"azure-ai-ml objects: {report.judge}"
         counts = ", ".join(
-            _counted(number, word)
+            counted(number, word)
             for number, word in ((steps, "step"), (len(report.problems), "mistake"), (len(report.warnings), "warning"))
         )
         print(f"{shown(file)}: {counts}; {verdict}")
@@ -144,9 +145,9 @@ def graph(
     from tdsp.errors import WrongInput
 
     root, file = locate(pipeline)
-    plan = engine.read(file, home=home(root))
+    plan = engine.read(file, home=home_of(root))
     states: dict[str, str] = {}
-    last = None if plain else records.latest(home(root) / "runs")
+    last = None if plain else records.latest(home_of(root) / "runs")
     if last is not None:
         said = records.read(last)
         if said["pipeline"] == str(absolute(file)):
@@ -172,7 +173,7 @@ def cache(
     """
     from tdsp.engine.store.prune import prune
 
-    gone = prune(home(project_root(Path())), days=days, gigabytes=gigabytes)
+    gone = prune(home_of(project_root(Path())), days=days, gigabytes=gigabytes)
     print(
         f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
         f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"

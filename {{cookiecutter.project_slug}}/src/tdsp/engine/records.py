@@ -1,4 +1,4 @@
-"""The folder of one run: `run.json`, `logs/`, and `outputs/` with links into the store."""
+"""The folder of one run: `run.json`, `logs/`, `outputs/` with links into the store, `failed/` with half-made ones."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class StepResult:
         reason: why it ran, or why it did not.
         seconds: how long it took; for a cached step, how long it had taken.
         outputs: output name -> path, as linked in the run's folder.
+        left: output name -> path of what a failed step had written; good for looking, not for going on.
         tail: the last lines of a failed step's log, with paths of source files.
     """
 
@@ -30,6 +31,7 @@ class StepResult:
     reason: str = ""
     seconds: float = 0.0
     outputs: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
     log: str | None = None
     mlflow_run_id: str | None = None
     tail: str = ""

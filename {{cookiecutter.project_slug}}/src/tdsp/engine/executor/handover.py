@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,6 +112,21 @@ class Handover:
                     raise StepFailedError(f"it did not write its output {name!r} (a file)")
             found[name] = relative
         return found
+
+    @contextlib.contextmanager
+    def kept(self, step: Step, folder: Path, outcome: StepResult) -> Iterator[None]:
+        """Keep what a step had written when it failed: in the run's folder, for people, never in the store."""
+        try:
+            yield
+        except StepFailedError:
+            for name in step.outputs:
+                written, place = folder / "outputs" / name, self.result.folder / "failed" / step.name / name
+                with contextlib.suppress(OSError):  # the failure itself is what matters
+                    if any(written.iterdir()):
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        written.rename(place)
+                        outcome.left[name] = str(place)
+            raise
 
     def publish(self, step: Step, entry: Entry, outcome: StepResult) -> None:
         """Take over a step's result; link its outputs into the run's folder.

@@ -151,7 +151,7 @@ class Executor:
             outcome.log = str(self._handover.log(step))
             self._tell("start", step.name)
             self._warm_up()
-            with self.store.workspace() as folder:
+            with self.store.workspace() as folder, self._handover.kept(step, folder, outcome):
                 work = Workspace(folder, step, self._handover.paths(step), files, self._handover.log(step), packages)
                 entry = self._tracked(work, key, parts, outcome)
             if entry.facts["key"] is None:

@@ -1,0 +1,145 @@
+"""Join a notebook's cells to a script, and remember where each of its lines came from."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tdsp.notebooks.findings import Finding
+from tdsp.notebooks.plain import Line, commented, mistake, plain, tree
+from tdsp.notebooks.reading import Notebook
+
+# One line of the notebook is one line here; a heading before each cell, an empty line behind it.
+_TEMPLATE = """
+{%- for cell in nb.cells -%}
+# %% {{ "" if cell.cell_type == "code" else "[markdown] " }}cell {{ loop.index }}
+{{ cell.source }}
+
+{% endfor -%}"""
+_WORD = re.compile(r"[^\W\d]\w*")
+_BINDS_ANYTHING = re.compile(r"^\s*%(?:run|pylab|load|macro|store\s+-r)\b", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a line of the script stands in the notebook.
+
+    Attributes:
+        cell: its number, from 1, all kinds counted.
+        line: its number in the cell, from 1; 0 for the heading, one more than there are for the empty line.
+        shift: how many columns the text stands further right in the cell.
+        own: whether the text is the author's Python, not written by the conversion.
+        leads: whether only imports stand before it in its cell.
+        shown: whether it belongs to the last expression of its cell, which Jupyter displays.
+        at_top: whether it stands outside every function, where Jupyter can await.
+    """
+
+    cell: int
+    line: int
+    shift: int = 0
+    own: bool = False
+    leads: bool = False
+    shown: bool = False
+    at_top: bool = True
+
+
+@dataclass(frozen=True)
+class Script:
+    """A notebook as Python.
+
+    Attributes:
+        notebook: where it comes from.
+        text: the script.
+        places: one for each line.
+        mistakes: the cells that are no Python; they are comments in the script.
+        words: what could be a name in the lines that are not the author's Python, so used or set there.
+        binds_anything: whether such a line may set names that stand nowhere (`%run other.py`).
+    """
+
+    notebook: Notebook
+    text: str = field(repr=False)
+    places: list[Place] = field(repr=False)
+    mistakes: list[Finding]
+    words: frozenset[str] = field(repr=False)
+    binds_anything: bool
+
+
+def convert(notebooks: Iterable[Notebook]) -> list[Script]:
+    """Return the scripts of the notebooks that speak Python, in one go."""
+    from nbconvert import PythonExporter
+
+    exporter = PythonExporter()
+    exporter.raw_template = _TEMPLATE
+    return [_convert(notebook, exporter) for notebook in notebooks if notebook.is_python]
+
+
+def _convert(notebook: Notebook, exporter: Any) -> Script:
+    from nbformat import v4
+
+    cells, places, mistakes, foreign = [], [], [], []
+    for number, cell in enumerate(notebook.node.cells, 1):
+        source = cell.source.replace("\r\n", "\n")
+        if cell.cell_type == "code":
+            lines = plain(source)
+            if error := mistake(lines):
+                mistakes.append(_no_python(notebook, number, error, lines))
+                lines = commented(source)
+            foreign += [line.original for line in lines if not line.own]
+            new = v4.new_code_cell
+        else:
+            lines, new = commented(source), v4.new_markdown_cell
+        cells.append(new("\n".join(line.text for line in lines), id=str(number)))
+        places += _places(number, lines)
+    text, _ = exporter.from_notebook_node(v4.new_notebook(cells=cells))
+    places.append(Place(len(cells), 0))  # behind the last line end
+    magic = "\n".join(foreign)
+    words = frozenset(_WORD.findall(magic))
+    return Script(notebook, text, places, mistakes, words, bool(_BINDS_ANYTHING.search(magic)))
+
+
+def _places(cell: int, lines: list[Line]) -> Iterator[Place]:
+    yield Place(cell, 0)
+    facts = _Facts(tree(lines))
+    for number, line in enumerate(lines, 1):
+        yield Place(
+            cell, number, line.shift, line.own, number <= facts.leads, number >= facts.shown, number not in facts.inside
+        )
+    yield Place(cell, len(lines) + 1)
+
+
+class _Facts:
+    """What the syntax tree of a cell tells about its lines (from 1).
+
+    Attributes:
+        leads: the last line before which there are only imports.
+        shown: the first line of the last statement if it is an expression; beyond the end if not.
+        inside: the lines of functions.
+    """
+
+    def __init__(self, module: ast.Module) -> None:
+        end = 1 << 30
+        code = [node for node in module.body if not _is_import(node) and not _is_magic(node)]
+        docstring = bool(code) and code[0] is module.body[0] and ast.get_docstring(module) is not None
+        other = code[1:] if docstring else code
+        self.leads = other[0].lineno - 1 if other else end
+        last = module.body[-1] if module.body else None
+        self.shown = last.lineno if isinstance(last, ast.Expr) else end
+        functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.Lambda))
+        self.inside = {line for node in functions for line in range(node.lineno, node.end_lineno + 1)}
+
+
+def _is_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _is_magic(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and ast.unparse(node).startswith("get_ipython().")
+
+
+def _no_python(notebook: Notebook, cell: int, error: SyntaxError, lines: list[Line]) -> Finding:
+    line = min(error.lineno or 1, len(lines))
+    column = (error.offset or 1) + lines[line - 1].shift
+    return Finding(notebook.path, cell, line, max(column, 1), "invalid-syntax", error.msg)
