@@ -98,7 +98,7 @@ def test_a_second_version_takes_its_place_and_a_rollback_gives_it_back(azure, se
 def test_a_third_version_takes_the_slot_of_the_former_one(azure, second, client, tmp_path):
     assert deploy().exit_code == 0
     text = bench.tdsp("status").output
-    assert "green: v2, default, Succeeded, 1 x batch-cluster" in text
+    assert "green: v2, default, Succeeded, 1 x cpu-cluster" in text
     assert "blue: v1, kept for rollback" in text
     assert azure.cloud.subscription not in text
     bench.register(client, bench.model(tmp_path / "m3", 4.0))
@@ -154,7 +154,7 @@ def test_nothing_can_be_scored_before_the_first_deployment(project, rows):
 
 def test_who_may_deploy_but_not_create_clusters_is_told_who_may(azure, client, project, tmp_path):
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    azure.fail("PUT *computes/batch-cluster", "403")
+    azure.fail("PUT *computes/cpu-cluster", "403")
     result = deploy()
     assert result.exit_code == 1
     assert "somebody with Contributor on rg runs `tdsp deploy --batch --env dev` once" in result.stderr
@@ -171,10 +171,12 @@ def test_destroy_takes_the_batch_endpoint_and_the_cluster_that_the_project_made(
     assert left == [[], [], []]
 
 
-def test_a_cluster_of_somebody_else_is_used_and_left_alone(azure, client, project, tmp_path):
+def test_the_cluster_of_infra_is_used_and_left_to_it(azure, client, project, tmp_path):
     from azure.ai.ml.entities import AmlCompute
 
-    client.compute.begin_create_or_update(AmlCompute(name="batch-cluster", size="Standard_DS2_v2")).result()
+    tags = {"tdsp.project": bench.SLUG}  # as infra/ sets them
+    made = AmlCompute(name="cpu-cluster", size="Standard_DS2_v2", tags=tags)
+    client.compute.begin_create_or_update(made).result()
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     assert deploy().exit_code == 0
     assert "cluster" not in bench.tdsp("destroy", "--dry-run").output
