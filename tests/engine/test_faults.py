@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 from tdsp import engine
-from tdsp.engine.warm import client as fork
+from tdsp.engine import local
 from tdsp.errors import TdspError
 
 pytestmark = pytest.mark.slow
 SRC = Path(engine.__file__).parents[2]
 ROUNDS = {False: 20, True: 8}  # warm start: fewer, as each round starts a fork server
-WARM = pytest.mark.parametrize("warm", [False, *([True] if fork.possible() else [])])
+WARM = pytest.mark.parametrize("warm", [False, *([True] if local.forks_safely() else [])])
 STEP = """
 import hashlib, sys, time
 for _ in range(4):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tdsp.engine.warm import client as fork
+from tdsp.engine import local
 
 from tests.engine.conftest import Bench
 
@@ -56,7 +56,7 @@ def random_pipeline(bench, needs: list[list[int]], constants: list[int], command
     )
 
 
-@pytest.mark.parametrize(("warm", "examples"), [(False, 25), *([(True, 15)] if fork.possible() else [])])
+@pytest.mark.parametrize(("warm", "examples"), [(False, 25), *([(True, 15)] if local.forks_safely() else [])])
 def test_nothing_is_stale_and_nothing_reruns_needlessly(request, warm: bool, examples: int):
     """Beside a model of the cache: a step runs exactly if its constant and inputs were never seen together."""
     forked = request.getfixturevalue("forked") if warm else []

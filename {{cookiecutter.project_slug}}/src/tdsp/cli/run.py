@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from tdsp.cli import execution
+from tdsp.cli.execution import home_of, locate, project_root
+
 PipelineFile = Annotated[
     Path | None, typer.Argument(metavar="[PIPELINE]", help="Job file; in a project, pipelines/train.yml.")
 ]
@@ -69,19 +72,11 @@ def run(
 
     - `tdsp run --stub clean=saved/clean`: a saved folder in place of a step that only Azure ML can run
     """
-    from tdsp.cli.execution import carry_out
-
-    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub STEP=FOLDER") for text in stub or [])}
-    chosen = dict(_pair(text, "--set KEY=VALUE") for text in set_ or [])
-    root, file = _locate(pipeline)
-    how = {"force": frozenset(force or ()), "until": until, "stubs": stubs, "warm": warm}
-    result, facts = carry_out(root, file, chosen, verbose=verbose, **how)
-    if root:
-        from tdsp.cli import lifecycle
-
-        lifecycle.finish(root, facts, result)
-    if not result.ok:
-        raise typer.Exit(1)
+    code = execution.run(
+        pipeline, settings=set_ or (), force=force or (), until=until, stubs=stub or (), verbose=verbose, warm=warm
+    )
+    if code:
+        raise typer.Exit(code)
 
 
 def check(
@@ -107,14 +102,13 @@ def check(
 
     - `tdsp check --cloud a.yml`: a pipeline with steps or data that only Azure ML has
     """
-    from tdsp.cli.execution import home_of
     from tdsp.engine.check.mistakes import check as look
     from tdsp.engine.reader.documents import shown
     from tdsp.wording import counted
 
     good = True
     for given in pipelines or [None]:
-        root, file = _locate(given)
+        root, file = locate(given)
         report = look(file, home=home_of(root), judge=sdk, cloud=cloud)
         for problem in report.problems:
             print(f"error: {problem}")
@@ -145,13 +139,12 @@ def graph(
 ) -> None:
     """Draw a pipeline: Mermaid text on the screen, or an SVG picture."""
     from tdsp import engine, files
-    from tdsp.cli.execution import home_of
     from tdsp.engine import graph as drawing
     from tdsp.engine import records
     from tdsp.engine.reader.documents import absolute
     from tdsp.errors import WrongInput
 
-    root, file = _locate(pipeline)
+    root, file = locate(pipeline)
     plan = engine.read(file, home=home_of(root))
     states: dict[str, str] = {}
     last = None if plain else records.latest(home_of(root) / "runs")
@@ -178,7 +171,6 @@ def cache(
 
     What lies at a datastore address or under a registered name stays: other pipelines read it.
     """
-    from tdsp.cli.execution import home_of
     from tdsp.engine.store.prune import prune
 
     gone = prune(home_of(project_root(Path())), days=days, gigabytes=gigabytes)
@@ -188,33 +180,5 @@ def cache(
     )
 
 
-def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:
-    """Return the project's root, if any, and the job file."""
-    from tdsp.errors import WrongInput
-
-    root = project_root(pipeline.parent if pipeline else Path())
-    if pipeline is None and root is None:
-        raise WrongInput("there is no project.yml here or above: name a pipeline file")
-    return root, pipeline or root / "pipelines" / "train.yml"
-
-
-def project_root(start: Path) -> Path | None:
-    """Return the nearest folder at or above `start` with a project.yml.
-
-    `tdsp.project.find_root` would do, but it brings pydantic, which a bare pipeline and a notebook do without.
-    """
-    start = start.resolve()
-    return next((folder for folder in (start, *start.parents) if (folder / "project.yml").is_file()), None)
-
-
 def _counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def _pair(text: str, usage: str) -> tuple[str, str]:
-    from tdsp.errors import WrongInput
-
-    key, mark, value = text.partition("=")
-    if not mark or not key:
-        raise WrongInput(f"{usage.split()[0]} {text}: write {usage}")
-    return key, value

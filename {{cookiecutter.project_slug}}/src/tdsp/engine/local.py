@@ -149,12 +149,13 @@ def _machine(plan: Plan, options: Options, guard: Path) -> Machine:
 
         machine.runs = Runs(options.tracking_uri, plan.experiment, plan.name, plan.file)
         machine.environment |= variables.tracking(options.tracking_uri)
-    if options.warm:
-        from tdsp.engine.warm import client as warm
-
-        if warm.possible():
-            machine.warm = warm.Warm(machine.environment, machine.processes)
+    machine.forks = options.warm and forks_safely()
     return machine
+
+
+def forks_safely() -> bool:
+    """Whether warm start is on: Linux only, since macOS's own libraries do not survive a fork."""
+    return sys.platform == "linux"
 
 
 def _close(machine: Machine, result: Result) -> None:

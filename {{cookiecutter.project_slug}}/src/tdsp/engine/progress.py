@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 import time
@@ -101,6 +100,8 @@ class Progress:
             self._print("\n".join(f"  {step} | {line}" for line in lines))
 
     def _tick(self) -> None:
+        import shutil  # slow to import; a run with nothing to do is over before
+
         while not self._done.wait(_PAUSES[self._verbose]):
             with self._lock:
                 for step, log in self._logs.items():

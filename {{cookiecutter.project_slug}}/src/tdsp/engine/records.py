@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ class Result:
 
 def begin(runs: Path, pipeline: str, experiment: str, steps: list[str]) -> Result:
     """Make a new run's folder."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
     folder = runs / name
     (folder / "logs").mkdir(parents=True)
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
@@ -118,7 +117,7 @@ def link(target: Path, place: Path) -> None:
     try:
         place.symlink_to(relative, target_is_directory=target.is_dir())
     except FileExistsError:
-        aside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
+        aside = place.with_name(f".{place.name}.{os.urandom(4).hex()}")
         try:
             aside.symlink_to(relative, target_is_directory=target.is_dir())
             aside.replace(place)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +90,8 @@ class Handover:
 
     def collect(self, step: Step, folder: Path) -> dict[str, str]:
         """Check that the outputs are there; return output -> path relative to the workspace."""
+        import shutil  # slow to import, and only needed where a step has run
+
         found: dict[str, str] = {}
         kept = folder / "artifacts"
         for part in ("outputs", "logs"):

@@ -11,9 +11,8 @@ Three belts, for the ways to call one: programs that come first on `PATH`; packa
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
-import uuid
 from pathlib import Path
 
 from tdsp.engine.store import digests
@@ -33,7 +32,9 @@ def write(folder: Path) -> Path:
     place = folder / digests.of_text(f"{folder}\n{__file__}\n{sys.executable}\n{program}\n{package}")[:12]
     if place.is_dir():
         return place
-    aside = folder / f".{uuid.uuid4().hex}"
+    import shutil  # the first time only
+
+    aside = folder / f".{os.urandom(16).hex()}"
     try:
         start = f'#!/bin/sh\nexec "{sys.executable}" -I "{place / "program.py"}"'
         _write(aside / "program.py", program)

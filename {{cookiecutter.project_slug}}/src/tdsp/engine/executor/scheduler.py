@@ -6,7 +6,6 @@ And nothing after a failure that forbids it.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -176,14 +175,15 @@ class Executor:
         A step alone gains nothing from a server that imports on its behalf.
         """
         with self._lock:
-            warm, self._warmed = self.machine.warm if not self._warmed else None, True
-        if warm is not None:
-            from tdsp.engine.warm.client import arguments, imports
+            first, self._warmed = not self._warmed, True
+        if first and self.machine.forks:
+            from tdsp.engine.warm.client import Warm, arguments, imports
 
             left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
             plain = (step for step in left if step.kind == "command" and arguments(step.command))
             python = [(step, snapshot.files_of(step.code)) for step in plain]
             if len(python) > 1:
+                self.machine.warm = warm = Warm(self.machine.environment, self.machine.processes)
                 wanted = (imports(files, editable.used(step.command, files)) or [] for step, files in python)
                 warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
@@ -210,6 +210,8 @@ class Executor:
         return entry
 
     def _make(self, work: Workspace, key: str, parts: keys.Ingredients, facts: dict[str, object]) -> Entry:
+        import shutil  # slow to import, and only needed where a step has run
+
         step, files = work.step, work.files
         started = time.monotonic()
         work.lay_out()

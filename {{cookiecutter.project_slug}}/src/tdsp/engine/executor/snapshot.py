@@ -6,7 +6,6 @@ The files of `code` and `additional_includes`, ignore files respected.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from tdsp.engine.executor.ignore import IgnoreFile
@@ -65,6 +64,8 @@ def copy(files: dict[str, Path], target: Path) -> None:
 
     The copies can be written to, the sources are safe.
     """
+    import shutil  # slow to import, and only needed where a step runs
+
     made: set[str] = set()
     zipped: dict[str, list[tuple[str, Path]]] = {}
     for name, source in files.items():

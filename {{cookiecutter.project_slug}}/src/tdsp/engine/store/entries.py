@@ -13,9 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,13 +88,15 @@ class Store:
         Raises:
             OSError: it cannot.
         """
-        probe = self.work / uuid.uuid4().hex
+        probe = self.work / os.urandom(16).hex()
         probe.mkdir()
         probe.rmdir()
 
     def sweep(self) -> None:
         """Remove what killed engines left at work; call it only while no other engine uses the store."""
         for left in self.work.iterdir() if self.work.is_dir() else ():
+            import shutil  # there is rarely anything left
+
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
@@ -130,12 +130,14 @@ class Store:
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
         """Yield an empty folder for a step; what is left of it afterwards is removed."""
-        folder = self.work / uuid.uuid4().hex
+        folder = self.work / os.urandom(16).hex()
         folder.mkdir()
         try:
             yield folder
         finally:
             if folder.exists():
+                import shutil  # only a step that failed leaves something
+
                 shutil.rmtree(folder, ignore_errors=True)
 
     def commit(self, work: Path, key: str | None, outputs: dict[str, str], facts: dict[str, Any]) -> Entry:
