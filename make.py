@@ -17,7 +17,7 @@ BUILD = ROOT / "build"
 TEMPLATE_PARTS = ("cookiecutter.json", "hooks", "templates", "{{cookiecutter.project_slug}}")
 CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", ".tdsp", "uv.lock")
 DEMO = BUILD / "disease-progression"
-BENCHMARKS = ("render.py", "lifecycle.py", "engine/compare.py")
+BENCHMARKS = ("render.py", "lifecycle.py", "engine/compare.py", "notebooks.py")
 LIFECYCLE = (("sync",), ("run", "tdsp", "run"), ("run", "tdsp", "serve", "--check"))
 
 
@@ -107,6 +107,10 @@ def demo(options: list[str]) -> None:
         print("\n$", "uv", *step, flush=True)
         run(uv, *step, cwd=DEMO)
     print(f"\nThe project:  {DEMO}\nIts report:   {DEMO / 'docs' / 'reports' / 'train.html'}")
+    print('Next:         your own project; "Start your own project" in README.md has the two commands')
+    if not shutil.which("uv"):
+        print(f"              They need uv on your PATH. This one is in {Path(uv).parent};")
+        print("              https://docs.astral.sh/uv tells how to install your own.")
 
 
 def test(options: list[str]) -> None:
@@ -123,7 +127,7 @@ def bench(options: list[str]) -> None:
     missed = []
     for name in BENCHMARKS:
         print(f"\n{name}", flush=True)
-        command = [uv, "run", "python", str(ROOT / "benchmarks" / name), *options]
+        command = [uv, "run", "--group=bench", "python", str(ROOT / "benchmarks" / name), *options]
         if subprocess.run(command, cwd=ROOT, env=environment()).returncode:
             missed.append(name)
     if missed:

@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE))
 os.environ.setdefault("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")  # the SDK reads it when it is imported
 
 import bench  # noqa: E402
+import servers  # noqa: E402
 from emulator import Cloud, Record, workspaces  # noqa: E402
 from emulator.directory import TENANT, Principal  # noqa: E402
 from forks import Forks  # noqa: E402
@@ -178,14 +179,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def server(azure: Azure) -> bench.ModelServer:
+def server(azure: Azure) -> servers.ModelServer:
     """What answers for deployments."""
-    azure.cloud.server = bench.ModelServer()
+    azure.cloud.server = servers.ModelServer()
     return azure.cloud.server
 
 
 @pytest.fixture
-def first(azure: Azure, client: Any, project: Path, server: bench.ModelServer, tmp_path: Path) -> Path:
+def first(azure: Azure, client: Any, project: Path, server: servers.ModelServer, tmp_path: Path) -> Path:
     """A project with version 1 live in slot blue."""
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     assert bench.deploy().exit_code == 0
@@ -197,3 +198,11 @@ def second(first: Path, client: Any, tmp_path: Path) -> Path:
     """Version 2 is the champion, version 1 is live."""
     bench.register(client, bench.model(tmp_path / "m2", 3.0))
     return first
+
+
+@pytest.fixture
+def repository(azure: Azure) -> Any:
+    """The project's repository on GitHub; whoever is signed in is its admin."""
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    return azure.cloud.github.add("demo", "octo")

@@ -6,6 +6,7 @@ import csv
 
 import bench
 import pytest
+import servers
 
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 
@@ -15,7 +16,7 @@ def project(tmp_path, azure, monkeypatch):
     folder = bench.project(tmp_path / "project")
     monkeypatch.chdir(folder)
     monkeypatch.delenv("CI", raising=False)
-    azure.cloud.scorer = bench.BatchScorer()
+    azure.cloud.scorer = servers.BatchScorer()
     return folder
 
 

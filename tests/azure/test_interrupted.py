@@ -6,6 +6,7 @@ import signal
 
 import bench
 import pytest
+import servers
 import yaml
 from emulator import snapshots
 from walk import Walk
@@ -14,22 +15,6 @@ pytestmark = pytest.mark.slow
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 BATCH = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]
-
-
-@pytest.fixture
-def project(tmp_path, azure, monkeypatch):
-    folder = bench.project(tmp_path / "project")
-    monkeypatch.chdir(folder)
-    azure.cloud.github.users["octo"] = 77
-    azure.cloud.github.login = "octo"
-    azure.cloud.github.add("demo", "octo")
-    return folder
-
-
-@pytest.fixture
-def server(azure):
-    azure.cloud.server = bench.ModelServer()
-    return azure.cloud.server
 
 
 @pytest.fixture
@@ -60,7 +45,7 @@ def whole(cloud, folder):
         assert cloud.server.answered.get(slot) is not None, f"{slot} has traffic and no container"
 
 
-def test_connect(walk, azure, project):
+def test_connect(walk, azure, project, repository):
     def reached(cloud, folder):
         types = ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials")
         assert [len(cloud.resources.of_type(f"Microsoft.ManagedIdentity/{kind}")) for kind in types] == [1, 1]
@@ -108,7 +93,7 @@ def live_batch(azure, project, client, tmp_path):
     from tdsp import registry_azure
     from tdsp.azure import evidence
 
-    azure.cloud.scorer = bench.BatchScorer()
+    azure.cloud.scorer = servers.BatchScorer()
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     assert bench.tdsp("deploy", "--batch").exit_code == 0
     bench.register(client, bench.model(tmp_path / "m2", 3.0))

@@ -9,7 +9,6 @@ import hypothesis
 import notebook_cells
 import pytest
 from hypothesis import strategies
-from nbformat import v4
 from notebook_cells import text
 from tdsp.notebooks import lint, reading, script
 
@@ -152,8 +151,8 @@ LINES = strategies.sampled_from(ODD.splitlines())
 @hypothesis.settings(max_examples=300, deadline=None)
 @hypothesis.given(strategies.lists(strategies.lists(LINES, max_size=8).map("\n".join), max_size=4))
 def test_each_line_of_a_script_is_a_line_of_its_cell(cells):
-    node = v4.to_notebook(notebook_cells.notebook(*cells))
-    (made,) = script.convert([reading.Notebook(Path("a.ipynb"), "", node, Path())])
+    content = notebook_cells.notebook(*cells)
+    (made,) = script.convert([reading.Notebook(Path("a.ipynb"), content, Path())])
     lines = made.text.split("\n")
     for line, place in zip(lines, made.places, strict=True):
         if place.own:

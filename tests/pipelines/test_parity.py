@@ -13,7 +13,6 @@ from pipelines.expansion import Expander
 ONLY_ONE = {
     "uv run --group workflows actionlint",  # looks at .github
     "uv run --group workflows zizmor",
-    "uv run tdsp notebooks",  # the workflows get it with the commit hooks
     "uv run tdsp connected",  # a run without a service connection does not start in Azure Pipelines
 }
 CALLED = {"comment.yml", "notify.yml"}  # workflows that others call: templates in Azure Pipelines

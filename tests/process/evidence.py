@@ -120,6 +120,7 @@ def metrics(mae: float = 44.0, dummy: dict | None = None, champion: dict | None 
             {"feature": "bmi", "mean": 9.1, "std": 1.2},
             {"feature": "age", "mean": 0.2, "std": 0.1},
         ],
+        "sampled": {"unit": "groups of the same patient", "units": 31, "resamples": 1000},
         "champion_absent": None if champion else "there is no champion yet",
         "same_as_champion": False,
     }
@@ -160,6 +161,8 @@ def training() -> dict:
             "metric": "mae",
             "value": 44.8,
             "folds": 5,
+            "judged_on": "rows by chance",
+            "instead_of": "later rows",
             "rows": 353,
             "candidates": [
                 {"linear": 1.0, "boosting": 0.0, "value": 45.0},

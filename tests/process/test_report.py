@@ -75,6 +75,25 @@ def test_a_run_fills_every_document(root, project):
     assert (root / "docs" / "reports" / "plots" / "target.png").read_bytes() == evidence.png()
 
 
+def test_the_report_says_what_was_resampled_and_what_judged_the_folds(root, project):
+    report.write(root, project)
+    text = (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+    assert "from 1000 resamples of 31 groups of the same patient; **mean absolute error** decides" in text
+    assert "Rows by chance judge in each fold, **not later rows**: a class would be too rare in some fold." in text
+
+
+def test_a_likely_leak_stands_beside_the_verdict(root, project):
+    leaks = [{"kind": "leak", "columns": ["a|b"], "message": "a|b alone predicts the target almost perfectly"}]
+    evidence.run_folder(root, quality=evidence.quality() | {"leaks": leaks})
+    page = Page(report.write(root, project).read_text(encoding="utf-8"))
+    assert "Likely leak" in page.text
+    for name in ("reports/train.md", "3-modeling/model-report.md"):
+        text = (root / "docs" / name).read_text(encoding="utf-8")
+        assert "**Likely leak:** a\\|b alone predicts the target almost perfectly." in text
+    evidence.run_folder(root)
+    assert "leak" not in Page(report.write(root, project).read_text(encoding="utf-8")).text.replace("often a leak", "")
+
+
 def test_the_same_run_gives_the_same_bytes(root, project):
     report.write(root, project)
     once = everything(root)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tools
 import yaml
+from workflows import tools
 
 HERE = Path(__file__).parent
 KNOWN = yaml.safe_load((HERE / "actions.yml").read_text(encoding="utf-8"))
@@ -67,6 +67,11 @@ class Host:
     runs: int = 0
 
     @property
+    def who(self) -> dict[str, str]:
+        """Variables with which git knows an author."""
+        return {**os.environ, **WHO}
+
+    @property
     def identities(self) -> Path:
         """Where `azure/login` finds who may sign in."""
         place = self.folder / "identities"
@@ -82,8 +87,10 @@ class Host:
             ("add", "-A"),
             ("commit", "-q", "-m", "start"),
             ("remote", "add", "origin", "https://github.com/octo/demo.git"),
+            ("update-ref", "refs/remotes/origin/main", "HEAD"),
+            ("update-ref", "refs/remotes/origin/dev", "HEAD"),
         ):
-            subprocess.run(["git", *words], cwd=target, env={**os.environ, **WHO}, check=True)
+            subprocess.run(["git", *words], cwd=target, env=self.who, check=True)
         return target
 
     def run(

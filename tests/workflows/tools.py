@@ -1,7 +1,7 @@
 """Recorders that stand first on PATH while a workflow runs: `uv`, `az` and `gh` write down what they were asked.
 
 `uv run tdsp …` really runs the project's own code in this Python's environment; so do the linters. What needs minutes
-or a network is only written down.
+or a network is only written down, and so is what a test names in STUB_SKIP, because it is not about that.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ export PATH="{beside}:$PATH"
 case "$command" in
   tdsp)
     if [ "$1" = deploy ]; then set -- "$@" --soak 0 --requests 2; fi
+    if [ "$1" = check ] && [ -n "$STUB_SKIP" ]; then set -- "$@" --no-sdk; fi
     "{python}" -c 'from tdsp.cli import main; main()' "$@"
     status=$?
     if [ -s "$GITHUB_STEP_SUMMARY" ]; then cp "$GITHUB_STEP_SUMMARY" "$STUB_SUMMARY"; fi
@@ -43,7 +44,7 @@ case "$1 $2" in
   "account "*) exec "$STUB_AZ" "$@" ;;
   "bicep "*) exit 0 ;;
   "deployment group")
-    [ -s "$AZURE_CONFIG_DIR/signed-in.json" ] || {{ echo "ERROR: Please run 'az login'" >&2; exit 1; }}
+    if [ ! -s "$AZURE_CONFIG_DIR/signed-in.json" ]; then echo "ERROR: Please run 'az login'" >&2; exit 1; fi
     echo "Resource changes: 1 to modify." ;;
   *) echo "ERROR: unknown: $*" >&2; exit 2 ;;
 esac

@@ -200,7 +200,9 @@ def _integers(values: list, note: Callable) -> np.ndarray:
 
 def _times(values: list, note: Callable) -> pd.Series:
     """Return UTC times without a zone; a time without one is taken as UTC."""
-    times = pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601", errors="coerce", utc=True)
+    clocks = ("now", "today")  # pandas takes these words for a time, another one in each request
+    texts = [None if isinstance(value, str) and value.strip().lower() in clocks else value for value in values]
+    times = pd.to_datetime(pd.Series(texts, dtype=object), format="ISO8601", errors="coerce", utc=True)
     bad = (row for row in np.flatnonzero(times.isna()) if values[row] is not None)
     note(bad, lambda row: f"{_show(values[row])} is not {WANTED['datetime']}")
     return times.dt.tz_localize(None)

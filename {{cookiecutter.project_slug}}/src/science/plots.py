@@ -26,6 +26,8 @@ STYLE: dict = {
     "axes.grid": True,
     "grid.color": "#E6E6E6",
     "axes.axisbelow": True,
+    "axes.formatter.limits": (-4, 9),  # 350000, not 3.5 with a 1e5 in the corner
+    "axes.formatter.useoffset": False,
     "figure.dpi": 110,
 }
 POINTS = 2_000  # drawn at most; more only make a blot
@@ -193,13 +195,12 @@ def _groups(report: dict, file: Path) -> None:
         colours = [BLUE if item["judged"] else GREY for item in shown]
         axes.barh(names, [item["metric_value"] for item in shown], color=colours)
         overall = report["models"]["challenger"][report["metric"]]["value"]
-        axes.axvline(overall, color=ORANGE, linewidth=1.5, label="all rows")
+        axes.axvline(overall, color=ORANGE, linewidth=1.5)
         axes.grid(axis="y", visible=False)
         axes.margins(y=0.02)
         better = "higher" if report["higher_is_better"] else "lower"
-        axes.set_xlabel(f"{report['metric']} ({better} is better; grey: too few rows to judge)")
+        axes.set_xlabel(f"{report['metric']} ({better} is better; line: all rows; grey: too few rows to judge)")
         axes.set_title("The same quality for everybody?")
-        axes.legend(frameon=False)
 
 
 def _short(name: object) -> str:

@@ -11,6 +11,7 @@ from tdsp.errors import TdspError
 
 AUDIENCE = "api://AzureADTokenExchange"
 IDENTITY_VERSION, ROLE_VERSION = "2024-11-30", "2022-04-01"
+_GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")  # of Bicep's guid(): infra/ gives the same names
 
 # What the workflows do, and nothing else: no role creates resources outside the workspace or gives roles away.
 ROLES = {
@@ -34,6 +35,11 @@ class Trusted(Protocol):
 
     def subject(self, env: str) -> str:
         """Return whom the tokens for an environment are about."""
+
+
+def assignment_name(group_id: str, principal: str, role: str) -> str:
+    """Return the name of a role assignment on a resource group: infra/modules/group-role.bicep gives it the same."""
+    return str(uuid.uuid5(_GUIDS, "-".join((group_id.lower(), principal, _ROLE_IDS[role]))))
 
 
 class Identity:
@@ -84,7 +90,7 @@ class Identity:
     def make_role(self, role: str) -> None:
         """Assign a role on the resource group; the assignment's name follows from its content, so it is made once."""
         principal = self._principal()
-        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.where.group_id.lower()}|{principal}|{_ROLE_IDS[role]}")
+        name = assignment_name(self.where.group_id, principal, role)
         properties = {
             "roleDefinitionId": self._definition(role),
             "principalId": principal,

@@ -134,7 +134,8 @@ def endpoint_name(where: client.Target, kind: str = "") -> str:
     """Return the endpoint's name: unique in its region, at most 32 letters, digits and hyphens, the same every time."""
     import hashlib
 
-    suffix = hashlib.sha256(where.workspace_id.lower().encode()).hexdigest()[:5]
+    # The slug is cut: two long ones that begin alike differ here.
+    suffix = hashlib.sha256(f"{where.workspace_id}/{where.slug}".lower().encode()).hexdigest()[:5]
     tail = f"{kind}-{where.env}-{suffix}".lstrip("-")
     return f"{where.slug[: 31 - len(tail)].rstrip('-')}-{tail}"
 

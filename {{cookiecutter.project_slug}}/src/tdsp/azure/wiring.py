@@ -49,7 +49,7 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
             "jobs, models and endpoints live there",
             lambda: preflight.workspace(ml, where),
             None,
-            "create it (infra/), or correct environments in project.yml; then ask for Reader on its resource group",
+            "create it (infra/README.md), or correct environments in project.yml; then ask for Reader on its group",
         ),
         *(
             Thing(

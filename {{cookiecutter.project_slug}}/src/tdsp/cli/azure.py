@@ -150,6 +150,7 @@ def submit(
     if not wait:
         print(f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)")
         return
+    client.stay_signed_in()
     job = follow.wait(ml, job.name, say=print)
     if job.status != "Completed":
         raise TdspError(f"job {job.name} {job.status.lower()}\n{follow.failure(ml, job.name)}")

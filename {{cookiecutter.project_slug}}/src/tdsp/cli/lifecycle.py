@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tdsp import files, lineage, registry, shell, tracking
+from tdsp import files, lineage, present, registry, shell, tracking
 from tdsp.wording import number
 
 if TYPE_CHECKING:
@@ -38,10 +38,13 @@ def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any
         Overrides of the pipeline (`inputs.champion`, …) and options of the engine (`tracking_uri`).
 
     Raises:
+        WrongInput: the facts name what is not there.
         TdspError: data, store or champion cannot be had.
     """
     document, overrides = _document(pipeline), {}
     own = pipeline.resolve() == (root / PIPELINE).resolve()
+    if own:
+        present.check(root, project)
     _make_ready(root, project, data=own or _takes_data(document, pipeline, root))
     uri = tracking.uri(root)
     if "champion" in _mapping(document.get("inputs")):
@@ -98,6 +101,8 @@ def finish(root: Path, project: Project, result: Result) -> None:
     outcome, metrics = json.loads(text), json.loads(measured.read_text(encoding="utf-8"))
     for line in _told(outcome, metrics):
         print(line)
+    for leak in _leaks(result):
+        print(f"warning: {leak}")
     if metrics["groups"] and project.gate.group_threshold is None:
         print("groups: nobody looks until gate.group_threshold is set")
     page = report.write(root, project, result.folder, force=False)
@@ -126,6 +131,15 @@ def _tell_what_fails(root: Path, project: Project, result: Result, checks: list[
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
     print("next: mend the data, or the rule in data/schema.yml; then uv run tdsp run")
+
+
+def _leaks(result: Result) -> list[str]:
+    """Return what `prepare` said of columns that give the answer away, one sentence each."""
+    import json
+
+    file = _output(result, "prepare", "quality", "quality.json")
+    quality = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    return [f"{leak['message']} (data.exclude in project.yml)" for leak in quality.get("leaks", [])]
 
 
 def _output(result: Result, step: str, output: str, name: str) -> Path | None:

@@ -52,6 +52,6 @@ def _names(finding: dict[str, Any], script: Script) -> set[str]:
     names = {name for told in re.findall(r"`([^`]*)`", finding["message"]) for name in _NAME.findall(told)}
     begin, end = finding["location"], finding["end_location"]
     if begin["row"] == end["row"]:
-        line = script.text.split("\n")[begin["row"] - 1]
+        line = script.lines[begin["row"] - 1]
         names |= set(_NAME.findall(line[begin["column"] - 1 : end["column"] - 1]))
     return names

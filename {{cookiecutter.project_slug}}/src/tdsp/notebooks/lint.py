@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator
@@ -29,6 +28,8 @@ def lint(scripts: list[Script]) -> list[Finding]:
     Raises:
         TdspError: ruff is missing, or its settings are wrong.
     """
+    from ruff import find_ruff_bin
+
     found = [mistake for script in scripts for mistake in script.mistakes]
     if not scripts:
         return found
@@ -46,7 +47,7 @@ def lint(scripts: list[Script]) -> list[Finding]:
             file.write_text(_text(script), encoding="utf-8", newline="\n")
             files[str(file)] = script
         told = shell.run(
-            *(sys.executable, "-m", "ruff", "check", "--no-cache", "--exit-zero", "--output-format=json", str(top)),
+            *(find_ruff_bin(), "check", "--no-cache", "--exit-zero", "--output-format=json", str(top)),
             timeout=_SECONDS,
         )
     for entry in json.loads(told):
@@ -62,7 +63,7 @@ def lint(scripts: list[Script]) -> list[Finding]:
 
 
 def _text(script: Script) -> str:
-    lines = script.text.split("\n")
+    lines = list(script.lines)
     begun = False
     for number, place in enumerate(script.places):
         if begun and place.line == 0 and lines[number]:

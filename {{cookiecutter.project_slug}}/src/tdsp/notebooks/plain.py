@@ -12,21 +12,20 @@ import re
 import tokenize
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 # Cell magics whose body is Python of the notebook itself.
 PYTHON_BODY = {"capture", "debug", "memit", "mprun", "prun", "scalene", "snakeviz", "time", "timeit"}
 # Commands that IPython takes without `%` when a cell holds nothing else.
 BARE = {"cat", "cd", "conda", "cp", "ls", "mamba", "mkdir", "mv", "pip", "pwd", "rm", "rmdir", "uv", "who", "whos"}
-_MAYBE = re.compile(r"^\s*[%!?/,;]|=\s*[%!]|\?\s*$|^\s*(?:>>>|In \[)|\A\s*[ \t]", re.MULTILINE)
+_MAGIC = re.compile(r"^\s*[%!?/,;]|=\s*[%!]|\?\s*$", re.MULTILINE)
+_CLEANED = re.compile(r"\A\s*(?:[ \t]|>>>|In \[)")  # indented as a whole, or pasted from a session
 _TIME = re.compile(r"^(\s*)(%time\s+)(?=\S)")
 _CELL_MAGIC = re.compile(r"%%(\w+)")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of a script.
 
     Attributes:
@@ -51,7 +50,7 @@ def plain(source: str) -> list[Line]:
     A cell that nobody could run stays as it is: `mistake` says what is wrong with it.
     """
     given = source.split("\n")
-    if _MAYBE.search(source) or _is_bare_command(given):
+    if _MAGIC.search(source) or _CLEANED.search(source) or _is_bare_command(given):
         with contextlib.suppress(SyntaxError, tokenize.TokenError):  # then nobody could run it
             return _translated(given)
     return [Line(line, line) for line in given]
@@ -103,15 +102,18 @@ def _translated(given: list[str]) -> list[Line]:
         return lines + _cell_magic(magic[1], body)
     text = _cleaned([f"%{line}" for line in body] if _is_bare_command(body) else body)
     own = [True] * len(text)
-    while (change := _next_change(text)) is not None:
+    done = 0  # lines that need no second look: what follows a piece without indentation stands for itself
+    while change := _next_change(text, done):
         first, last, new = change
         timed = _TIME.match(text[first])
-        rest = timed and text[first][timed.end() :]
+        rest = text[first][timed.end() :] if timed else ""
         if timed and first == last and not isinstance(_parse(rest), SyntaxError):
             text[first] = timed[1] + rest  # what it names is a name of the notebook
-            continue
-        text[first : last + 1] = [new, *(f"# {line}" for line in text[first + 1 : last + 1])]
-        own[first : last + 1] = [False] * (last + 1 - first)
+        else:
+            text[first : last + 1] = [new, *(f"# {line}" for line in text[first + 1 : last + 1])]
+            own[first : last + 1] = [False] * (last + 1 - first)
+        if not text[first].startswith((" ", "\t")):
+            done = last + 1
     return lines + [Line(*parts) for parts in zip(text, body, own, strict=True)]
 
 
@@ -119,7 +121,10 @@ def _cell_magic(name: str, body: list[str]) -> list[Line]:
     if name in PYTHON_BODY:
         inside = plain("\n".join(body[1:])) if body[1:] else []
         return [Line(f"# {body[0]}", body[0], own=False), *inside]
-    whole = _manager().transform_cell("\n".join(body)).rstrip("\n")
+    from IPython.core.inputtransformer2 import cell_magic
+
+    (whole,) = cell_magic([f"{line}\n" for line in body])
+    whole = whole.rstrip("\n")
     return [Line(whole, body[0], own=False), *commented("\n".join(body[1:]))[: len(body) - 1]]
 
 
@@ -131,14 +136,18 @@ def _cleaned(text: list[str]) -> list[str]:
     return [line.removesuffix("\n") for line in lines]
 
 
-def _next_change(text: list[str]) -> tuple[int, int, str] | None:
+def _next_change(text: list[str], done: int) -> tuple[int, int, str] | None:
     """Return first and last place of the next piece that is not Python, and its translation."""
-    lines = [f"{line}\n" for line in text]
+    if not any(map(_MAGIC.search, text[done:])):
+        return None
+    alone = text[done].startswith(("%", "!")) and not text[done].endswith("\\")  # IPython need not see more
+    lines = [f"{line}\n" for line in text[done : done + 1 if alone else None]]
     changed, after = _manager().do_one_token_transform(lines)
     if not changed:
         return None
     first = next(place for place, line in enumerate(after) if line != lines[place])
-    return first, first + len(lines) - len(after), after[first].removesuffix("\n")
+    last = first + len(lines) - len(after)
+    return done + first, done + last, after[first].removesuffix("\n")
 
 
 @cache

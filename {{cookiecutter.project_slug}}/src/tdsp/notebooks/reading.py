@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,30 @@ class Notebook:
 
     Attributes:
         path: the file, as the user named it.
-        text: its JSON.
-        node: what nbformat makes of it, sources joined to one text each.
+        content: its JSON.
         base: the folder that was searched; the folder of the file when it was named itself.
     """
 
     path: Path
-    text: str = field(repr=False)
-    node: Any = field(repr=False)
+    content: dict[str, Any] = field(repr=False)
     base: Path
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Kind and source of each cell, lines ending in a line feed."""
+        return [(cell["cell_type"], "".join(cell["source"]).replace("\r\n", "\n")) for cell in self.content["cells"]]
+
+    @cached_property
+    def node(self) -> Any:
+        """What nbformat makes of it."""
+        from nbformat import v4
+
+        return v4.to_notebook(self.content)
 
     @property
     def is_python(self) -> bool:
         """Whether its kernel speaks Python; a notebook that does not say is taken for one that does."""
-        about = self.node.metadata
+        about = self.content["metadata"]
         names = about.get("kernelspec", {}).get("language"), about.get("language_info", {}).get("name")
         return next(filter(None, names), "python").lower() in {"python", "ipython"}
 
@@ -72,8 +83,6 @@ def read(path: Path, base: Path) -> Notebook:
     Raises:
         WrongInput: it cannot be read, or is no notebook; one line.
     """
-    from nbformat import v4
-
     try:
         text = path.read_bytes().decode()
         content = json.loads(text)
@@ -86,7 +95,7 @@ def read(path: Path, base: Path) -> Notebook:
         raise WrongInput(f"{path}: {reason}, so not a notebook") from None
     if trouble := _trouble(content):
         raise WrongInput(f"{path}: not a notebook: {trouble}")
-    return Notebook(path, text, v4.to_notebook(content), base)
+    return Notebook(path, content, base)
 
 
 def _trouble(content: Any) -> str | None:

@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from tdsp.notebooks.findings import Finding
 from tdsp.notebooks.plain import Line, commented, mistake, plain, tree
@@ -20,11 +21,11 @@ _TEMPLATE = """
 
 {% endfor -%}"""
 _WORD = re.compile(r"[^\W\d]\w*")
+_FUNCTION = re.compile(r"\b(?:def|lambda)\b")
 _BINDS_ANYTHING = re.compile(r"^\s*%(?:run|pylab|load|macro|store\s+-r)\b", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a line of the script stands in the notebook.
 
     Attributes:
@@ -66,43 +67,56 @@ class Script:
     words: frozenset[str] = field(repr=False)
     binds_anything: bool
 
+    @cached_property
+    def lines(self) -> list[str]:
+        """Those of the text, one for each place."""
+        return self.text.split("\n")
+
 
 def convert(notebooks: Iterable[Notebook]) -> list[Script]:
     """Return the scripts of the notebooks that speak Python, in one go."""
     from nbconvert import PythonExporter
 
-    exporter = PythonExporter()
+    exporter = PythonExporter(default_preprocessors=[])  # each would validate the notebook again
     exporter.raw_template = _TEMPLATE
     return [_convert(notebook, exporter) for notebook in notebooks if notebook.is_python]
 
 
 def _convert(notebook: Notebook, exporter: Any) -> Script:
-    from nbformat import v4
-
     cells, places, mistakes, foreign = [], [], [], []
-    for number, cell in enumerate(notebook.node.cells, 1):
-        source = cell.source.replace("\r\n", "\n")
-        if cell.cell_type == "code":
+    for number, (kind, source) in enumerate(notebook.sources, 1):
+        if kind == "code":
             lines = plain(source)
             if error := mistake(lines):
                 mistakes.append(_no_python(notebook, number, error, lines))
                 lines = commented(source)
             foreign += [line.original for line in lines if not line.own]
-            new = v4.new_code_cell
         else:
-            lines, new = commented(source), v4.new_markdown_cell
-        cells.append(new("\n".join(line.text for line in lines), id=str(number)))
+            lines = commented(source)
+        text = "\n".join(line.text for line in lines)
+        cells.append({"cell_type": kind, "id": str(number), "metadata": {}, "source": text})
         places += _places(number, lines)
-    text, _ = exporter.from_notebook_node(v4.new_notebook(cells=cells))
+    text, _ = exporter.from_notebook_node(_bare(cells))
     places.append(Place(len(cells), 0))  # behind the last line end
     magic = "\n".join(foreign)
     words = frozenset(_WORD.findall(magic))
     return Script(notebook, text, places, mistakes, words, bool(_BINDS_ANYTHING.search(magic)))
 
 
+def _bare(cells: list[dict[str, Any]]) -> Any:
+    """Return a notebook of these cells that nbconvert need not copy (it does so three times): nobody else has it."""
+    from nbformat import NotebookNode
+
+    class Bare(NotebookNode):
+        def __deepcopy__(self, memo: Any) -> Bare:
+            return self
+
+    return Bare(cells=[NotebookNode(cell) for cell in cells], metadata=NotebookNode(), nbformat=4, nbformat_minor=5)
+
+
 def _places(cell: int, lines: list[Line]) -> Iterator[Place]:
     yield Place(cell, 0)
-    facts = _Facts(tree(lines))
+    facts = _Facts(tree(lines), any(_FUNCTION.search(line.text) for line in lines))
     for number, line in enumerate(lines, 1):
         yield Place(
             cell, number, line.shift, line.own, number <= facts.leads, number >= facts.shown, number not in facts.inside
@@ -119,15 +133,16 @@ class _Facts:
         inside: the lines of functions.
     """
 
-    def __init__(self, module: ast.Module) -> None:
+    def __init__(self, module: ast.Module, has_functions: bool) -> None:
         end = 1 << 30
+        nodes = ast.walk(module) if has_functions else ()
         code = [node for node in module.body if not _is_import(node) and not _is_magic(node)]
         docstring = bool(code) and code[0] is module.body[0] and ast.get_docstring(module) is not None
         other = code[1:] if docstring else code
         self.leads = other[0].lineno - 1 if other else end
         last = module.body[-1] if module.body else None
         self.shown = last.lineno if isinstance(last, ast.Expr) else end
-        functions = (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.Lambda))
+        functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda))
         self.inside = {line for node in functions for line in range(node.lineno, node.end_lineno + 1)}
 
 
@@ -136,7 +151,12 @@ def _is_import(node: ast.stmt) -> bool:
 
 
 def _is_magic(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and ast.unparse(node).startswith("get_ipython().")
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        return False
+    called = node.value.func  # `get_ipython().….…`
+    while isinstance(called, ast.Attribute | ast.Call):
+        called = called.value if isinstance(called, ast.Attribute) else called.func
+    return isinstance(called, ast.Name) and called.id == "get_ipython"
 
 
 def _no_python(notebook: Notebook, cell: int, error: SyntaxError, lines: list[Line]) -> Finding:
