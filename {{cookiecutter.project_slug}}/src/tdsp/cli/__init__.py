@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tdsp.cli import azure, data, live, models, notebooks, report, run, serve
+from tdsp.cli import azure, data, live, models, notebooks, people, report, run, serve
 from tdsp.errors import TdspError, shown
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (run, data, notebooks, serve, models, report, azure, live):
+for group in (run, data, notebooks, serve, models, report, people, azure, live):
     group.add_to(app)
 
 
