@@ -213,6 +213,7 @@ def main() -> int:
         return set_aside(CONTEXT["__other_ci"])
     print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)
     wrong = {re.split("[,:]", line)[0] for line in mistakes}
+    wrong |= {"project_slug"} if "project_name" in wrong else set()  # it is made from the name
     print("\nYour other answers were right. This asks again, and Enter keeps them:", file=sys.stderr)
     print(f"\n  {command_again(CONTEXT, wrong)}\n", file=sys.stderr)
     print("What follows is cookiecutter's own report: it says no more than that.\n", file=sys.stderr)
