@@ -130,7 +130,8 @@ def check_slug(answers: dict) -> list[str]:
         return [complain("project_slug", slug, rule, f"{slug}-model")]
     for kind, name in derive_names(slug, "dev").items():
         if re.search(RESERVED, name):
-            rule = f"a name that holds no word of Azure's own: it refuses the {kind} {name}"
+            words = "microsoft or windows, hyphens apart, and neither login nor xbox at its start"
+            rule = f"a name without {words}: Azure refuses the {kind} {name}"
             return [complain("project_slug", slug, rule, "churn-model")]
     return []
 

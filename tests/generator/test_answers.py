@@ -160,7 +160,7 @@ def test_a_bad_answer_is_refused(hook, key, value):
 )
 def test_a_word_that_azure_keeps_is_refused_before_azure_does(hook, slug, kind):
     (line,) = hook.find_mistakes(ANSWERS | {"project_slug": slug})
-    assert f"it refuses the {kind} " in line
+    assert f"Azure refuses the {kind} " in line
 
 
 @pytest.mark.parametrize("slug", ["blogin", "my-xbox", "a-login", "log-in", "window-blinds"])
