@@ -7,6 +7,7 @@ import csv
 import bench
 import pytest
 import servers
+from emulator import batch_jobs
 
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 
@@ -113,6 +114,9 @@ def test_wrong_predictions_never_become_the_default(azure, second):
     assert "on this machine it is" in result.stderr
     assert "v1 in blue is still the default" in result.stderr
     assert (default(azure), versions(azure)) == ("blue", {"blue": "1"})
+    azure.cloud.scorer.off = False  # it was not the model's fault
+    assert deploy().exit_code == 0
+    assert default(azure) == "green"
 
 
 def test_a_file_is_scored_with_the_default_and_once(azure, first, rows):
@@ -159,6 +163,18 @@ def test_who_may_deploy_but_not_create_clusters_is_told_who_may(azure, client, p
     assert result.exit_code == 1
     assert "somebody with Contributor on rg runs `tdsp deploy --batch --env dev` once" in result.stderr
     assert deploy().exit_code == 0
+
+
+@pytest.mark.slow
+def test_the_script_runs_in_a_process_of_its_own_as_in_a_job(azure, first, rows):
+    azure.cloud.scorer = batch_jobs.Scorer()
+    result = bench.tdsp("score", str(rows), "--batch", "--env", "dev")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert predicted(rows) == pytest.approx([4.0, 10.5])
+    rows.write_text("x,z\n1,2\noops,3\n")
+    result = bench.tdsp("score", str(rows), "--batch", "--env", "dev")
+    assert result.exit_code == 1
+    assert "row 2: column 'x': 'oops' is not a number" in result.stderr
 
 
 def test_destroy_takes_the_batch_endpoint_and_the_cluster_that_the_project_made(azure, first):
