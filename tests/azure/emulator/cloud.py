@@ -29,6 +29,7 @@ from emulator import (
     identities,
     job_identity,
     jobs,
+    model_registry,
     operations,
     preflight,
     registry,
@@ -49,7 +50,7 @@ from emulator.wire import ContractError, Request, Response, ServiceError
 
 ABOVE = (signin, graph_query, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
-INSIDE = (tracking, job_identity)
+INSIDE = (model_registry, tracking, job_identity)
 SERVICES = [
     module.routes for module in (*ABOVE, *WITHIN, *INSIDE, devops, github, github_environments, github_rules, registry)
 ]
