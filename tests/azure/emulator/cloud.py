@@ -14,6 +14,7 @@ from typing import Any
 from emulator import (
     assets,
     authorization,
+    autoscale,
     batch,
     batch_jobs,
     blobs,
@@ -50,7 +51,7 @@ from emulator.wire import ContractError, Request, Response, ServiceError
 
 ABOVE = (signin, graph_query, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
-INSIDE = (model_registry, tracking, job_identity)
+INSIDE = (model_registry, tracking, job_identity, autoscale)
 SERVICES = [
     module.routes for module in (*ABOVE, *WITHIN, *INSIDE, devops, github, github_environments, github_rules, registry)
 ]
