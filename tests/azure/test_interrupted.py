@@ -9,7 +9,7 @@ import bench
 import pytest
 import servers
 import yaml
-from emulator import snapshots
+from emulator import model_registry, snapshots
 from walk import Walk
 
 pytestmark = pytest.mark.slow
@@ -149,8 +149,10 @@ def test_status(walk, azure, live):
     walk(live, ["status"], reached=reached, always=whole)
 
 
-def test_promote_by_copy(walk, azure, live):
-    facts = yaml.safe_load((live / "project.yml").read_text()) | {"azure": {"promotion": "copy"}}
+@pytest.mark.parametrize("way", ["copy", "registry"])
+def test_promote(walk, azure, live, way):
+    model_registry.create(azure.cloud, "mlr-shared")
+    facts = yaml.safe_load((live / "project.yml").read_text()) | {"azure": {"promotion": way, "registry": "mlr-shared"}}
     (live / "project.yml").write_text(yaml.safe_dump(facts))
     azure.workspace("rg-prod", "ws-prod", account="prodstore")
 
