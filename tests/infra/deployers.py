@@ -22,10 +22,10 @@ LOOKS = {
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
-def broken(plan: Plan, slug: str, env: str, givable: set[str]) -> Iterator[str]:
+def broken(plan: Plan, stem: str, givable: set[str], first: bool) -> Iterator[str]:
     """Yield the rules that a deployment of deployers.bicep breaks; `givable` are the roles that main.bicep gives."""
     names = {made.name for made in plan.of(IDENTITY)}
-    if names != {f"id-{slug}-{env}-deploy", f"id-{slug}-{env}-plan"}:
+    if names != {f"id-{stem}-deploy", *([f"id-{stem}-plan"] if first else [])}:
         yield f"the identities are {', '.join(sorted(names))}"
     for made in plan.of(IDENTITY):
         if made.body.get("tags", {}).keys() != TAGS - {"tdsp.owner"} or made.body.get("location") != REGION:

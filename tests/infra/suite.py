@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -46,7 +47,11 @@ TRUST = {
     "issuer": "https://token.actions.githubusercontent.com",
     "subject": "repo:o/r:environment:dev",
 }
-SUBJECTS = {"deploySubject": "repo:o/r:environment:dev", "planSubject": "repo:o/r:pull_request"}
+# Deployments of deployers.bicep: for the first environment, and for the second.
+DEPLOYERS = {
+    "first": {"deploySubject": "repo:o/r:environment:dev", "planSubject": "repo:o/r:pull_request"},
+    "second": {"deploySubject": "repo:o/r:environment:prod", "planPrincipalId": "there-plan.properties.principalId"},
+}
 LONGEST, SHORTEST = "a" + "-bc" * 13, "k"
 # Named deployments: what is given beside the parameter file.
 SCENARIOS: dict[str, dict[str, Any]] = {
@@ -129,8 +134,8 @@ def judge_deployers(infra: Path) -> Iterator[Finding]:
     """Those who deploy from a workflow can do what main.bicep does, and no more."""
     template = Template(infra, LIBRARY)
     for env in ENVIRONMENTS:
-        for slug in (LONGEST, SHORTEST):
-            given = {"slug": slug, "env": env, "location": demands.REGION, **SUBJECTS}
+        for slug, (name, subjects) in itertools.product((LONGEST, SHORTEST), DEPLOYERS.items()):
+            given = {"slug": slug, "env": env, "location": demands.REGION, **subjects}
             try:
                 made = deploy(template.open(infra / "deployers.bicep"), given)
             except UndoableError as error:
@@ -138,7 +143,7 @@ def judge_deployers(infra: Path) -> Iterator[Finding]:
                 continue
             yield from check_plan(made, LIBRARY)
             allowed = json.loads((infra / "roles.json").read_text(encoding="utf-8")).values()
-            for problem in deployers.broken(made, slug, env, set(allowed)):
+            for problem in deployers.broken(made, f"{slug}-{env}", set(allowed), first=name == "first"):
                 yield Finding("deployers.bicep", 1, problem)
 
 
