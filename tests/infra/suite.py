@@ -115,18 +115,21 @@ def judge_settings(infra: Path) -> Iterator[Finding]:
 
 def judge_guards(infra: Path) -> Iterator[Finding]:
     """What is given is held to limits: texts that become names, and every number."""
-    guards = {"slug": ("minLength", "maxLength"), "workspaceName": ("maxLength",), "days": ("minValue", "maxValue")}
     template = Template(infra, LIBRARY)
-    for name in ("main.bicep", "modules/vault.bicep"):
-        file = template.open(infra / name)
+    for path in sorted(infra.rglob("*.bicep")):
+        file = template.open(path)
         for item in file.of("param") if file else ():
-            if item.name == "env" and not item.decorator("allowed"):
-                yield Finding(name, file.text.count("\n", 0, item.at) + 1, "param env: @allowed is missing")
-            is_number = file.declared(item).label == "int"
-            for wanted in guards.get(item.name, ("minValue",) if is_number else ()):
-                if not item.decorator(wanted):
+            limits = (
+                ("maxLength",) if item.name == "workspaceName" and path.parent == infra else ("minLength", "maxLength")
+            )
+            wanted = limits if re.search(r"(^|[a-z])([Nn]ame|slug)$", item.name) else ()
+            if path.parent == infra and file.declared(item).label == "int":
+                wanted = ("minValue",)
+            for decorator in ("allowed",) if item.name == "env" else wanted:
+                if not item.decorator(decorator):
+                    line = file.text.count("\n", 0, item.at) + 1
                     yield Finding(
-                        name, file.text.count("\n", 0, item.at) + 1, f"param {item.name}: @{wanted} is missing"
+                        path.relative_to(infra).as_posix(), line, f"param {item.name}: @{decorator} is missing"
                     )
 
 
