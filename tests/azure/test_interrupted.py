@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import bench
 import pytest
@@ -52,6 +53,25 @@ def test_connect(walk, azure, project, repository):
         repository = cloud.github.repositories["octo/demo"]
         assert set(repository.environments["dev"]["variables"]) == {"AZURE_CLIENT_ID", "AZURE_TENANT_ID"}
         assert len(repository.rulesets) == 1
+
+    walk(project, ["connect", "--yes"], reached=reached)
+
+
+def test_connect_to_azure_devops(walk, azure, project):
+    (project / "project.yml").write_text(yaml.safe_dump({**bench.FACTS, "ci": "azure-pipelines"}))
+    origin = "https://dev.azure.com/contoso/Data%20Science/_git/demo"
+    for arguments in (["init", "-q"], ["remote", "add", "origin", origin]):
+        subprocess.run(["git", *arguments], cwd=project, check=True)
+
+    def reached(cloud, folder):
+        (trust,) = cloud.resources.of_type(
+            "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+        )
+        (connection,) = cloud.devops.connections.values()
+        given = connection["authorization"]["parameters"]
+        assert trust["properties"]["subject"] == given["workloadIdentityFederationSubject"]
+        assert list(cloud.devops.environments.values()) == ["dev"]
+        assert len(cloud.devops.checks) == 1
 
     walk(project, ["connect", "--yes"], reached=reached)
 
@@ -118,6 +138,28 @@ def test_deploy_batch(walk, azure, live_batch):
         assert tried or default(cloud)[0] == "blue", "green is the default without a trial"
 
     walk(live_batch, ["deploy", "--batch"], reached=reached, always=always)
+
+
+def test_status(walk, azure, live):
+    before = traffic(azure.cloud)
+
+    def reached(cloud, folder):
+        assert traffic(cloud) == before
+
+    walk(live, ["status"], reached=reached, always=whole)
+
+
+def test_promote_by_copy(walk, azure, live):
+    facts = yaml.safe_load((live / "project.yml").read_text()) | {"azure": {"promotion": "copy"}}
+    (live / "project.yml").write_text(yaml.safe_dump(facts))
+    azure.workspace("rg-prod", "ws-prod", account="prodstore")
+
+    def reached(cloud, folder):
+        models = cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/models/versions")
+        (copied,) = [item for item in models if "/ws-prod/" in item["id"]]
+        assert copied["properties"]["tags"]["tdsp.promoted_from"] == "dev v2"
+
+    walk(live, ["promote"], reached=reached, always=whole)
 
 
 def test_a_bad_version_never_gets_traffic_however_its_deployment_ends(azure, live, server, forks, tmp_path):
