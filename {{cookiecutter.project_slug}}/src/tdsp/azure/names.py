@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tdsp.azure import client
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # pragma: allowlist secret
 _LOW, _ALL = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 _ONE, _TWO = 0xAB0E9789, 0x239B961B
 
