@@ -91,10 +91,21 @@ class Azure(_Facts):
     compute: str | None = None
 
 
+# A GitHub user, or a team as organisation/team.
+Person = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w-]*(/[\w.-]+)?$")]
+
+
 class People(_Facts):
-    """Who is responsible."""
+    """Who is responsible; see `tdsp.people` for what a role answers for."""
 
     owner: str
+    group_manager: list[Person] = []
+    team_lead: list[Person] = []
+    project_lead: list[Person] = []
+    product_owner: list[Person] = []
+    data_scientists: list[Person] = []
+    data_engineers: list[Person] = []
+    ml_engineers: list[Person] = []
 
 
 class Project(_Facts):

@@ -2,7 +2,7 @@
 
 import typer
 
-from tdsp.cli import automation, azure, data, live, models, notebooks, report, run, score, serve
+from tdsp.cli import automation, azure, data, live, models, notebooks, people, report, run, score, serve
 
 app = typer.Typer(
     name="tdsp",
@@ -12,5 +12,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (run, data, notebooks, serve, score, models, report, azure, live, automation):
+for group in (run, data, notebooks, serve, score, models, report, people, azure, live, automation):
     group.add_to(app)

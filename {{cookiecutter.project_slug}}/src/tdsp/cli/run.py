@@ -87,14 +87,14 @@ def check(
     sdk: Annotated[bool, typer.Option(help="Ask azure-ai-ml too, if it is installed.")] = True,
     cloud: Annotated[bool, typer.Option(help="Steps and data that only Azure ML has are fine.")] = False,
 ) -> None:
-    """Find the mistakes in pipelines without running anything.
+    """Find the mistakes in `project.yml` and in pipelines without running anything.
 
     Writes nothing. Each mistake is one line: file, line, key, what is wrong, what was probably meant. A warning stops
     nothing. Ends with 0 (good) or 2 (mistakes).
 
     For example:
 
-    - `tdsp check`: the project's pipeline
+    - `tdsp check`: the project's facts and its pipeline
 
     - `tdsp check pipelines/*.yml`: several files
 
@@ -107,6 +107,11 @@ def check(
     from tdsp.wording import counted
 
     good = True
+    root = project_root(Path())
+    if root and not pipelines:
+        from tdsp import project
+
+        project.load(root / project.FILE)
     for given in pipelines or [None]:
         root, file = locate(given)
         report = look(file, home=home_of(root), judge=sdk, cloud=cloud)
