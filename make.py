@@ -107,6 +107,10 @@ def demo(options: list[str]) -> None:
         print("\n$", "uv", *step, flush=True)
         run(uv, *step, cwd=DEMO)
     print(f"\nThe project:  {DEMO}\nIts report:   {DEMO / 'docs' / 'reports' / 'train.html'}")
+    print('Next:         your own project; "Start your own project" in README.md has the two commands')
+    if not shutil.which("uv"):
+        print(f"              They need uv on your PATH. This one is in {Path(uv).parent};")
+        print("              https://docs.astral.sh/uv tells how to install your own.")
 
 
 def test(options: list[str]) -> None:

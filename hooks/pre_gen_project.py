@@ -50,15 +50,16 @@ WORKSPACE_PARTS = {
 # Line breaks and control characters end a YAML or TOML string; the others cannot be written in them at all.
 UNWRITABLE = r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]"
 
-TRADEMARKS = r"microsoft|windows|^login"  # Azure: ReservedResourceName
+RESERVED = r"microsoft|windows|^login|^xbox"  # Azure's error ReservedResourceName, for whatever has an address
+UNIQUE = "22222"  # stands for the five letters that infra/main.bicep makes from resource group, slug and environment
 
 WINDOWS_DEVICES = r"aux|con|nul|prn|com\d|lpt\d"  # Windows cannot make a folder of that name
 
 # What a project asks for: called like one of these, it would depend on itself.
 PACKAGES = """
-    azure-ai-ml azure-identity azureml-mlflow ipykernel jinja2 jsonargparse markdown-it-py matplotlib
-    mlflow mlflow-skinny msrest narwhals nbclient nbconvert pandas pandera pre-commit pyarrow pydantic
-    pytest pyyaml ruamel-yaml ruff scikit-learn six skops threadpoolctl typer
+    azure-ai-ml azure-identity azureml-mlflow detect-secrets ipykernel jinja2 jsonargparse markdown-it-py matplotlib
+    mlflow mlflow-skinny msrest mypy narwhals nbclient nbconvert pandas pandera pre-commit pyarrow pydantic pytest
+    pyyaml ruamel-yaml ruff scikit-learn six skops threadpoolctl typer types-pyyaml
 """.split()
 
 REGIONS = """
@@ -102,15 +103,34 @@ def check_text(answers: dict) -> list[str]:
     ]
 
 
+def derive_names(slug: str, environment: str) -> dict[str, str]:
+    """Return the names in Azure that are made from the slug, as infra/main.bicep and tdsp.azure.slots make them."""
+    compact, tail = slug.replace("-", ""), f"{environment}-{UNIQUE}"
+    return {
+        "storage account": f"st{compact[:10]}{environment}{UNIQUE}",
+        "key vault": f"kv-{compact[:10]}-{tail}",
+        "container registry": f"cr{compact[:38]}{environment}{UNIQUE}",
+        "workspace": f"mlw-{compact[:18]}-{tail}",
+        "model registry": f"mlr-{compact[:18]}-{tail}",
+        "log workspace": f"log-{slug}-{environment}",
+        "endpoint": f"{slug[: 31 - len(tail)].rstrip('-')}-{tail}",
+    }
+
+
 def check_slug(answers: dict) -> list[str]:
-    """Look for clashes with packages, with Windows devices, and with trademarks that Azure guards."""
+    """Look for clashes with packages, with Windows devices, and with words that Azure lets nobody use in an address.
+
+    The names leave hyphens out, so `micro-soft` is found as well. Lengths and characters cannot go wrong with a slug
+    that keeps its own rule; a test holds that, not this hook.
+    """
     slug = answers["project_slug"]
     if slug in PACKAGES or re.fullmatch(WINDOWS_DEVICES, slug):
         rule = "another name: this one belongs to a package that the project needs, or to a Windows device"
         return [complain("project_slug", slug, rule, f"{slug}-model")]
-    if re.search(TRADEMARKS, slug):
-        rule = "a name without microsoft or windows in it and login at its start: Azure refuses them"
-        return [complain("project_slug", slug, rule, "churn-model")]
+    for kind, name in derive_names(slug, "dev").items():
+        if re.search(RESERVED, name):
+            rule = f"a name that holds no word of Azure's own: it refuses the {kind} {name}"
+            return [complain("project_slug", slug, rule, "churn-model")]
     return []
 
 
@@ -150,23 +170,51 @@ def find_mistakes(answers: dict) -> list[str]:
     return mistakes
 
 
-def set_aside(folder: str) -> list[str]:
-    """Rename `folder`, for `post_gen_project.py` to bring back; return one line if that was begun before."""
+def set_aside(folder: str) -> int:
+    """Rename `folder`, for `post_gen_project.py` to bring back; say so and return 1 if that was begun before."""
     aside = f"{folder}.yours"
     if os.path.lexists(aside):
-        return [f"{aside}: left by a run that was interrupted. It was {folder}: move it back, then try again"]
+        line = f"{aside}: left by a run that was interrupted. It was {folder}: move it back, then try again"
+        print(f"\nThe project was not made:\n  {line}\n", file=sys.stderr)
+        return 1
     if os.path.lexists(folder):
         os.rename(folder, aside)
-    return []
+    return 0
+
+
+def as_word(answer: str) -> str:
+    """Return an answer as cookiecutter takes it from a command line: there it renders what looks like Jinja."""
+    parts = ("{", "% raw %}", answer, "{", "% endraw %}")  # apart, because this file is rendered too
+    return "".join(parts) if "{" in answer else answer
+
+
+def command_again(answers: dict, wrong: set[str]) -> str:
+    """Return the command that asks again, with the answers that were right in the place of the defaults."""
+    import shlex  # only a mistake needs these
+    import shutil
+    import subprocess
+
+    program = ["cookiecutter"] if shutil.which("cookiecutter") else ["uvx", "cookiecutter"]
+    places = {"--output-dir": answers["_output_dir"], "--checkout": answers["_checkout"]}
+    if places["--output-dir"] == os.environ.get("PWD"):  # where the user's shell is, and cookiecutter by itself writes
+        del places["--output-dir"]
+    options = [word for option, value in places.items() if value for word in (option, value)]
+    right = answers | {"azureml_workspace": answers["__workspace_id"]}  # a number is of this list only
+    given = [f"{key}={as_word(right[key])}" for key in answers if key[0] != "_" and key not in wrong]
+    words = [*program, answers["_template"], *options, *given]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 def main() -> int:
-    """Print every mistake; return 1 if there is one."""
-    mistakes = find_mistakes(CONTEXT) or set_aside(CONTEXT["__other_ci"])
+    """Print every mistake, and the command that keeps the other answers; return 1 if there is a mistake."""
+    mistakes = find_mistakes(CONTEXT)
     if not mistakes:
-        return 0
+        return set_aside(CONTEXT["__other_ci"])
     print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)
-    print("Your other answers were right. What follows is cookiecutter's own report.\n", file=sys.stderr)
+    wrong = {re.split("[,:]", line)[0] for line in mistakes}
+    print("\nYour other answers were right. This asks again, and Enter keeps them:", file=sys.stderr)
+    print(f"\n  {command_again(CONTEXT, wrong)}\n", file=sys.stderr)
+    print("What follows is cookiecutter's own report: it says no more than that.\n", file=sys.stderr)
     return 1
 
 

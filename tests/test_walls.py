@@ -12,9 +12,11 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}" / "src"
 FACTS = {
+    "automation",
     "editing",
     "errors",
     "files",
+    "predictions",
     "project",
     "registry_azure",  # a workspace's models: both the registry and the deployments need them
     "shell",

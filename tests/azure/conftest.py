@@ -18,6 +18,8 @@ TEMPLATE = HERE.parents[1] / "{{cookiecutter.project_slug}}"
 sys.path.insert(0, str(HERE))
 os.environ.setdefault("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")  # the SDK reads it when it is imported
 
+import bench  # noqa: E402
+import servers  # noqa: E402
 from emulator import Cloud, Record, workspaces  # noqa: E402
 from emulator.directory import TENANT, Principal  # noqa: E402
 from forks import Forks  # noqa: E402
@@ -149,11 +151,14 @@ def resend(azure: Azure) -> Callable[[Record, str], requests.Response]:
 
 
 @pytest.fixture
-def client(azure: Azure) -> Any:
+def client(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The real client for the workspace `ws`."""
     from azure.ai.ml import MLClient
+    from azure.ai.ml.constants._endpoint import EndpointInvokeFields
     from azure.identity import DefaultAzureCredential
 
+    # The SDK adds the deployment of one invocation to the headers of all later ones in this process.
+    monkeypatch.setattr(EndpointInvokeFields, "DEFAULT_HEADER", {**EndpointInvokeFields.DEFAULT_HEADER})
     return MLClient(
         DefaultAzureCredential(),
         azure.cloud.subscription,
@@ -162,3 +167,42 @@ def client(azure: Azure) -> Any:
         show_progress=False,
         enable_telemetry=False,
     )
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small project, in the current folder."""
+    folder = bench.project(tmp_path / "project")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("CI", raising=False)
+    return folder
+
+
+@pytest.fixture
+def server(azure: Azure) -> servers.ModelServer:
+    """What answers for deployments."""
+    azure.cloud.server = servers.ModelServer()
+    return azure.cloud.server
+
+
+@pytest.fixture
+def first(azure: Azure, client: Any, project: Path, server: servers.ModelServer, tmp_path: Path) -> Path:
+    """A project with version 1 live in slot blue."""
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    assert bench.deploy().exit_code == 0
+    return project
+
+
+@pytest.fixture
+def second(first: Path, client: Any, tmp_path: Path) -> Path:
+    """Version 2 is the champion, version 1 is live."""
+    bench.register(client, bench.model(tmp_path / "m2", 3.0))
+    return first
+
+
+@pytest.fixture
+def repository(azure: Azure) -> Any:
+    """The project's repository on GitHub; whoever is signed in is its admin."""
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    return azure.cloud.github.add("demo", "octo")

@@ -1,13 +1,14 @@
 """Runs commands of the project in fresh processes that have the heavy imports behind them.
 
-A parent process imports the SDK once and forks for each command: 20 ms instead of seconds. Run as a
-program, this file is that parent: it reads one JSON line a command, and answers with the id of the child
-and its exit code.
+A parent process imports the SDK once and forks for each command: 20 ms instead of seconds. What a command
+had to import beyond that, the parent imports before the next one. Run as a program, this file is that
+parent: it reads one JSON line a command, and answers with the id of the child and its exit code.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from typing import Any
 PRELOAD = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity", "mlflow", "pandas", "tdsp.cli")
 # Seconds after which a command counts as hanging.
 PATIENCE = 60
+PIPE = 60_000  # bytes that fit into a pipe that nobody reads yet
 NEVER_RETRY = {"retry_total": 1, "retry_backoff_factor": 0}
 
 
@@ -91,12 +93,21 @@ def _serve() -> None:
         importlib.import_module(name)
     _be_impatient()
     for line in sys.stdin:
+        gc.freeze()  # a collection in the child would copy every page of this process
+        told, tells = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _become(json.loads(line))
+            os.close(told)
+            _become(json.loads(line), tells)
+        os.close(tells)
         print(pid, flush=True)
+        with os.fdopen(told, encoding="utf-8") as names:
+            more = names.read().split()
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+        for name in more:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def _be_impatient() -> None:
@@ -108,20 +119,20 @@ def _be_impatient() -> None:
     def hurried(self: RetryPolicy, **options: Any) -> None:
         original(self, **{**options, **NEVER_RETRY})
 
-    RetryPolicy.__init__ = hurried
+    RetryPolicy.__init__, RetryPolicy.sleep = hurried, _do_not_sleep  # whatever Retry-After says
     with contextlib.suppress(ImportError):  # storage has a policy of its own, which waits 15 seconds and more
         from azure.storage.blob._shared.policies import StorageRetryPolicy
 
         StorageRetryPolicy.sleep = _do_not_sleep
 
 
-def _do_not_sleep(*_: Any) -> None:
+def _do_not_sleep(*_: Any, **_options: Any) -> None:
     """Take the place of a wait."""
 
 
-def _become(order: dict[str, Any]) -> None:
-    """Turn this fork into the command; never returns."""
-    code = 1
+def _become(order: dict[str, Any], tells: int) -> None:
+    """Turn this fork into the command; never returns. The names of what it imported go to `tells` at its end."""
+    code, known = 1, set(sys.modules)
     os.setsid()  # what the command does to its process group must not reach the tests
     try:
         with Path(order["log"]).open("ab") as log, Path(os.devnull).open("rb") as nothing:
@@ -147,6 +158,7 @@ def _become(order: dict[str, Any]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        os.write(tells, " ".join(name for name in sys.modules if name not in known).encode()[:PIPE])
         os._exit(code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bench
 import pytest
+import servers
 
 CHANGING = {"PUT", "POST", "PATCH", "DELETE"}
 
@@ -108,7 +109,7 @@ def test_missing_quota_and_an_unregistered_provider_are_told(azure, repository):
 def test_the_identity_can_submit_deploy_and_score_with_its_roles_alone(azure, repository, client, tmp_path):
 
     bench.tdsp("connect", "--yes")
-    azure.cloud.server = bench.ModelServer()
+    azure.cloud.server = servers.ModelServer()
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     made = azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")[0]
     azure.sign_in(azure.cloud.directory.get(made["properties"]["principalId"]))

@@ -2,10 +2,17 @@
 
 import pytest
 from azure.ai.ml import Input, load_environment
+from azure.ai.ml.constants._endpoint import EndpointInvokeFields
 from azure.ai.ml.entities import AmlCompute, BatchEndpoint, CodeConfiguration, Model, ModelBatchDeployment
 from azure.core.exceptions import HttpResponseError
 
 NAME = "numbers-batch"
+
+
+@pytest.fixture(autouse=True)
+def fresh_headers(monkeypatch):
+    """The SDK keeps the headers of one call, with the deployment's name, for all later ones of the process."""
+    monkeypatch.setattr(EndpointInvokeFields, "DEFAULT_HEADER", {"Content-Type": "application/json"})
 
 
 @pytest.fixture

@@ -3,53 +3,7 @@
 from __future__ import annotations
 
 import bench
-import pytest
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    folder = bench.project(tmp_path / "project")
-    monkeypatch.chdir(folder)
-    monkeypatch.delenv("CI", raising=False)
-    return folder
-
-
-@pytest.fixture
-def server(azure):
-    azure.cloud.server = bench.ModelServer()
-    return azure.cloud.server
-
-
-@pytest.fixture
-def first(azure, client, project, server, tmp_path):
-    """A project with version 1 live in slot blue."""
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    assert deploy().exit_code == 0
-    return project
-
-
-@pytest.fixture
-def second(first, client, tmp_path):
-    """Version 2 is the champion, version 1 is live."""
-    bench.register(client, bench.model(tmp_path / "m2", 3.0))
-    return first
-
-
-def deploy(*more):
-    return bench.tdsp("deploy", "--soak", "0", *more)
-
-
-def endpoint(azure):
-    return azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/onlineEndpoints")[0]
-
-
-def traffic(azure):
-    return {slot: share for slot, share in endpoint(azure)["properties"]["traffic"].items() if share}
-
-
-def slots(azure):
-    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
-    return {item["name"]: item["tags"]["tdsp.model_version"] for item in azure.cloud.resources.of_type(kind)}
+from bench import deploy, endpoint, slots, traffic
 
 
 def test_the_first_version_is_tested_then_gets_everything(azure, first):

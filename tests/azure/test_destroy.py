@@ -2,6 +2,7 @@
 
 import bench
 import pytest
+import servers
 
 
 @pytest.fixture
@@ -10,7 +11,7 @@ def made(azure, client, tmp_path, monkeypatch):
     azure.cloud.github.users["octo"] = 77
     azure.cloud.github.login = "octo"
     azure.cloud.github.add("demo", "octo")
-    azure.cloud.server = bench.ModelServer()
+    azure.cloud.server = servers.ModelServer()
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     assert bench.tdsp("connect", "--yes").exit_code == 0
     assert bench.tdsp("deploy", "--soak", "0").exit_code == 0

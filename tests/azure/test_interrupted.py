@@ -6,29 +6,15 @@ import signal
 
 import bench
 import pytest
+import servers
 import yaml
 from emulator import snapshots
 from walk import Walk
 
 pytestmark = pytest.mark.slow
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+BATCH = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]
-
-
-@pytest.fixture
-def project(tmp_path, azure, monkeypatch):
-    folder = bench.project(tmp_path / "project")
-    monkeypatch.chdir(folder)
-    azure.cloud.github.users["octo"] = 77
-    azure.cloud.github.login = "octo"
-    azure.cloud.github.add("demo", "octo")
-    return folder
-
-
-@pytest.fixture
-def server(azure):
-    azure.cloud.server = bench.ModelServer()
-    return azure.cloud.server
 
 
 @pytest.fixture
@@ -59,7 +45,7 @@ def whole(cloud, folder):
         assert cloud.server.answered.get(slot) is not None, f"{slot} has traffic and no container"
 
 
-def test_connect(walk, azure, project):
+def test_connect(walk, azure, project, repository):
     def reached(cloud, folder):
         types = ("userAssignedIdentities", "userAssignedIdentities/federatedIdentityCredentials")
         assert [len(cloud.resources.of_type(f"Microsoft.ManagedIdentity/{kind}")) for kind in types] == [1, 1]
@@ -98,6 +84,40 @@ def test_rollback(walk, azure, live):
         assert traffic(cloud) == {"blue": 100}
 
     walk(live, ["rollback"], reached=reached, always=whole)
+
+
+@pytest.fixture
+def live_batch(azure, project, client, tmp_path):
+    """Version 1 scores files; version 2 is champion, its answers are worked out."""
+    from tdsp import project as facts
+    from tdsp import registry_azure
+    from tdsp.azure import evidence
+
+    azure.cloud.scorer = servers.BatchScorer()
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    assert bench.tdsp("deploy", "--batch").exit_code == 0
+    bench.register(client, bench.model(tmp_path / "m2", 3.0))
+    evidence.exchanges(facts.find_root(), client, registry_azure.champion(client, bench.SLUG), say=print)
+    return project
+
+
+def default(cloud):
+    """The deployment that jobs go to, with its model's version."""
+    endpoint = cloud.resources.of_type(BATCH)[0]
+    name = endpoint["properties"]["defaults"]["deploymentName"]
+    return name, cloud.resources[f"{endpoint['id']}/deployments/{name}"]["tags"]["tdsp.model_version"]
+
+
+def test_deploy_batch(walk, azure, live_batch):
+    def reached(cloud, folder):
+        assert default(cloud) == ("green", "2")
+
+    def always(cloud, folder):
+        assert default(cloud) in {("blue", "1"), ("green", "2")}
+        tried = [call for call in cloud.calls if call.method == "POST" and call.path == "/jobs"]
+        assert tried or default(cloud)[0] == "blue", "green is the default without a trial"
+
+    walk(live_batch, ["deploy", "--batch"], reached=reached, always=always)
 
 
 def test_a_bad_version_never_gets_traffic_however_its_deployment_ends(azure, live, server, forks, tmp_path):

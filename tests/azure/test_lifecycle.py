@@ -8,77 +8,119 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import bench
 import pytest
+import servers
 import yaml
 from emulator.runner import LocalRunner
 
 pytestmark = pytest.mark.slow
 SECRET = re.compile(r"emulated-(primary|secondary|github)|eyJ[\w-]{10,}\.|[?&]sig=(?!\*)|AccountKey=(?!\*)")
+TEXTS = {".json", ".txt", ".md", ".html", ".log"}
 
 
 @pytest.fixture
 def project(baked, tmp_path, azure, monkeypatch):
-    """The project of the default answers, in the workspaces of the emulator."""
+    """The project of the default answers, committed, in the workspaces of the emulator."""
     folder = tmp_path / "project"
     shutil.copytree(baked("the defaults").root, folder, ignore=shutil.ignore_patterns(".venv"))
     facts = yaml.safe_load((folder / "project.yml").read_text(encoding="utf-8"))
-    facts["environments"] = bench.FACTS["environments"]
-    facts["azure"]["promotion"] = "copy"
+    facts["environments"], facts["people"] = bench.FACTS["environments"], bench.FACTS["people"]
     (folder / "project.yml").write_text(yaml.safe_dump(facts))
     (folder / "pyproject.toml").write_text(bench.PYPROJECT)
     (folder / "uv.lock").write_text(bench.LOCK)
+    commit(folder)
     monkeypatch.chdir(folder)
     # `submit` would do this itself where the project is installed; here the path would reach the job's steps, too.
     sample = [sys.executable, "-m", "science.sample", "diabetes", str(folder / "data/raw/diabetes.csv")]
     subprocess.run(sample, check=True, env={**os.environ, "PYTHONPATH": str(folder / "src")})
     monkeypatch.setenv("CI", "true")  # where others may read what is printed
+    monkeypatch.setattr("tdsp.azure.follow.time", SimpleNamespace(sleep=lambda _: time.sleep(0.3)))
     azure.workspace("rg-prod", "ws-prod")
-    azure.cloud.runner = LocalRunner()
+    azure.cloud.runner, azure.cloud.server = LocalRunner(), servers.ModelServer()
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    azure.cloud.github.add(yaml.safe_load((folder / "project.yml").read_text())["project"]["slug"], "octo")
     return folder
 
 
-def test_a_job_registers_what_passes_the_gate_and_promotion_keeps_its_lineage(azure, project, client):
+def commit(folder):
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    subprocess.run(["git", *who, "commit", "--quiet", "--all", "-m", "Change"], cwd=folder, check=True)
+
+
+def told(*arguments):
+    """Run a command that must end well; return what it printed, which holds no secret and no address."""
+    result = bench.tdsp(*arguments)
+    assert result.exit_code == 0, result.output + result.stderr
+    assert not SECRET.search(result.output + result.stderr)
+    assert bench.SUBSCRIPTION not in result.output + result.stderr
+    return result.output
+
+
+def of_kind(azure, kind, workspace):
+    everything = azure.cloud.resources.of_type(f"Microsoft.MachineLearningServices/workspaces/{kind}")
+    return [item for item in everything if f"/{workspace}/" in item["id"]]
+
+
+def pipelines(azure, workspace):
+    return [job for job in of_kind(azure, "jobs", workspace) if job["properties"]["jobType"] == "Pipeline"]
+
+
+def test_what_only_a_subscription_can_prove_is_proved_here_and_its_model_goes_to_prod(azure, project, client):
     from tdsp import project as facts
     from tdsp import registry_azure
 
     slug = facts.load(project / "project.yml").project.slug
-    first = bench.tdsp("submit", "--wait")
-    assert first.exit_code == 0, first.output + first.stderr
-    assert "registered as" in first.output
+    told("connect", "--yes")
+
+    # `doctor --live`: submit, submit again, deploy, deploy again.
+    proof = told("doctor", "--live", "--yes")
+    assert "proved here" in proof
+    assert proof.count("registered as") == 1
+    assert "unchanged: " in proof, "the same model was registered twice"
     champion = registry_azure.champion(client, slug)
     job = champion.tags["tdsp.job"]
     assert champion.path.endswith("/outputs/model")
     assert champion.tags["tdsp.data_sha256"]
     home = project / ".tdsp" / "runs" / job
     assert json.loads((home / "outputs/register/registration/outcome.json").read_text())["version"] == 1
-
-    again = bench.tdsp("submit", "--wait")
-    assert again.exit_code == 0
-    jobs = azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/jobs")
-    assert len([item for item in jobs if item["properties"]["jobType"] == "Pipeline"]) == 2
-    assert len(registry_azure.versions(client, slug)) == 1, "the same model was registered twice"
-
-    for _ in range(2):
-        assert bench.tdsp("promote").exit_code == 0
-    models = azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/models/versions")
-    copies = [item for item in models if "/ws-prod/" in item["id"]]
-    assert len(copies) == 1
-    assert copies[0]["properties"]["tags"]["tdsp.promoted_from"] == "dev v1"
-
-    azure.cloud.server = bench.ModelServer()
-    deployed = bench.tdsp("deploy", "--soak", "0", "--requests", "2")
-    assert deployed.exit_code == 0, deployed.output + deployed.stderr
-    rows = int(re.search(r"smoke test passed \((\d+) rows", deployed.output)[1])
+    assert len(pipelines(azure, "ws")) == 2
+    assert len(registry_azure.versions(client, slug)) == 1
+    assert len(of_kind(azure, "onlineEndpoints/deployments", "ws")) == 1
+    rows = int(re.search(r"smoke test passed \((\d+) rows", proof)[1])
     assert rows > 50, "the held-out rows were not compared"
-    printed = "".join(result.output + result.stderr for result in (first, again, deployed))
-    written = [
-        path for path in (project / ".tdsp").rglob("*") if path.suffix in {".json", ".txt", ".md", ".html", ".log"}
-    ]
-    for where, text in [
-        ("printed", printed),
-        *((path, path.read_text(errors="replace")) for path in written),
-    ]:
-        assert not SECRET.search(text), where
-        assert bench.SUBSCRIPTION not in text, where
+
+    # By copy, twice: one version, with its lineage.
+    as_it_was = (project / "project.yml").read_text()
+    (project / "project.yml").write_text(as_it_was.replace("promotion: retrain", "promotion: copy"))
+    for _ in range(2):
+        told("promote")
+    (copied,) = of_kind(azure, "models/versions", "ws-prod")
+    assert copied["properties"]["tags"]["tdsp.promoted_from"] == "dev v1"
+    assert copied["properties"]["tags"]["tdsp.commit"] == champion.tags["tdsp.commit"]
+    azure.cloud.resources.delete(copied["id"])
+
+    # By training again: not from other code, and in prod's own workspace.
+    (project / "project.yml").write_text(as_it_was.replace("seed: 42", "seed: 43"))
+    refused = bench.tdsp("promote")
+    assert refused.exit_code == 1
+    assert f"was made from commit {champion.tags['tdsp.commit'][:8]}" in refused.stderr
+    (project / "project.yml").write_text(as_it_was)
+    told("promote", "--dry-run")
+    assert pipelines(azure, "ws-prod") == []
+    told("promote")
+    (retrained,) = of_kind(azure, "models/versions", "ws-prod")
+    assert retrained["properties"]["tags"]["tdsp.commit"] == champion.tags["tdsp.commit"]
+    (its_job,) = pipelines(azure, "ws-prod")
+    assert retrained["properties"]["tags"]["tdsp.job"] == its_job["name"]
+
+    written = [path for path in (project / ".tdsp").rglob("*") if path.suffix in TEXTS]
+    assert len(written) > 10
+    for path in written:
+        text = path.read_text(errors="replace")
+        assert not SECRET.search(text), path
+        assert bench.SUBSCRIPTION not in text, path

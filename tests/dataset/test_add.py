@@ -153,6 +153,7 @@ def test_another_file_of_that_name_is_never_replaced(root, rows, tmp_path):
         (Roles("Y"), "--target 'Y': the file has no such column; did you mean 'y'\\?"),
         (Roles("outcome"), "--target 'outcome': the file has no such column; it has day, a b"),
         (Roles("y", exclude=["ab"]), "--exclude 'ab': the file has no such column; did you mean 'a b'\\?"),
+        (Roles("y", exclude=["b"]), "--exclude 'b': the file has no such column; did you mean 'a b'\\?"),
         (Roles("y", exclude=["y"]), "--exclude 'y': this is the target"),
         (Roles("y", time="y"), "--time 'y': this is the target"),
         (Roles("y", task="regression", metric="roc_auc"), "--metric 'roc_auc': use one of mae"),

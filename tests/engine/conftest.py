@@ -1,6 +1,7 @@
 """A folder to write a pipeline in, and a way to run it."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,3 +97,20 @@ def empty_store(tmp_path_factory) -> Path:
 @pytest.fixture
 def uri(empty_store: Path, tmp_path: Path) -> str:
     return f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
+
+
+@pytest.fixture
+def forked(monkeypatch) -> list[int]:
+    """The processes that were forked, not started."""
+    if sys.platform != "linux":
+        pytest.skip("steps are forked on Linux only; test_warm says which platforms")
+    from tdsp.engine.warm import client as fork
+
+    found, follow = [], fork.Warm._follow
+
+    def noted(self, pid: int, *rest):
+        found.append(pid)
+        return follow(self, pid, *rest)
+
+    monkeypatch.setattr(fork.Warm, "_follow", noted)
+    return found

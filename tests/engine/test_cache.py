@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from tdsp.engine.store.prune import prune
 
 
@@ -215,63 +212,18 @@ def test_a_store_in_use_is_not_pruned(bench):
         prune(bench.home, days=0)
 
 
-@st.composite
-def graphs(draw):
-    """(needs of each step, edits); an edit is (what, which): a step's constant or a raw file gets a new value."""
-    count = draw(st.integers(1, 5))
-    needs = [sorted(draw(st.sets(st.integers(0, number - 1), max_size=2))) if number else [] for number in range(count)]
-    edits = draw(
-        st.lists(
-            st.tuples(st.sampled_from(["constant", "raw", "none"]), st.integers(0, 4), st.integers(0, 2)),
-            max_size=4,
-        )
-    )
-    return needs, edits
+def test_files_that_are_gone_are_forgotten(bench):
+    import time
 
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(graphs())
-def test_nothing_is_stale_and_nothing_reruns_needlessly(case):
-    """Beside a model of the cache: a step runs exactly if its constant and inputs were never seen together."""
-    from tests.engine.conftest import Bench
-
-    needs, edits = case
-    bench = Bench(Path(tempfile.mkdtemp()))
-    constants, raw, seen = [0] * len(needs), 0, set()
-    for what, which, value in [("none", 0, 0), *edits]:
-        if what == "constant" and which < len(needs):
-            constants[which] = value
-        elif what == "raw":
-            raw = value
-        bench.write({"raw.txt": f"{raw}\n"})
-        bench.pipeline(
-            {
-                f"s{number}": {
-                    "command": "cat "
-                    + " ".join(f"${{{{inputs.i{n}}}}}" for n in [*above, "raw"])
-                    + " > ${{outputs.o}} &&"
-                    " echo ${{inputs.c}} >> ${{outputs.o}}",
-                    "inputs": {
-                        "c": constants[number],
-                        "iraw": {"type": "uri_file", "path": "./raw.txt"},
-                        **{
-                            f"i{n}": {"type": "uri_file", "path": f"${{{{parent.jobs.s{n}.outputs.o}}}}"} for n in above
-                        },
-                    },
-                    "outputs": {"o": {"type": "uri_file"}},
-                }
-                for number, above in enumerate(needs)
-            }
-        )
-        result = bench.run()
-        expected: list[str] = []
-        fresh: set[tuple] = set()
-        for number, above in enumerate(needs):
-            expected.append("".join(expected[n] for n in above) + f"{raw}\n{constants[number]}\n")
-            key = (tuple(above), constants[number], raw, tuple(expected[n] for n in above))
-            fresh |= {key} - seen
-            step = result.steps[f"s{number}"]
-            assert Path(step.outputs["o"]).read_text() == expected[number]
-            assert step.state == "cached" or key not in seen
-        assert sum(step.state == "ok" for step in result.steps.values()) == len(fresh)
-        seen |= fresh
+    one(bench)
+    bench.write({"raw/old.txt": "1"})
+    time.sleep(0.1)
+    bench.run()
+    memory = bench.home / "store" / "digests.json"
+    assert "old.txt" in memory.read_text()
+    (bench.folder / "raw" / "old.txt").unlink()
+    bench.write({"raw/new.txt": "1"})
+    time.sleep(0.1)
+    bench.run()
+    assert "new.txt" in memory.read_text()
+    assert "old.txt" not in memory.read_text()

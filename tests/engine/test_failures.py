@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 
 def test_a_failure_shows_its_tail_with_source_paths_and_stops_the_rest(bench):
     bench.write({"src/bad.py": "import nothing_like_this\n"})
@@ -27,6 +29,21 @@ def test_a_failure_shows_its_tail_with_source_paths_and_stops_the_rest(bench):
 def test_failed_results_are_not_reused(bench):
     bench.pipeline({"a": "exit 3"})
     assert [bench.run().steps["a"].state for _ in range(2)] == ["failed", "failed"]
+
+
+def test_what_a_failed_step_had_written_is_kept_for_people_and_not_in_the_store(bench):
+    write = "echo half > ${{outputs.o}}/it; true ${{outputs.empty}}"
+    outputs = {"o": {"type": "uri_folder"}, "empty": {"type": "uri_folder"}}
+    bench.pipeline({"a": {"command": f"{write}; exit 3", "outputs": outputs}})
+    result = bench.run()
+    kept = result.folder / "failed" / "a" / "o"
+    assert result.steps["a"].left == {"o": str(kept)}
+    assert (kept / "it").read_text() == "half\n"
+    assert json.loads((result.folder / "run.json").read_bytes())["steps"]["a"]["left"] == {"o": str(kept)}
+    assert (result.steps["a"].outputs, list((bench.home / "store" / "entries").iterdir())) == ({}, [])
+    bench.pipeline({"a": {"command": write, "outputs": outputs}})
+    result = bench.run()
+    assert (result.steps["a"].left, (result.folder / "failed").exists()) == ({}, False)
 
 
 def test_a_missing_file_output_is_a_failure(bench):

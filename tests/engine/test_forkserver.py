@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 
@@ -12,6 +13,8 @@ from tdsp.engine.executor.processes import Processes, StoppedError
 from tdsp.engine.warm import client as fork
 
 from tests.engine.watching import alive, pids, until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a fork server on Linux only")
 
 
 @pytest.fixture

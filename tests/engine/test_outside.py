@@ -87,7 +87,7 @@ def test_passwords_in_addresses_stay_out(bench, monkeypatch):
 
 
 def test_links_are_only_made_in_a_folder_that_nobody_else_can_write_to(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(shellsafe.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     spaced = tmp_path / "a b"
     spaced.mkdir()
     assert shellsafe.safe(spaced).resolve() == spaced

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import subprocess
 
-import pathspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tdsp.engine import graph
 from tdsp.engine.executor.ignore import IgnoreFile
@@ -169,6 +170,12 @@ PATTERNS = [
     "a/b/",
     "\\!x",
     "[!a].txt",
+    "!/data",
+    "!/a/b",
+    "!a/*.py",
+    "!data/",
+    "!/",
+    "/!x",
 ]
 PATHS = [
     "x.csv",
@@ -188,15 +195,40 @@ PATHS = [
 ]
 
 
-@given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4))
-def test_ignore_files_mean_what_git_means(patterns: list[str]):
-    mine = IgnoreFile("\n".join(patterns))
-    theirs = pathspec.PathSpec.from_lines("gitwildmatch", patterns)
-    for path in PATHS:
-        parts = path.split("/")
-        above = any(mine.excludes("/".join(parts[:depth]), True) for depth in range(1, len(parts)))
-        if "!keep.csv" not in patterns or path != "keep.csv":
-            assert (above or mine.excludes(path, False)) == theirs.match_file(path), (patterns, path)
+@pytest.fixture(scope="module")
+def git(tmp_path_factory: pytest.TempPathFactory):
+    """(patterns, paths) -> the paths that Git ignores."""
+    place = tmp_path_factory.mktemp("ignoring")
+    alone = {"PATH": os.environ["PATH"], "HOME": str(place), "GIT_CONFIG_NOSYSTEM": "1"}
+
+    def run(*words: str, said: str = "") -> str:
+        done = subprocess.run(["git", *words], cwd=place, env=alone, input=said, capture_output=True, text=True)
+        assert done.returncode <= 1, done.stderr
+        return done.stdout
+
+    run("init", "-q")
+
+    def ignored(patterns: list[str], paths: list[str]) -> set[str]:
+        (place / ".gitignore").write_text("\n".join(patterns))
+        return set(run("check-ignore", "--no-index", "--stdin", said="\n".join(paths)).splitlines())
+
+    return ignored
+
+
+def test_ignore_files_mean_what_git_means(git):
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4))
+    def every(patterns: list[str]) -> None:
+        mine = IgnoreFile("\n".join(patterns))
+        found = set()
+        for path in PATHS:
+            parts = path.split("/")
+            above = any(mine.excludes("/".join(parts[:depth]), True) for depth in range(1, len(parts)))
+            if above or mine.excludes(path, False):
+                found.add(path)
+        assert found == git(patterns, PATHS)
+
+    every()
 
 
 def test_pictures_show_steps_arrows_and_states():

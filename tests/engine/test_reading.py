@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tdsp import engine
 from tdsp.engine.check.mistakes import check
+from tdsp.engine.reader import documents, index
 from tdsp.errors import WrongInput
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -207,3 +210,48 @@ def test_the_index_of_assets_follows_what_changes(bench):
     (bench.folder / "assets" / "m.yml").unlink()
     (bench.home / "assets.json").write_text("[broken")
     assert bench.log(bench.run(), "a") == "1"
+
+
+def test_folders_that_did_not_change_are_not_listed_again(bench, monkeypatch):
+    data = {"d": {"type": "uri_file", "path": "azureml:numbers@latest"}}
+    bench.pipeline({"a": {"command": "cat ${{inputs.d}}", "inputs": data}})
+    bench.write(
+        {"local-data.yml": "{}", "one.txt": "1", "assets/n.yml": "name: numbers\nversion: 1\npath: ../one.txt\n"}
+    )
+    bench.write({f"raw/{number}/x.csv": "" for number in range(5)})
+    bench.home.mkdir()
+    for folder in (bench.folder, *bench.folder.rglob("*")):
+        os.utime(folder, (1, 1))  # long ago
+    bench.run()
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(index.os, "scandir", lambda place: listed.append(place) or scandir(place))
+    engine.read(bench.file, home=bench.home)
+    assert listed == []
+    bench.write({"raw/3/m.yml": "name: numbers\nversion: 2\npath: ../../two.txt\n", "two.txt": "22"})
+    assert bench.log(bench.run(), "a") == "22"
+
+
+def test_check_leaves_nothing_behind(bench):
+    bench.pipeline({"a": {"command": "true", "environment": "azureml:somewhere@latest"}})
+    bench.home.mkdir()
+    assert check(bench.file, home=bench.home, judge=False).good
+    assert not list(bench.home.iterdir())
+
+
+def test_a_file_is_parsed_once(tmp_path: Path, monkeypatch):
+    text = "type: pipeline\njobs:\n  a:\n    command: one\n    command: two\n    environment: {image: x}\n"
+    (tmp_path / "p.yml").write_text(text)
+    parsed, loader = [], documents._Loader
+    monkeypatch.setattr(documents, "_Loader", lambda text: parsed.append(text) or loader(text))
+    found = check(tmp_path / "p.yml", judge=False).problems
+    assert [problem.category for problem in found] == ["duplicate key"]
+    assert ":5: " in str(found[0])
+    assert len(parsed) == 1
+    (tmp_path / "p.yml").write_text(text.replace("type: pipeline", "x: &x {command: a}\ntype: pipeline"))
+    assert ":6: " in str(check(tmp_path / "p.yml", judge=False).problems[-1])  # the lines are those of now
+
+
+def test_what_a_merge_brings_does_not_stand_twice(tmp_path: Path):
+    job = "    <<: &base {command: a, environment: {image: x}}\n    command: b\n"
+    (tmp_path / "p.yml").write_text(f"type: pipeline\njobs:\n  a:\n{job}")
+    assert check(tmp_path / "p.yml", judge=False).problems == []

@@ -55,6 +55,13 @@ def test_the_working_folder_is_a_fresh_copy_of_the_code(bench):
     assert not (bench.folder / "src" / "new").exists()
 
 
+def test_a_folder_may_end_in_an_exclamation_mark_and_a_zip_be_asked_for(bench):
+    bench.write({"src/now!/x": "", "lib/__init__.py": "", "lib/m.py": "A = 1"})
+    unzip = "python -c 'import sys; sys.path[:0] = [\"lib.zip\"]; from lib import m; print(m.A)'"
+    bench.pipeline({"a": {"command": f"ls now! && {unzip}", "code": "./src", "additional_includes": ["lib.zip"]}})
+    assert bench.log(bench.run(), "a") == "x\n1\n"
+
+
 def test_what_is_written_to_outputs_and_logs_is_kept(bench):
     bench.pipeline({"a": "echo 1 > outputs/x && echo 2 > logs/y"})
     result = bench.run()

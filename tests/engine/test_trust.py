@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from tdsp.engine.executor import snapshot
+from tdsp.engine.store import lock
+from tdsp.engine.store.entries import Store
 from tdsp.errors import WrongInput
 
 FILE = {"type": "uri_file"}
@@ -169,3 +172,19 @@ def test_the_build_context_of_an_environment_counts(bench, problems):
     assert "gone is not a folder" in problems(bench.file)["environment missing"][0]
     bench.pipeline({"a": {"command": "true", "environment": {"image": "x", "conda_file": "gone.yml"}}})
     assert "conda_file gone.yml: No such file" in problems(bench.file)["environment missing"][0]
+
+
+def test_an_engine_that_sweeps_takes_nothing_from_one_that_starts(bench, monkeypatch):
+    """As when two start at once: each sweeps what it holds alone, the other's first folder with it."""
+    reading(bench, "cat ${{inputs.d}}/d.txt > ${{outputs.o}}")
+    bench.run()
+    mkdir = Path.mkdir
+
+    def swept(self, *arguments, **options) -> None:
+        mkdir(self, *arguments, **options)
+        if self.parent.name == "work":
+            with contextlib.suppress(lock.InUseError), lock.exclusive(bench.home / "store" / "lock"):
+                Store(bench.home / "store").sweep()
+
+    monkeypatch.setattr(Path, "mkdir", swept)
+    assert bench.run(force=frozenset("*")).ok

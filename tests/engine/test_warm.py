@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from tdsp import engine
 from tdsp.engine.executor.processes import Processes
 from tdsp.engine.warm import client as fork
 
@@ -46,19 +48,6 @@ import os, random, sys, traceback
 print(sys.argv, __name__, os.getcwd() == os.path.realpath(sys.path[0]), os.environ.get("AZUREML_CR_NODE_RANK"))
 print("HUSH" in os.environ, __file__.endswith("probe.py"), sys.stdin.read())
 """
-
-
-@pytest.fixture
-def forked(monkeypatch) -> list[int]:
-    """The processes that were forked, not started."""
-    found, follow = [], fork.Warm._follow
-
-    def noted(self, pid: int, *rest):
-        found.append(pid)
-        return follow(self, pid, *rest)
-
-    monkeypatch.setattr(fork.Warm, "_follow", noted)
-    return found
 
 
 @pytest.mark.parametrize("command", ["python probe.py 1 'a b'", "python -m probe 1 'a b'"])
@@ -138,3 +127,30 @@ def test_a_thread_in_an_import_turns_forking_off(bench):
         assert server.run(["x.py"], ["threaded_thing"], *rest) is None
     finally:
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("platform", "forks"), [("linux", True), ("darwin", False), ("win32", False), ("cygwin", False)]
+)
+def test_the_platform_decides_whether_steps_are_forked(bench, monkeypatch, platform: str, forks: bool):
+    from tdsp.engine import local
+    from tdsp.engine.local import Options
+
+    monkeypatch.setattr(local.sys, "platform", platform)
+    plan = engine.read(write_two(bench), home=bench.home)
+    machine = local._machine(plan, Options(warm=True), bench.folder / "guard")
+    assert machine.forks is forks
+    assert not local._machine(plan, Options(warm=False), bench.folder / "guard").forks
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks on Linux only, as the test above says")
+def test_two_plain_steps_are_forked_where_it_is_safe(bench, forked):
+    write_two(bench)
+    assert bench.run(warm=True).ok
+    assert len(forked) == 2
+
+
+def write_two(bench) -> Path:
+    bench.write({"src/s.py": "import json"})
+    bench.pipeline({name: {"command": f"python s.py {name}", "code": "./src"} for name in "ab"})
+    return bench.file

@@ -33,6 +33,18 @@ def test_the_commit_bears_the_name_that_git_knows(kitchen, tmp_path):
     assert git("log", "--format=%an <%ae>", at=into / NAME) == "Ada <ada@example.com>"
 
 
+def test_nobody_waits_for_the_disk(kitchen, tmp_path):
+    """Git counts how often it waited, since version 2.36; the twin shows that a pack of Git's own is counted."""
+    told = tmp_path / "told"
+    into = tmp_path / "out"
+    kitchen.cookiecutter("--no-input", into=into, GIT_TRACE2_EVENT=str(told))
+    assert '"fast-import"' in told.read_text()
+    assert '"category":"fsync"' not in told.read_text()
+    environment = kitchen.environment(GIT_TRACE2_EVENT=str(tmp_path / "twin"))
+    subprocess.run(["git", "repack", "-adfq"], cwd=into / NAME, env=environment, check=True)
+    assert '"category":"fsync"' in (tmp_path / "twin").read_text()
+
+
 def test_nobody_known_to_git_is_no_hindrance(kitchen, tmp_path):
     settings = tmp_path / "gitconfig"
     settings.write_text("[user]\nuseConfigOnly = true\n")

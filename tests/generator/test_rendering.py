@@ -14,6 +14,7 @@ from baking import COMBINATIONS, WORKSPACE, questions
 
 FILES = Path(__file__).with_name("files.txt")
 UNTOUCHED = (".py", ".ipynb")
+MADE_BY_A_RUN = ("reports/train.md", "reports/train.html")
 
 
 def test_the_files_are_exactly_these(baked, request):
@@ -73,6 +74,24 @@ def test_each_ci_system_brings_its_own_folder_and_nothing_else(kitchen, baked):
         wanted = {path.relative_to(inside).as_posix() for path in (inside / folder).rglob("*") if path.is_file()}
         assert own - other == wanted
         assert not any(name.startswith(f"{folder}/") for name in other)
+
+
+def test_every_link_in_a_document_leads_somewhere(project):
+    documents = [name for name in project.files if name.endswith(".md")]
+    assert len(documents) > 10
+    for name in documents:
+        targets = re.findall(r"\]\(([^)#\s]+)", project.read(name))
+        local = [target for target in targets if "://" not in target and not target.endswith(MADE_BY_A_RUN)]
+        assert [target for target in local if not (project.root / name).parent.joinpath(target).exists()] == [], name
+
+
+def test_the_documents_speak_of_the_chosen_ci_system_only(baked):
+    azure = baked("Azure Pipelines")
+    both = (".azuredevops/", "infra/")  # these compare the two
+    documents = [name for name in azure.files if name.endswith(".md") and not name.startswith(both)]
+    assert [name for name in documents if re.search("GitHub|gh auth|\\.github", azure.read(name))] == []
+    other = baked("the defaults")
+    assert [name for name in other.files if name.endswith(".md") and "Azure DevOps" in other.read(name)] == []
 
 
 def test_the_facts_name_the_ci_system(baked):

@@ -1,6 +1,7 @@
 """A person at a real terminal: the prompts as they are drawn, the choices as they are taken."""
 
 import os
+import shlex
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -101,6 +102,30 @@ def test_a_number_that_is_not_listed_is_refused(sit, az):
     assert run.code == 1
     assert "azureml_workspace: '9' will not do" in run.errors
     assert run.project is None
+
+
+@pytest.mark.parametrize("name", ["Churn", """Größe "x" of it's \\ 100 % {{ 7 }} {% y %} $HOME"""])
+def test_after_refused_answers_one_command_asks_for_those_only(sit, kitchen, az, name):
+    typed = [name, "No Good", "Who will leave?", "a b", "2", "3"]
+    refused = sit(keys="".join(line + ENTER for line in typed) + AFTER, az=az)
+    assert refused.project is None
+    (command,) = [line for line in refused.errors.splitlines() if "cookiecutter " in line and "=" in line]
+    program, template, *words = shlex.split(command.removeprefix("  uvx"))
+    assert (program, template) == ("cookiecutter", str(kitchen.template))
+    assert not [word for word in words if word.startswith(("owner=", "project_slug="))]
+    run = sit(*words, keys=f"{ENTER}churn{ENTER * 2}contoso{ENTER * 3}{AFTER}", az=az)
+    facts = run.project.facts
+    assert (facts["project"]["name"], facts["project"]["question"]) == (name, "Who will leave?")
+    assert (facts["people"]["owner"], facts["task"]) == ("contoso", "classification")
+    assert (dev(run)["workspace"], dev(run)["region"]) == ("mlw-b", "northeurope")
+
+
+def test_the_command_that_asks_again_names_what_was_asked_for(kitchen, tmp_path):
+    result = kitchen.cookiecutter("--no-input", "owner=a b", "-o", "other place", into=tmp_path, PWD=str(tmp_path))
+    assert f"--output-dir '{tmp_path / 'other place'}'" in result.stderr
+    result = kitchen.cookiecutter("--no-input", "owner=a b", into=tmp_path, PWD=str(tmp_path))
+    assert "--output-dir" not in result.stderr
+    assert result.stderr.index("will not do") < result.stderr.index("This asks again")
 
 
 def test_without_az_one_line_says_why(sit):

@@ -120,6 +120,7 @@ def metrics(mae: float = 44.0, dummy: dict | None = None, champion: dict | None 
             {"feature": "bmi", "mean": 9.1, "std": 1.2},
             {"feature": "age", "mean": 0.2, "std": 0.1},
         ],
+        "sampled": {"unit": "groups of the same patient", "units": 31, "resamples": 1000},
         "champion_absent": None if champion else "there is no champion yet",
         "same_as_champion": False,
     }
@@ -160,6 +161,8 @@ def training() -> dict:
             "metric": "mae",
             "value": 44.8,
             "folds": 5,
+            "judged_on": "rows by chance",
+            "instead_of": "later rows",
             "rows": 353,
             "candidates": [
                 {"linear": 1.0, "boosting": 0.0, "value": 45.0},
@@ -167,6 +170,22 @@ def training() -> dict:
             ],
         },
     }
+
+
+def broken_folder(root: Path, run: str = "20261121-130000-bad", checks: list[dict] | None = None) -> Path:
+    """Write a run below `root` that ended because the data fails its schema, and name it the latest."""
+    folder = root / ".tdsp" / "runs" / run
+    write(folder / "run.json", {"pipeline": "train", "started": "2026-11-21T13:00:00+00:00", "status": "failed"})
+    examples = [{"row": 7, "value": 130}, {"row": 9, "value": 121}]
+    failed = [
+        {"column": "age", "check": "in range 0 to 120", "passed": False, "failures": 12, "examples": examples},
+        {"column": "bmi", "check": "present", "passed": False, "failures": 1, "examples": [{"row": None}]},
+        {"column": "sex", "check": "one of 1, 2", "passed": True, "failures": 0, "examples": []},
+    ]
+    quality = {"passed": False, "rows": 442, "columns": 4, "checks": checks or failed}
+    write(folder / "failed" / "prepare" / "quality" / "quality.json", quality)
+    (folder.parent / "latest").write_text(run, encoding="utf-8")
+    return folder
 
 
 def write(path: Path, content: object) -> None:

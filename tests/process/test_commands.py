@@ -115,12 +115,18 @@ def test_with_a_server_ui_only_says_where_it_is(root):
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_ui_serves_mlflow_and_leaves_nothing_running(root, end):
     process = subprocess.Popen(
-        [*COMMAND, "ui", "--port", "0"], cwd=root, env=environment(), stdout=subprocess.PIPE, text=True
+        [*COMMAND, "ui", "--port", "0"],
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     address = process.stdout.readline().split()[1]
     assert "experiments" in wait_for(f"{address}/api/2.0/mlflow/experiments/search?max_results=5")
     process.send_signal(end)
     assert process.wait(30) == 0
+    assert process.stdout.read() == "", "MLflow's own log hides the address"
     with pytest.raises(OSError):
         urllib.request.urlopen(address, timeout=2)
 

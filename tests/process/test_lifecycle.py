@@ -22,6 +22,8 @@ def root(with_store) -> Path:
     folder = with_store()
     shutil.copytree(PROJECT / "docs", folder / "docs")
     shutil.copytree(PROJECT / "pipelines", folder / "pipelines")
+    (folder / "data" / "raw").mkdir(parents=True)
+    (folder / "data" / "raw" / "diabetes.csv").touch()
     (folder / "project.yml").write_text(yaml.safe_dump(evidence.facts()), encoding="utf-8")
     return folder
 
@@ -48,6 +50,21 @@ def test_without_a_champion_the_pipeline_keeps_its_own_input(root, project):
     assert overrides["jobs.register.environment_variables"]["TDSP_DIRTY"] == "false"
 
 
+def test_what_the_facts_name_and_is_not_there_is_told_before_any_step(root, project):
+    (root / "data" / "schema.yml").write_text("columns: {progression: {type: integer}, sex: {type: integer}}\n")
+    lifecycle.prepare(root, project, root / "pipelines" / "train.yml")
+    data = project.data.model_copy(update={"file": "gone.csv", "target": "progresion", "exclude": ["zzz"]})
+    with pytest.raises(WrongInput) as refused:
+        lifecycle.prepare(root, project.model_copy(update={"data": data}), root / "pipelines" / "train.yml")
+    assert str(refused.value).splitlines() == [
+        "project.yml: data.file: data/raw/gone.csv is not there; uv run tdsp data add FILE brings your own",
+        "project.yml: data.target: data/schema.yml has no column 'progresion'; did you mean 'progression'?",
+        "project.yml: data.exclude: data/schema.yml has no column 'zzz'",
+    ]
+    (root / "data" / "schema.yml").write_text("columns: [")
+    lifecycle.prepare(root, project, root / "pipelines" / "train.yml")  # a broken schema is for the step to explain
+
+
 def test_the_champion_becomes_the_pipelines_input(root, project):
     registry.register(tracking.uri(root), NAME, evidence.model(root / "model"), {}, None)
     overrides, _ = lifecycle.prepare(root, project, root / "pipelines" / "train.yml")
@@ -65,6 +82,7 @@ def test_a_pipeline_gets_only_what_it_declares(root, project):
 
 def test_another_pipeline_gets_neither_sample_data_nor_variables_it_did_not_ask_for(root, project):
     sampled = project.model_copy(update={"data": project.data.model_copy(update={"sample": "diabetes"})})
+    (root / "data" / "raw" / "diabetes.csv").unlink()
     other = root / "other.yml"
     other.write_text("type: pipeline\njobs: {register: {command: echo}}\n", encoding="utf-8")
     assert lifecycle.prepare(root, sampled, other)[0] == {}
@@ -133,6 +151,38 @@ def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):
     lifecycle.finish(root, project, result)
     assert capsys.readouterr().out == ""
     assert not (root / "docs" / "reports" / "train.md").exists()
+
+
+def test_a_likely_leak_is_repeated_beside_the_outcome(root, project, capsys):
+    leak = {"kind": "leak", "columns": ["fee"], "message": "fee alone predicts the target almost perfectly"}
+    result = finished(root, quality=evidence.quality() | {"leaks": [leak]})
+    result.steps["prepare"] = StepResult(
+        "cached", outputs={"quality": str(result.folder / "outputs" / "prepare" / "quality")}
+    )
+    lifecycle.finish(root, project, result)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("registered: ")
+    assert lines[1] == "warning: fee alone predicts the target almost perfectly (data.exclude in project.yml)"
+
+
+def test_data_that_fails_its_schema_is_told_and_reported(root, project, capsys):
+    folder = evidence.broken_folder(root)
+    left = {"quality": str(folder / "failed" / "prepare" / "quality")}
+    result = Result(folder, "pipelines/train.yml", "failed", steps={"prepare": StepResult("failed", left=left)})
+    lifecycle.finish(root, project, result)
+    printed = capsys.readouterr().out
+    assert printed.startswith("stopped: the data fails 2 of 3 checks of data/schema.yml; no model was trained\n")
+    assert "report: docs/reports/train.html\nnext: mend the data, or the rule" in printed
+    assert "in range 0 to 120" in (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+
+
+def test_a_step_that_fails_after_its_checks_passed_tells_nothing_of_them(root, project, capsys):
+    folder = evidence.broken_folder(root)
+    quality = folder / "failed" / "prepare" / "quality"
+    evidence.write(quality / "quality.json", evidence.quality())
+    steps = {"prepare": StepResult("failed", left={"quality": str(quality)})}
+    lifecycle.finish(root, project, Result(folder, "pipelines/train.yml", "failed", steps=steps))
+    assert capsys.readouterr().out == ""
 
 
 def test_a_broken_document_does_not_hide_the_outcome(root, project, capsys):

@@ -4,6 +4,8 @@ import dataclasses
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,42 @@ def test_killed_before_any_call_the_old_champion_stays_and_the_next_try_ends_wel
     registry.fetch(uri, old, root / "home")
     new = registry.register(uri, NAME, model(root, "two"), {}, None)
     assert (new.number, new.champion) == (2, True)
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from tdsp import registry
+uri, here, name, other, *models = sys.argv[1:]
+registry._from_client(uri, "demo")  # what is slow the first time
+for turn, model in enumerate(models):
+    Path(here, f"{name}{turn}").touch()
+    while not Path(here, f"{other}{turn}").exists():
+        time.sleep(0.001)
+    registry.register(uri, "demo", Path(model), {"tdsp.started_by": name}, None)
+"""
+
+
+def test_two_processes_that_register_at_once_lose_nothing_and_leave_one_champion(root, uri, tmp_path):
+    """Which of the two wins is open: MLflow cannot move an alias only if it is still where it was."""
+    variables = os.environ | {"PYTHONPATH": str(Path(registry.__file__).parents[1])}
+    here = tmp_path / "turns"
+    here.mkdir()
+    both = []
+    for name, other in ("ab", "ba"):
+        models = [str(model(root, f"{name}{turn}")) for turn in range(4)]
+        command = [sys.executable, "-c", WRITER, uri, str(here), name, other, *models]
+        both.append(
+            subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        )
+    said = [writer.communicate(timeout=120)[0] for writer in both]
+    assert [writer.returncode for writer in both] == [0, 0], said
+    found = registry.versions(uri, NAME)
+    assert sorted(version.number for version in found) == list(range(1, 9))
+    assert sum(version.champion for version in found) == 1
+    assert sorted(version.tags["tdsp.started_by"] for version in found) == ["a"] * 4 + ["b"] * 4
+    for version in found:
+        assert files.sha256_of(registry.fetch(uri, version, root / "home")) == version.tags[registry.MODEL_DIGEST]
 
 
 def test_a_version_is_fetched_once_and_repaired_when_damaged(root, uri):

@@ -75,6 +75,25 @@ def test_a_run_fills_every_document(root, project):
     assert (root / "docs" / "reports" / "plots" / "target.png").read_bytes() == evidence.png()
 
 
+def test_the_report_says_what_was_resampled_and_what_judged_the_folds(root, project):
+    report.write(root, project)
+    text = (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+    assert "from 1000 resamples of 31 groups of the same patient; **mean absolute error** decides" in text
+    assert "Rows by chance judge in each fold, **not later rows**: a class would be too rare in some fold." in text
+
+
+def test_a_likely_leak_stands_beside_the_verdict(root, project):
+    leaks = [{"kind": "leak", "columns": ["a|b"], "message": "a|b alone predicts the target almost perfectly"}]
+    evidence.run_folder(root, quality=evidence.quality() | {"leaks": leaks})
+    page = Page(report.write(root, project).read_text(encoding="utf-8"))
+    assert "Likely leak" in page.text
+    for name in ("reports/train.md", "3-modeling/model-report.md"):
+        text = (root / "docs" / name).read_text(encoding="utf-8")
+        assert "**Likely leak:** a\\|b alone predicts the target almost perfectly." in text
+    evidence.run_folder(root)
+    assert "leak" not in Page(report.write(root, project).read_text(encoding="utf-8")).text.replace("often a leak", "")
+
+
 def test_the_same_run_gives_the_same_bytes(root, project):
     report.write(root, project)
     once = everything(root)
@@ -108,6 +127,42 @@ def test_one_broken_document_leaves_all_of_them_alone(root, project):
     with pytest.raises(WrongInput, match=r"exit-report.md: <!-- tdsp:begin exit-results --> has no end"):
         report.write(root, project)
     assert everything(root) == before
+
+
+def test_data_that_fails_its_schema_reaches_the_report_and_nothing_else(root, project):
+    report.write(root, project)
+    before = everything(root)
+    evidence.broken_folder(root)
+    page = report.write(root, project)
+    changed = {name for name, content in everything(root).items() if content != before[name]}
+    assert changed == {
+        "docs/2-data/data-quality.md",
+        "docs/2-data/data-report.md",
+        "docs/reports/train.html",
+        "docs/reports/train.md",
+    }
+    for name in ("docs/2-data/data-quality.md", "docs/reports/train.md"):
+        text = (root / name).read_text(encoding="utf-8")
+        assert "2 of 3 checks failed" in text
+        assert "| `age` | in range 0 to 120 | 12 | row 7: `130`; row 9: `121` |" in text
+        assert "| `bmi` | present | all |  |" in text
+    shown = Page(page.read_text(encoding="utf-8")).text
+    assert "The data fails 2 of 3 checks. No model was trained." in shown
+    assert "row 7: 130; row 9: 121" in shown
+    assert "1 of 3 checks passed" in (root / "docs/2-data/data-report.md").read_text(encoding="utf-8")
+    report.write(root, project, root / ".tdsp" / "runs" / "20261121-120000-abc", force=False)
+    assert everything(root) == before
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_values_that_fail_are_text_in_the_report(root, project, text):
+    examples = [{"row": 1, "value": text}]
+    failed = {"column": text or "x", "check": "one of a, b", "passed": False, "failures": 1, "examples": examples}
+    evidence.broken_folder(root, checks=[failed])
+    page = Page(report.write(root, project).read_text(encoding="utf-8"))
+    assert page.tags.count("script") == 0
+    assert page.addresses == []
+    report.write(root, project)  # the marks are whole still
 
 
 def test_a_missing_document_is_told(root, project):

@@ -84,7 +84,8 @@ def test_all_mistakes_are_told_at_once():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"a: [", "project.yml: not YAML: "),
+        (b"a: [", "project.yml: not YAML: line 1, column 5: "),
+        (b"project:\n  name: x\n  slug: y\n question: z\n", "project.yml: not YAML: line 4, column 2: expected"),
         (b"", "project.yml: the file: must be keys and values"),
         (b"- 1", "project.yml: the file: must be keys and values"),
         (b"\xff", "project.yml: not UTF-8 text"),

@@ -31,8 +31,8 @@ def test_the_deployment_uploads_the_code_and_nothing_that_serving_here_made(tmp_
     there = [file for file in code.rglob("*") if file.is_file()]
     ignored = get_ignore_file(code)
     left = {file.relative_to(code).as_posix() for file in there if not ignored.is_file_excluded(file)}
-    assert {"score.py", "request.py", "model_folder.py"} <= left
-    assert left <= {"score.py", "request.py", "model_folder.py", "sample-request.json", "pyproject.toml"}
+    scripts = {"score.py", "batch.py", "table.py", "request.py", "model_folder.py"}
+    assert scripts <= left <= {*scripts, "sample-request.json", "pyproject.toml"}
 
 
 def test_the_reader_refuses_an_unknown_field(tmp_path):

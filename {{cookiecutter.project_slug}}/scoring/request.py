@@ -1,4 +1,4 @@
-"""Turn the body of a request into the model's table, or say in one sentence what is wrong with it.
+"""Turn the body of a request, or columns of a file, into the model's table, or say in one sentence what is wrong.
 
 The rules are those of the training data (`contract.json`, made from `data/schema.yml`). A value outside its
 range or categories is refused, not scored: the training data was held to the same rule, so the model knows
@@ -46,10 +46,10 @@ class RequestError(Exception):
 
 
 class _Mistakes:
-    """Counts every mistake and keeps the first few; rows count from 1."""
+    """Counts every mistake and keeps the first few; rows count from 1, after `before` others."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, before: int = 0) -> None:
+        self.before, self.count = before, 0
         self.first: list[tuple[int, str]] = []
 
     def add(self, rows: Iterable[int], text: Callable[[int], str]) -> None:
@@ -61,7 +61,7 @@ class _Mistakes:
     def stop(self) -> None:
         """Raise `RequestError` if there was a mistake."""
         if self.count:
-            told = [f"row {row + 1}: {text}" for row, text in sorted(self.first)[:SHOWN]]
+            told = [f"row {self.before + row + 1}: {text}" for row, text in sorted(self.first)[:SHOWN]]
             rest = self.count - len(told)
             raise RequestError("; ".join(told) + (f"; and {rest:,} more" if rest else ""))
 
@@ -77,11 +77,30 @@ def rows_of(body: bytes, contract: dict[str, Any]) -> pd.DataFrame:
         RequestError: with the first mistakes by row and column, and the number of the others.
     """
     rows = _parse(body)
-    features = contract["features"]
+    names = [feature["name"] for feature in contract["features"]]
     mistakes = _Mistakes()
-    _check_keys(rows, [feature["name"] for feature in features], mistakes)
+    _check_keys(rows, names, mistakes)
     mistakes.stop()
-    table = {f["name"]: _column(f, [row[f["name"]] for row in rows], mistakes) for f in features}
+    return table_of({name: [row[name] for row in rows] for name in names}, contract)
+
+
+def table_of(columns: dict[str, list], contract: dict[str, Any], before: int = 0) -> pd.DataFrame:
+    """Return columns of plain values (those of JSON) as the model's table.
+
+    Args:
+        columns: name -> values, one for each row.
+        contract: the model's `contract.json`; `features` is used.
+        before: rows of the same file that came before these, for the messages.
+
+    Raises:
+        RequestError: a column is missing, or the first mistakes by row and column, and the number of the others.
+    """
+    features = contract["features"]
+    missing = [feature["name"] for feature in features if feature["name"] not in columns]
+    if missing:
+        raise RequestError(f"column {', '.join(map(repr, missing))} is missing")
+    mistakes = _Mistakes(before)
+    table = {feature["name"]: _column(feature, columns[feature["name"]], mistakes) for feature in features}
     mistakes.stop()
     return pd.DataFrame(table)
 
@@ -181,7 +200,9 @@ def _integers(values: list, note: Callable) -> np.ndarray:
 
 def _times(values: list, note: Callable) -> pd.Series:
     """Return UTC times without a zone; a time without one is taken as UTC."""
-    times = pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601", errors="coerce", utc=True)
+    clocks = ("now", "today")  # pandas takes these words for a time, another one in each request
+    texts = [None if isinstance(value, str) and value.strip().lower() in clocks else value for value in values]
+    times = pd.to_datetime(pd.Series(texts, dtype=object), format="ISO8601", errors="coerce", utc=True)
     bad = (row for row in np.flatnonzero(times.isna()) if values[row] is not None)
     note(bad, lambda row: f"{_show(values[row])} is not {WANTED['datetime']}")
     return times.dt.tz_localize(None)

@@ -52,6 +52,19 @@ def test_a_worse_model_is_refused():
     assert verdict.failed[0].detail.startswith("worse than the champion by 5")
 
 
+def test_of_noise_the_sign_is_put_in_words():
+    (check,) = judge(FACTS, QUALITY, evidence(champion=(-1, -4, 2))).failed
+    assert check.detail.startswith("no better than the champion beyond noise: worse by 1 (95% interval -4 to 2)")
+
+
+@pytest.mark.parametrize(("champion", "passed"), [(BETTER, True), (NOISE, False)])
+def test_a_comparison_that_favours_the_champion_counts_and_says_so(champion, passed):
+    doubted = judge(FACTS, QUALITY, evidence(champion=champion, champion_split="the champion may have seen some"))
+    assert doubted.passed is passed
+    (check,) = (check for check in doubted.checks if check.name == "champion")
+    assert check.detail.endswith("; the champion may have seen some")
+
+
 @pytest.mark.parametrize("interval", [NOISE, (1, 0, 2), (0, 0, 0), (float("nan"),) * 3, (None, None, None)])
 def test_noise_is_refused(interval):
     assert failed(judge(FACTS, QUALITY, evidence(champion=interval))) == ["champion"]

@@ -111,6 +111,29 @@ def test_the_class_that_counts_as_yes_is_told(tmp_path, capsys, target, positive
     assert (f"{positive!r} counts as" in capsys.readouterr().out) == (positive is not None)
 
 
+@pytest.mark.parametrize(
+    ("classes", "positive"),
+    [
+        (["no", "yes"], "yes"),
+        (["Y", "N"], "Y"),
+        (["positive", "negative"], "positive"),
+        (["ok", "broken"], "broken"),
+        (["paid", "failed"], "failed"),
+        ([0, 1], 1),
+        ([2, 1], 2),
+        ([-1, 1], 1),
+        ([True, False], True),
+        (["stays", "leaves"], "leaves"),  # the rarer one, below
+        (["churned", "stayed", "left"], None),
+    ],
+)
+def test_the_class_that_counts_as_yes_is_the_one_that_says_so_or_the_rarer_one(tmp_path, classes, positive):
+    rare = ["stays", "stays", "stays", "leaves"] if "leaves" in classes else classes
+    target = [rare[place % len(rare)] for place in range(COUNT)]
+    found = inferred(table(answer=target), tmp_path, "answer")
+    assert (found["task"], found["positive"], type(found["positive"])) == ("classification", positive, type(positive))
+
+
 def test_a_harmless_table_raises_no_suspicion(tmp_path):
     assert inferred(table(), tmp_path)["kinds"] == {}
 

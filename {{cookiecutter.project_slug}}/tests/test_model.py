@@ -128,16 +128,20 @@ def test_cross_validation_prefers_the_model_that_fits_the_data():
 
 def test_folds_keep_groups_together_and_never_learn_from_the_future():
     frame = FRAME.assign(y=NUMBER).sort_values("at")
-    for fit, judge in choose.folds(contract(NUMBER, group="who"), frame):
+    found, judged_on, instead_of = choose.folds(contract(NUMBER, group="who"), frame)
+    assert (judged_on, instead_of) == ("other groups", None)
+    for fit, judge in found:
         assert not set(frame["who"].iloc[fit]) & set(frame["who"].iloc[judge])
-    for fit, judge in choose.folds(contract(NUMBER, time="at"), frame):
+    found, judged_on, instead_of = choose.folds(contract(NUMBER, time="at"), frame)
+    assert (judged_on, instead_of) == ("later rows", None)
+    for fit, judge in found:
         assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
 
 
 def test_folds_of_a_classification_do_not_learn_from_the_future_either():
     frame = FRAME.assign(y=TARGETS["text classes"]).sort_values("at")
     for more in ({"time": "at"}, {"time": "at", "group": "who"}):
-        found = choose.folds(contract(frame["y"], **more), frame)
+        found, *_ = choose.folds(contract(frame["y"], **more), frame)
         assert len(found) == choose.FOLDS
         for fit, judge in found:
             assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
@@ -147,7 +151,7 @@ def test_folds_of_a_classification_do_not_learn_from_the_future_either():
 @pytest.mark.parametrize("groups", [2, 3, 4])
 def test_few_groups_give_few_folds_and_are_not_split(kind, groups):
     frame = FRAME.assign(y=TARGETS[kind], who=np.arange(COUNT) % groups)
-    found = choose.folds(contract(TARGETS[kind], group="who"), frame)
+    found, *_ = choose.folds(contract(TARGETS[kind], group="who"), frame)
     assert len(found) == groups
     for fit, judge in found:
         assert not set(frame["who"].iloc[fit]) & set(frame["who"].iloc[judge])
@@ -180,6 +184,19 @@ def test_a_rare_class_is_not_lost_when_folds_are_made(monkeypatch):
     _, report = choose.choose(agreed, frame, members(agreed))
     assert np.isfinite(report["value"])
     assert 300 <= report["rows"] <= 350
+    assert (report["judged_on"], report["instead_of"]) == ("rows by chance", "other groups")
+
+
+def test_a_class_that_comes_late_is_judged_by_other_groups_and_that_is_said():
+    frame = FRAME.assign(y=np.where(np.arange(COUNT) < COUNT * 0.8, "old", "new")).sort_values("at")
+    frame["at"] = np.arange(COUNT)
+    frame["y"] = np.where(np.arange(COUNT) < COUNT * 0.8, "old", "new")
+    *_, judged_on, instead_of = choose.folds(contract(frame["y"], time="at", group="who"), frame)
+    assert (judged_on, instead_of) == ("other groups", "later rows")
+    *_, judged_on, instead_of = choose.folds(contract(frame["y"], time="at"), frame)
+    assert (judged_on, instead_of) == ("rows by chance", "later rows")
+    *_, judged_on, instead_of = choose.folds(contract(frame["y"]), frame)
+    assert (judged_on, instead_of) == ("rows by chance", None)
 
 
 # --- on disk

@@ -117,6 +117,8 @@ def test_good_rows_get_the_types_of_the_training_data():
         ({"city": 5}, "column 'city': 5 is not text"),
         ({"smokes": 1}, "column 'smokes': 1 is not true or false"),
         ({"seen": "31.1.2026"}, "column 'seen': '31.1.2026' is not a date or time"),
+        ({"seen": "now"}, "column 'seen': 'now' is not a date or time"),
+        ({"seen": " Today"}, "column 'seen': ' Today' is not a date or time"),
         ({"stranger": 1}, "column 'stranger' is not one the model knows"),
     ],
 )

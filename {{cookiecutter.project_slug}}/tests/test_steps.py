@@ -244,6 +244,54 @@ def test_a_champion_that_knows_an_excluded_column_is_still_compared(regression, 
     assert metrics["comparisons"]["champion"]["improvement"] < 0
 
 
+@pytest.mark.parametrize(
+    ("split", "said"),
+    [
+        ({"seed": 7}, "its rows were held out by another rule (seed was 7)"),
+        ({"test_fraction": 0.3}, "(test_fraction was 0.3)"),
+        ({"columns": ["bmi"]}, "(the columns were others)"),
+        ({"strategy": "time", "by": "age"}, "(strategy was time)"),
+        (None, "its contract does not say which rows were held out"),
+    ],
+)
+def test_a_champion_of_another_split_is_compared_and_doubted(regression, tmp_path, split, said):
+    champion = shutil.copytree(regression.model, tmp_path / "champion")
+    contract = json.loads((champion / "contract.json").read_text())
+    contract["split"] = split and contract["split"] | split
+    (champion / "contract.json").write_text(json.dumps(contract))
+    metrics = judged(regression, champion, tmp_path)
+    assert metrics["champion_status"] == "compared"
+    assert said in metrics["champion_split"]
+    assert "may have been trained on some of these rows" in metrics["champion_split"]
+
+
+def test_a_champion_of_the_same_split_is_not_doubted(regression, tmp_path):
+    assert judged(regression, regression.model, tmp_path)["champion_split"] is None
+
+
+def test_what_decides_the_split_is_in_the_contract(regression, classification, tmp_path):
+    rule = regression.contract().split
+    assert rule == {"strategy": "random", "test_fraction": 0.2, "by": None, "seed": 1, "columns": rule["columns"]}
+    assert rule["columns"] == list(pd.read_csv(regression.raw / "diabetes.csv", nrows=0))
+    assert classification.contract().split["by"] == "diagnosis"
+    by_time = again(regression, tmp_path, lambda f: f["data"].update(time="age") or f["split"].update(strategy="time"))
+    assert Contract.load(by_time).split == {"strategy": "time", "test_fraction": 0.2, "by": "age"}
+
+
+def test_a_leak_is_told_by_every_run(regression, tmp_path, capsys):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    frame = pd.read_csv(regression.raw / "diabetes.csv")
+    frame.assign(fee=frame["progression"] * 0.08 + frame["age"] / 1000).to_csv(raw / "diabetes.csv", index=False)
+    schema = tmp_path / "schema.yml"
+    schema.write_text(regression.schema.read_text().replace("columns:\n", "columns:\n  fee: {type: float}\n"))
+    prepare(raw, schema, regression.folder / "facts.yml", tmp_path / "split", tmp_path / "quality")
+    (leak,) = json.loads((tmp_path / "quality" / "quality.json").read_text())["leaks"]
+    assert (leak["kind"], leak["columns"]) == ("leak", ["fee"])
+    assert "warning: fee alone predicts the target almost perfectly" in capsys.readouterr().out
+    assert regression.json("quality/quality.json")["leaks"] == []
+
+
 def test_a_champion_that_needs_a_lost_column_cannot_be_run(regression, tmp_path):
     split = shutil.copytree(regression.split, tmp_path / "split")
     weaker = again(regression, tmp_path / "weak", lambda facts: facts["data"].update(exclude=["s1"]))

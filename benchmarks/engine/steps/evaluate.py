@@ -22,7 +22,7 @@ def evaluate(split: Path, model: Path, scores: Path) -> None:
 
 def log(metrics: dict[str, float]) -> None:
     """Log to MLflow where the caller asked for it; every tool then logs the same."""
-    if os.environ.get("BENCHMARK_TRACKING"):
+    if os.environ.get("MLFLOW_TRACKING_URI"):
         import mlflow
 
         with mlflow.start_run():

@@ -15,9 +15,11 @@ from emulator import (
     assets,
     authorization,
     batch,
+    batch_jobs,
     blobs,
     computes,
     deployments,
+    devops,
     endpoints,
     github,
     github_environments,
@@ -47,7 +49,9 @@ from emulator.wire import ContractError, Request, Response, ServiceError
 ABOVE = (signin, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
 INSIDE = (tracking, job_identity)
-SERVICES = [module.routes for module in (*ABOVE, *WITHIN, *INSIDE, github, github_environments, github_rules, registry)]
+SERVICES = [
+    module.routes for module in (*ABOVE, *WITHIN, *INSIDE, devops, github, github_environments, github_rules, registry)
+]
 SERVICES += [deployments.scoring, batch.scoring]
 
 
@@ -109,12 +113,14 @@ class Cloud:
         self.mirrored: list[str] = []
         self.quota = Quota()
         self.github = github.GitHub()
+        self.devops = devops.DevOps()
         self.providers: dict[str, str] = {}
         self.taken_names: set[str] = set()
         self.deleted_vaults: list[str] = []
         self.replication = 1
         self.runner: jobs.Runner | None = None
         self.server: deployments.Server | None = None
+        self.scorer: batch_jobs.Scorer | None = None
         self.user = self.directory.add(Principal("ada@example.com"))
         self.access.grant(self.user, "Owner", f"/subscriptions/{self.subscription}")
         self._proxy: Proxy | None = None

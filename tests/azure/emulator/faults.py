@@ -39,7 +39,7 @@ class Break:
     then: Callable[[], None] | None = None
 
 
-BREAKS = {"reset": Break(done=False), "lost": Break(done=True), "timeout": Break(done=True, silence=0.3)}
+BREAKS = {"reset": Break(done=False), "lost": Break(done=True), "timeout": Break(done=True, silence=0.1)}
 Answer = str | int | Response | Break | Callable[[Request], Response | None]
 
 

@@ -80,6 +80,11 @@ class Operations:
         """Say whether an operation on exactly this resource has not ended."""
         return any(not item.done and item.resource_id == resource_id.lower() for item in self._table.values())
 
+    def release(self) -> None:
+        """Let what would never end be done at the next look."""
+        for operation in self._table.values():
+            operation.polls = max(operation.polls, 0)
+
     def watch(self, resource_id: str) -> None:
         """Let a look at a resource bring its operations forward: who lost their ids can wait too."""
         for operation in list(self._table.values()):

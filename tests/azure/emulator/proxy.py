@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -39,7 +40,13 @@ class _Handler(BaseHTTPRequestHandler):
             super().finish()
             self.connection.close()
 
+    def _acknowledge(self) -> None:
+        """Say at once that the head arrived: until then a client behind a proxy keeps the body back."""
+        if quick := getattr(socket, "TCP_QUICKACK", None):
+            self.connection.setsockopt(socket.IPPROTO_TCP, quick, 1)
+
     def _body(self) -> bytes:
+        self._acknowledge()
         if "chunked" not in (self.headers.get("Transfer-Encoding") or ""):
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         chunks = []

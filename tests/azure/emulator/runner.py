@@ -68,7 +68,7 @@ class LocalRunner:
             node, spec = nodes[name], graph.specification(cloud, nodes[name])
             if spec is None or spec.get("type") != "command":
                 raise JobError(f"the emulator does not run step '{name}': only command components")
-            step = _child(cloud, run, name)
+            step = child(cloud, run, name)
             told += f"Submitting step {name}, run id {step.name}\n"
             write_log(cloud, run, "logs/azureml/executionlogs.txt", told)
             inputs, outputs = _bound(properties, node, made)
@@ -89,7 +89,7 @@ class LocalRunner:
                     run.outputs[match[4]] = step.outputs[key]
 
 
-def _child(cloud: Cloud, parent: Run, name: str) -> Run:
+def child(cloud: Cloud, parent: Run, name: str) -> Run:
     """Make a step of a pipeline known, as a run and as a job."""
     step = Run(str(uuid.uuid4()), parent.workspace_id, parent.experiment, name, parent=parent.name)
     properties = {

@@ -34,7 +34,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         frame = frame.sort_values(contract.time, kind="stable")
     predicted: dict[str, list] = {name: [] for name in learners}
     judged = []
-    divided = folds(contract, frame)
+    divided, judged_on, wanted = folds(contract, frame)
     for fit, judge in divided:
         judged.append(judge)
         for name, learner in learners.items():
@@ -52,6 +52,8 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         "metric": contract.metric,
         "value": values[SHARES.index(share)],
         "folds": len(divided),
+        "judged_on": judged_on,
+        "instead_of": wanted,
         "rows": len(truth),
         "candidates": [
             {"linear": 1 - share, "boosting": share, "value": value}
@@ -73,7 +75,10 @@ def _some(contract: Contract, frame: pd.DataFrame) -> pd.DataFrame:
     return shuffled[shuffled.groupby(contract.target).cumcount() < target.map(wanted)]
 
 
-def folds(contract: Contract, frame: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+Fold = tuple[np.ndarray, np.ndarray]
+
+
+def folds(contract: Contract, frame: pd.DataFrame) -> tuple[list[Fold], str, str | None]:
     """Return folds, rows to fit and rows to judge: later rows, other groups or rows by chance.
 
     Whatever the contract names comes first, unless a class would then be missing where it is needed; at most
@@ -82,21 +87,25 @@ def folds(contract: Contract, frame: pd.DataFrame) -> list[tuple[np.ndarray, np.
     Args:
         contract: What the rows are.
         frame: In the order of time, if the contract names one.
+
+    Returns:
+        The folds; what judges in each; and what should have, when a class would have been missing there.
     """
     target, shuffle = frame[contract.target], {"shuffle": True, "random_state": contract.seed}
     regression = contract.task == "regression"
     ways = []
     if contract.time:
-        ways = [TimeSeriesSplit(number) for number in range(FOLDS, 1, -1)]
+        ways = [("later rows", TimeSeriesSplit(number)) for number in range(FOLDS, 1, -1)]
     if contract.group and frame[contract.group].nunique() > 1:
         number = min(FOLDS, frame[contract.group].nunique())
-        ways.append(GroupKFold(number) if regression else StratifiedGroupKFold(number, **shuffle))
-    for way in ways:
-        groups = frame[contract.group] if contract.group else None
+        ways.append(("other groups", (GroupKFold(number) if regression else StratifiedGroupKFold(number, **shuffle))))
+    for judge_on, way in ways:
+        groups = frame[contract.group] if judge_on == "other groups" else None
         found = [(fit, judge) for fit, judge in way.split(frame, target, groups) if len(fit) and len(judge)]
         if regression or all(_classes_suffice(target.iloc[fit], target) for fit, _ in found):
-            return found
-    return list((KFold if regression else StratifiedKFold)(FOLDS, **shuffle).split(frame, target))
+            return found, judge_on, ways[0][0] if judge_on != ways[0][0] else None
+    by_chance = (KFold if regression else StratifiedKFold)(FOLDS, **shuffle)
+    return list(by_chance.split(frame, target)), "rows by chance", ways[0][0] if ways else None
 
 
 def _classes_suffice(some: pd.Series, target: pd.Series) -> bool:

@@ -53,6 +53,7 @@ class Contract:
     group_min_rows: int
     rows: dict[str, int]  # train, test
     data: dict  # file, sha256, rows, columns
+    split: dict | None = None  # what decided which rows are held out (`split.rule_of`)
 
     @property
     def names(self) -> list[str]:

@@ -94,8 +94,8 @@ def _read_csv(file: Path, text: dict[str, list[str]], rows: int | None) -> pd.Da
             )
     except pd.errors.ParserWarning:
         raise DataError(f"{file.name}: rows have more cells than the header names columns ({len(names)})") from None
-    except UnicodeError as error:
-        raise DataError(f"{file.name} is not UTF-8 ({error.reason}): save it as UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file.name} is not UTF-8 ({error.reason}): save it as UTF-8 (Excel: CSV UTF-8)") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:
         reason = str(error).replace("Error tokenizing data. C error: ", "").strip()
         raise DataError(f"{file.name} cannot be read as CSV: {reason}") from None

@@ -49,6 +49,7 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     report = _report(contract, rows, drawn)
     report["champion_status"] = status
     report["champion_absent"] = absent
+    report["champion_split"] = _other_split(Contract.load(champion), contract) if status == "compared" else None
     report["same_as_champion"] = "champion" in rows and np.array_equal(
         predictions["challenger"], predictions["champion"]
     )
@@ -94,6 +95,22 @@ def _ask_champion(folder: Path, contract: Contract, frame: pd.DataFrame) -> tupl
     except Exception as error:  # whatever an older model, its code or its libraries may raise
         reason = (str(error).splitlines() or [""])[0]
         return "cannot-run", f"the champion cannot be run: {type(error).__name__}: {reason}", None
+
+
+def _other_split(champion: Contract, contract: Contract) -> str | None:
+    """Say so when the champion may have been trained on rows that are held out now: it looks better than it is.
+
+    The comparison stands, because it can only be too hard on the challenger.
+    """
+    if champion.split == contract.split:
+        return None
+    if champion.split is None:
+        how = "its contract does not say which rows were held out"
+    else:
+        keys = [key for key in champion.split if champion.split[key] != contract.split.get(key)]
+        named = ["the columns were others" if key == "columns" else f"{key} was {champion.split[key]}" for key in keys]
+        how = f"its rows were held out by another rule ({named[0] if 'strategy' in keys else ', '.join(named)})"
+    return f"{how}, so the champion may have been trained on some of these rows and look better than it is"
 
 
 def _report(contract: Contract, rows: dict[str, Rows], drawn: dict) -> dict:

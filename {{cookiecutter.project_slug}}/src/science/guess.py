@@ -15,6 +15,8 @@ HEAD = 10_000  # rows read as text, to see what a number hides ("007" is a code)
 FEW_TEXTS = 50  # a text column with at most so many values, each common, gets them as categories
 FEW_WHOLE_NUMBERS = 10  # a target of at most so many different whole numbers is taken for classes
 MANY_CLASSES = 100
+YES = {"yes", "y", "true", "t", "1", "positive", "pos", "present", "bad", "fail", "failed", "failure"}
+NO = {"no", "n", "false", "f", "0", "negative", "neg", "absent", "none", "good", "ok", "normal", "healthy", "pass"}
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
 
 
@@ -35,6 +37,22 @@ def task_of(target: pd.Series) -> str:
         raise DataError(f"{target.name}: a date cannot be the target; use the number of days to it")
     few = kind == "integer" and target.nunique() <= FEW_WHOLE_NUMBERS
     return "classification" if kind in ("string", "boolean") or few else "regression"
+
+
+def positive_of(target: pd.Series) -> str | int | bool | None:
+    """Tell which of two classes counts as "yes": the higher number, the one that says so, or else the rarer one."""
+    counts = target.value_counts().sort_index()
+    classes = counts.index.tolist()
+    if len(classes) != 2:
+        return None
+    if isinstance(classes[0], int):  # booleans, too
+        return classes[-1]
+    words = [str(name).strip().casefold() for name in classes]
+    for answer, said in ((YES, True), (NO, False)):
+        meant = [place for place, word in enumerate(words) if word in answer]
+        if len(meant) == 1:
+            return classes[meant[0] if said else 1 - meant[0]]
+    return counts.iloc[::-1].idxmin()  # of equals the last
 
 
 def kind_of(values: pd.Series) -> str:
@@ -112,4 +130,5 @@ def _range(low: float, high: float, kind: str) -> tuple[float, float]:
     top = math.ceil((high + spread / 2) / step) * step
     bottom, top = (max(0.0, bottom) if low >= 0 else bottom), (min(0.0, top) if high <= 0 else top)
     digits = max(0, -math.floor(math.log10(step)))
-    return tuple(int(end) if end == int(end) else round(end, digits) for end in (bottom, top))
+    bottom, top = (int(end) if end == int(end) else round(end, digits) for end in (bottom, top))
+    return bottom, top

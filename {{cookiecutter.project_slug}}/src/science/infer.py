@@ -14,8 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from science import data, step
-from science.contract import positive_of
-from science.guess import column_of, read, task_of
+from science.guess import column_of, positive_of, read, task_of
 from science.schema import Schema
 from science.split import FEWEST_ROWS
 from science.step import ArgumentError, DataError
@@ -78,7 +77,7 @@ def infer(
         raise DataError(f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)")
     frame = data.typed(frame, guessed)
     report = suspicions(frame, guessed, facts, task)
-    report["positive"] = positive_of(sorted(frame[target].unique().tolist())) if task == "classification" else None
+    report["positive"] = positive_of(frame[target]) if task == "classification" else None
     step.write_text(schema, guessed.to_yaml())
     step.write_text(dictionary, _dictionary(guessed, facts))
     step.write_text(request, _request(frame, guessed.for_model(facts)))

@@ -16,7 +16,7 @@ from science.contract import Contract
 from science.metrics import Rows
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#8C8C8C"  # Okabe and Ito 2008
-STYLE = {
+STYLE: dict = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
@@ -26,6 +26,8 @@ STYLE = {
     "axes.grid": True,
     "grid.color": "#E6E6E6",
     "axes.axisbelow": True,
+    "axes.formatter.limits": (-4, 9),  # 350000, not 3.5 with a 1e5 in the corner
+    "axes.formatter.useoffset": False,
     "figure.dpi": 110,
 }
 POINTS = 2_000  # drawn at most; more only make a blot
@@ -193,13 +195,12 @@ def _groups(report: dict, file: Path) -> None:
         colours = [BLUE if item["judged"] else GREY for item in shown]
         axes.barh(names, [item["metric_value"] for item in shown], color=colours)
         overall = report["models"]["challenger"][report["metric"]]["value"]
-        axes.axvline(overall, color=ORANGE, linewidth=1.5, label="all rows")
+        axes.axvline(overall, color=ORANGE, linewidth=1.5)
         axes.grid(axis="y", visible=False)
         axes.margins(y=0.02)
         better = "higher" if report["higher_is_better"] else "lower"
-        axes.set_xlabel(f"{report['metric']} ({better} is better; grey: too few rows to judge)")
+        axes.set_xlabel(f"{report['metric']} ({better} is better; line: all rows; grey: too few rows to judge)")
         axes.set_title("The same quality for everybody?")
-        axes.legend(frameon=False)
 
 
 def _short(name: object) -> str:

@@ -12,9 +12,10 @@ import yaml
 
 from science import data, plots, step
 from science.contract import Contract, Feature, positive_of
-from science.quality import constant_columns, describe, ranking
+from science.leaks import leaks
+from science.quality import ROWS, constant_columns, describe, ranking
 from science.schema import Schema, check, sentences
-from science.split import copies_across, held_out
+from science.split import copies_across, held_out, rule_of
 from science.step import DataError
 
 FEWEST_OF_A_CLASS = 20  # training rows; boosting holds a tenth of them out for itself, in each of five folds
@@ -49,7 +50,8 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
         with step.output(quality) as folder:
             step.write_json(folder / "quality.json", report)
         failures = sentences(checks)
-        raise DataError("\n  ".join([f"{file.name} fails {len(failures)} check(s) of {schema.name}:", *failures]))
+        head = f"{file.name} fails {len(failures)} check(s) of {schema.name} (rows count from 1, below the header):"
+        raise DataError("\n  ".join([head, *failures]))
 
     frame = data.typed(frame, expected)
     test = _hold_out(frame, known)
@@ -67,6 +69,8 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
     for name, count in report["duplicates"].items():
         if count:
             print(f"warning: {count} {name.replace('_', ' ')}: see quality.json")
+    for leak in report["leaks"]:
+        print(f"warning: {leak['message']}")
 
 
 def agree(known: dict, expected: Schema) -> None:
@@ -87,9 +91,8 @@ def agree(known: dict, expected: Schema) -> None:
 
 def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
     """Split by the facts, and see that both sides can be used."""
-    facts, rule = known["data"], known["split"]
-    by = {"stratified": facts["target"], "group": facts.get("group"), "time": facts.get("time")}.get(rule["strategy"])
-    test = held_out(frame, rule["strategy"], rule["test_fraction"], rule["seed"], by)
+    facts = known["data"]
+    test = held_out(frame, *_split(known))
     target = frame[facts["target"]]
     if known["task"] == "regression":
         if not pd.api.types.is_numeric_dtype(target):
@@ -108,6 +111,13 @@ def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
         if facts.get("positive") is not None and facts["positive"] not in set(target.unique()):
             raise DataError(f"project.yml: data.positive is {facts['positive']!r}; {target.name} never has this value")
     return test
+
+
+def _split(known: dict) -> tuple[str, float, int, str | None]:
+    """Return strategy, fraction and seed of the split, and the column that it goes by."""
+    facts, rule = known["data"], known["split"]
+    by = {"stratified": facts["target"], "group": facts.get("group"), "time": facts.get("time")}.get(rule["strategy"])
+    return rule["strategy"], rule["test_fraction"], rule["seed"], by
 
 
 def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schema, file: Path) -> Contract:
@@ -142,6 +152,7 @@ def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schem
             "rows": len(frame),
             "columns": frame.shape[1],
         },
+        split=rule_of(frame, *_split(known)),
     )
 
 
@@ -149,6 +160,9 @@ def _description(frame: pd.DataFrame, test: pd.Series, contract: Contract) -> di
     """Return what quality.json says beyond the checks. Only training rows are set against the target."""
     train = frame.loc[~test]
     groups = frame[contract.group] if contract.group else pd.Series(dtype=object)
+    ranked = ranking(train[contract.names], train[contract.target], contract.task, contract.seed)
+    some = train.sample(min(ROWS, len(train)), random_state=contract.seed)
+    found = leaks(some[contract.names], some[contract.target], contract.task, contract.seed, ranked)
     return {
         "duplicates": {
             "rows": int(frame.duplicated().sum()),
@@ -161,7 +175,8 @@ def _description(frame: pd.DataFrame, test: pd.Series, contract: Contract) -> di
         "constant_columns": constant_columns(frame),
         "variables": [describe(frame[name]) for name in frame if name != contract.target],
         "target": describe(frame[contract.target]),
-        "ranking": ranking(train[contract.names], train[contract.target], contract.task, contract.seed),
+        "ranking": ranked,
+        "leaks": [{"kind": kind, "columns": columns, "message": message} for kind, columns, message in found],
     }
 
 

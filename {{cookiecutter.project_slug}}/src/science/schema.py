@@ -223,7 +223,11 @@ def sentences(checks: list[dict]) -> list[str]:
         elif item["check"] == "named in the schema":
             lines.append(f"{item['column']}: the schema knows no such column")
         else:
-            shown = ", ".join(f"row {example['row']}: {example['value']!r}" for example in item["examples"])
+            gap = item["check"] == "no missing values"
+            what = "missing" if gap else f"not {item['check']}"
+            shown = ", ".join(
+                f"row {example['row']}" + ("" if gap else f": {example['value']!r}") for example in item["examples"]
+            )
             more = ", …" if item["failures"] > len(item["examples"]) else ""
-            lines.append(f"{item['column']}: not {item['check']} in {item['failures']} row(s) ({shown}{more})")
+            lines.append(f"{item['column']}: {what} in {item['failures']} row(s) ({shown}{more})")
     return lines

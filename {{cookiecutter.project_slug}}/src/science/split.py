@@ -56,6 +56,20 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
     return pd.Series(chosen, index=frame.index, name="held_out")
 
 
+def rule_of(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: str | None) -> dict:
+    """Return what decides on which side a row falls, without what plays no part.
+
+    A row that one split learns from is never held out by another of the same rule, unless the latest rows of `time`
+    were taken away.
+    """
+    rule = {"strategy": strategy, "test_fraction": fraction, "by": by}
+    if strategy != "time":
+        rule["seed"] = seed
+    if strategy not in ("time", "group"):
+        rule["columns"] = list(map(str, frame))  # the whole row decides
+    return rule
+
+
 def _places(frame: pd.DataFrame, seed: int) -> np.ndarray:
     """Return a number from 0 to 1 for each row, the same for the same content and seed wherever the row stands."""
     key = hashlib.sha256(f"seed {seed}".encode()).hexdigest()

@@ -107,7 +107,7 @@ def _settle_file(file: Path) -> None:
             return [settled(item) for item in node]
         if not isinstance(node, dict):
             return node
-        found = {}
+        found: dict[str, object] = {}
         for key, value in node.items():
             if key == "__id__" and isinstance(value, int):
                 if node.get("__loader__") != "JsonNode":  # whether two equal numbers or texts are one object is chance
@@ -121,10 +121,8 @@ def _settle_file(file: Path) -> None:
     tree = settled(json.loads(parts.pop("schema.json")))
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
-        for name, content in [
-            *((names[old], parts[old]) for old in names),
-            ("schema.json", json.dumps(tree, indent=2)),
-        ]:
+        settled_parts = {names[old]: parts[old] for old in names} | {"schema.json": json.dumps(tree, indent=2).encode()}
+        for name, content in settled_parts.items():
             entry = zipfile.ZipInfo(name)  # of 1980
             entry.create_system = 3  # on every system
             archive.writestr(entry, content)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
-from science.quality import constant_columns, kind_of, ranking
+from science.leaks import Finding, leaks
+from science.quality import constant_columns, kind_of
 from science.schema import Schema
 from science.split import copies_across, held_out
 from science.step import DataError
 
 SEED = 42
 TEST_FRACTION = 0.2
-ROWS = 10_000  # rows that leaks are looked for in: a leak shows in any sample
-LEAK = 0.98  # of the scores of `quality.ranking`
-EXACT = 1 - 1e-6  # share of the target's variance that only arithmetic explains
+ROWS = 10_000  # rows that leaks and odd texts are looked for in: they show in any sample
 RARE_CLASS = 0.1
 MANY_TEXTS = 250  # values of a text column that the model tells apart
 DATE_LIKE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T].*)?"
@@ -39,7 +37,7 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
     seen = schema.for_model(facts)
     sample = frame.sample(min(ROWS, len(frame)), random_state=SEED)
     found = [
-        *_leaks(sample[seen], sample[facts["target"]], task),
+        *leaks(sample[seen], sample[facts["target"]], task, SEED),
         *_identifiers(frame[seen]),
         *_columns(frame, schema, seen, facts),
         *_copies(frame, seen, facts, strategy),
@@ -61,59 +59,6 @@ def split_strategy(facts: dict, task: str) -> str:
     if facts["group"]:
         return "group"
     return "stratified" if task == "classification" else "random"
-
-
-Finding = tuple[str, list[str], str]
-
-
-def _leaks(frame: pd.DataFrame, target: pd.Series, task: str) -> Iterator[Finding]:
-    """Find columns that give the answer away: alone, renamed, or added up."""
-    guilty = [name for name in frame if _same(frame[name], target)]
-    for name in guilty:
-        yield "copy", [name], f"{name} is the target under another name: exclude it"
-    for item in ranking(frame.drop(columns=guilty), target, task, SEED):
-        if item["score"] >= LEAK:
-            guilty.append(item["name"])
-            known = "is it known before the target is? If not, exclude it"
-            yield (
-                "leak",
-                [item["name"]],
-                f"{item['name']} alone predicts the target almost perfectly: {known}",
-            )
-    if task == "regression":
-        parts = _sum(frame.drop(columns=guilty), target)
-        if parts:
-            yield (
-                "sum",
-                parts,
-                f"the target can be computed from {' and '.join(parts)}: exclude those not known before it",
-            )
-
-
-def _same(values: pd.Series, target: pd.Series) -> bool:
-    """Tell whether each value of a column goes with one value of the target, and the other way round."""
-    pairs = pd.DataFrame({"value": values, "target": target}).dropna().drop_duplicates()
-    if len(pairs) < 2 or values.nunique() != target.nunique() or len(pairs) != target.nunique():
-        return False
-    if kind_of(target) != "float" and target.nunique() < len(target) / 2:
-        return True
-    if kind_of(values) not in ("float", "integer"):
-        return False  # an identifier goes one to one with everything
-    return abs(np.corrcoef(pairs["value"], pairs["target"])[0, 1]) > EXACT
-
-
-def _sum(frame: pd.DataFrame, target: pd.Series) -> list[str]:
-    """Return the columns whose weighted sum is the target, if there are any."""
-    table = frame[[name for name in frame if kind_of(frame[name]) in ("float", "integer")]].astype("float64")
-    table = table.fillna(table.mean()).dropna(axis="columns")
-    table = (table - table.mean()).loc[:, table.std() > 0] / table.std()[table.std() > 0]
-    wanted = (target - target.mean()).to_numpy(dtype=float) / target.std()
-    if not 1 < table.shape[1] < len(table) / 2:
-        return []
-    weights, *_ = np.linalg.lstsq(table.to_numpy(), wanted, rcond=None)
-    if 1 - np.mean((wanted - table.to_numpy() @ weights) ** 2) < EXACT:
-        return []
-    return [name for name, weight in zip(table, weights, strict=True) if abs(weight) > 1e-3]
 
 
 def _identifiers(frame: pd.DataFrame) -> Iterator[Finding]:

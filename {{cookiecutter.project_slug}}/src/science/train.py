@@ -60,6 +60,9 @@ def train(
     seconds = {"training_seconds": time.perf_counter() - started}  # not a file: equal models are equal to the byte
     validated = {f"validation_{contract.metric}": validation["value"]}
     tracking.log(parameters | {"estimator": _name(weights)}, validated | seconds)
+    if validation["instead_of"]:
+        lost = f"with {validation['instead_of']} a class would be too rare in some fold"
+        print(f"warning: {validation['judged_on']} judge in cross-validation: {lost}")
     print(f"{_name(weights)}: {contract.metric} {validation['value']:.4g} in cross-validation")
 
 

@@ -95,7 +95,7 @@ def add(root: Path, file: Path, roles: Roles, dry_run: bool = False) -> Added:
     with tempfile.TemporaryDirectory(prefix="tdsp-data-") as scratch:
         findings = _infer(root, file, roles, Path(scratch))
         facts = _facts(file, roles, findings)
-        facts["data.positive"] = _positive(before, roles, facts["task"], Path(scratch) / "schema")
+        facts["data.positive"] = _positive(before, roles, findings["positive"], Path(scratch) / "schema")
         facts = _changed(before, facts)
         new = {root / place: (Path(scratch) / name).read_bytes() for name, place in INFERRED.items()}
     text = edit((root / FILE).read_text(encoding="utf-8"), facts)
@@ -113,7 +113,8 @@ def _check_columns(columns: list[str], roles: Roles) -> None:
     for option, column in roles.named():
         if column not in columns:
             near = _near(column, columns)
-            what = f"did you mean {near}?" if near else f"it has {', '.join(columns[:8])}"
+            more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
+            what = f"did you mean {near}?" if near else f"it has {', '.join(columns[:8])}{more}"
             problems.append(f"{option} {column!r}: the file has no such column; {what}")
         elif column == roles.target and option != "--target":
             problems.append(f"{option} {column!r}: this is the target")
@@ -125,9 +126,10 @@ def _check_columns(columns: list[str], roles: Roles) -> None:
 
 
 def _near(column: str, columns: list[str]) -> str:
-    """Return the names most like `column`, whatever their case."""
-    folded = {name.casefold(): name for name in columns}
-    return ", ".join(repr(folded[name]) for name in difflib.get_close_matches(column.casefold(), folded, n=3))
+    """Return the names most like `column`, or that it is a word of, whatever their case."""
+    folded, wanted = {name.casefold(): name for name in columns}, column.casefold()
+    near = difflib.get_close_matches(wanted, folded, n=3) or [name for name in folded if wanted in name.split()][:3]
+    return ", ".join(repr(folded[name]) for name in near)
 
 
 def _needs_copy(file: Path, raw: Path) -> bool:
@@ -174,14 +176,14 @@ def _facts(file: Path, roles: Roles, findings: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def _positive(before: Project, roles: Roles, task: str, schema: Path) -> Any:
-    """Return the class that counts as "yes": the one chosen before, else the last one as `prepare` takes it."""
+def _positive(before: Project, roles: Roles, inferred: Any, schema: Path) -> Any:
+    """Return the class that counts as "yes": the one chosen before for the same two classes, else the inferred one."""
     column = yaml.safe_load(schema.read_text(encoding="utf-8"))["columns"][roles.target]
     classes = column.get("categories") or ([False, True] if column["type"] == "boolean" else [])
-    if task != "classification" or len(classes) != 2:
+    if inferred is None:
         return None
     chosen = before.data.positive if before.data.target == roles.target else None
-    return next((name for name in classes if type(name) is type(chosen) and name == chosen), max(classes))
+    return next((name for name in classes if type(name) is type(chosen) and name == chosen), inferred)
 
 
 def _changed(before: Project, facts: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,19 +15,16 @@ SCRAP_SECONDS = 86_400  # older than any copy that is still going on
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace `path` with `content` in one rename; parent folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    aside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with aside.open("xb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        if path.exists():
-            shutil.copymode(path, aside)
-        else:
-            Path(aside).chmod(0o644)
-        Path(aside).replace(path)
+        aside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        aside.replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
 
 
@@ -46,6 +40,9 @@ def replace_folder(path: Path) -> Iterator[Path]:
     A folder that is in the way is moved aside first and removed afterwards. An exception leaves `path` as it was. What
     was left beside it by a process that was killed more than a day ago is removed.
     """
+    import shutil  # these two take long to import, and writing a file needs neither
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -64,6 +61,9 @@ def replace_folder(path: Path) -> Iterator[Path]:
 
 
 def _sweep(path: Path) -> None:
+    import glob
+    import shutil
+
     for scrap in path.parent.glob(f".{glob.escape(path.name)}.*"):
         with contextlib.suppress(OSError):  # another process may sweep, too
             if time.time() - scrap.stat().st_mtime > SCRAP_SECONDS:

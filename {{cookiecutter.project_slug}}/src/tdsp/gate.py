@@ -8,7 +8,7 @@ its floor. "By more than noise" means that the paired bootstrap interval of the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tdsp.errors import WrongInput
@@ -73,7 +73,9 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
     elif absent := metrics["champion_absent"]:
         checks.append(_not_compared(absent, metrics.get("champion_status")))
     else:
-        checks.append(_beats("champion", "champion", metrics, gate["confidence"]))
+        compared = _beats("champion", "champion", metrics, gate["confidence"])
+        doubt = metrics.get("champion_split")
+        checks.append(replace(compared, detail=f"{compared.detail}; {doubt}") if doubt else compared)
     checks.append(_groups(metric, metrics, gate))
     return Verdict(tuple(checks))
 
@@ -106,7 +108,8 @@ def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float)
         return Check(name, True, f"better than {_COMPARED[other]} by {number(better)} ({interval})")
     if is_number(high) and high < 0:
         return Check(name, False, f"worse than {_COMPARED[other]} by {number(-better)} ({interval})")
-    return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {number(better)} ({interval})")
+    by = f"worse by {number(-better)}" if is_number(better) and better < 0 else f"better by {number(better)}"
+    return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {by} ({interval})")
 
 
 def _not_compared(why: str, status: str | None) -> Check:

@@ -194,11 +194,19 @@ def parse(text: str, path: Path) -> Project:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise WrongInput(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+        raise WrongInput(f"{path}: not YAML: {_where(error)}") from None
     try:
         return Project.model_validate(raw)
     except ValidationError as error:
         raise WrongInput("\n".join(f"{path}: {line}" for line in _lines(error))) from None
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """Return where the YAML breaks, and how: the parser's own text begins with where the block around it starts."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
 
 
 # What pydantic calls a mistake -> what it is for somebody who writes YAML.

@@ -95,7 +95,7 @@ def _as_input_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeError as error:
-        raise WrongInput(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        raise WrongInput(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8 (Excel: CSV UTF-8)") from None
     except csv.Error as error:
         raise WrongInput(f"{file}: not CSV ({error})") from None
     except OSError as error:

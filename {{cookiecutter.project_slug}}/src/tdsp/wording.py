@@ -12,13 +12,16 @@ def is_number(value: Any) -> bool:
 
 
 def number(value: Any) -> str:
-    """Return `value` with four significant digits; `n/a` when it is not a finite number."""
+    """Return `value` with four significant digits; `n/a` when it is not a finite number.
+
+    Thousands are set apart from five digits on, because four of them may be a year.
+    """
     if not is_number(value):
         return "n/a"
     if value == 0:
         return "0"  # a float may be -0.0
     if isinstance(value, int) or 1000 <= abs(value) < 1e15:
-        return f"{value:,.0f}"
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
     return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"
 
 

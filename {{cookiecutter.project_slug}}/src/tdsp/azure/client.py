@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
+_SCOPES = tuple(f"https://{name}/.default" for name in ("management.azure.com", "ml.azure.com", "storage.azure.com"))
 _MARGIN = 300  # seconds that a token must still be good for
 
 
@@ -90,6 +91,16 @@ class Credential:
         if token is None or token.expires_on < time.time() + _MARGIN:
             token = self._tokens[key] = self._source.get_token(*scopes, **options)
         return token
+
+
+def stay_signed_in() -> None:
+    """Ask for every token that a long wait may need later.
+
+    A workflow's proof of who it is lasts minutes, the tokens it is given for it last hours.
+    """
+    for scope in _SCOPES:
+        with speaking("sign-in"):
+            credential().get_token(scope)
 
 
 @functools.cache

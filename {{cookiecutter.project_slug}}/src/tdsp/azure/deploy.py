@@ -19,6 +19,8 @@ from tdsp.errors import TdspError
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
+PATIENCE = 5400  # seconds that a slot may take to be built: the service itself gives up earlier
+
 
 def roll_out(
     ml: MLClient,
@@ -75,8 +77,13 @@ def _endpoint(ml: MLClient, new: Release, pause: float) -> slots.Slots:
         new.scoring / "endpoint.yml",
         params_override=[{"name": name}, {"tags": {slots.OWNER: new.where.slug}}],
     )
-    with client.speaking(f"endpoint {name}"):
-        ml.online_endpoints.begin_create_or_update(endpoint).result()
+    try:
+        with client.speaking(f"endpoint {name}"):
+            ml.online_endpoints.begin_create_or_update(endpoint).result()
+    except TdspError as error:
+        if "already exists" in str(error):  # in this region, in a workspace that is not this one
+            raise TdspError(f"{error}; the name follows from project.slug in project.yml: change that") from None
+        raise
     return slots.look(ml, new.where, name)
 
 
@@ -114,7 +121,14 @@ def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callabl
     say(f"{slot}: building {new.label}; a first build takes some ten minutes")
     try:
         with client.speaking(f"slot {slot}"):
-            ml.online_deployments.begin_create_or_update(deployment).result()
+            building = ml.online_deployments.begin_create_or_update(deployment)
+            building.wait(PATIENCE)
+            if not building.done():
+                raise TdspError(
+                    f"slot {slot} is not ready after {PATIENCE / 60:g} minutes; the service goes on with it: "
+                    "look into Studio, then run the same command again"
+                )
+            building.result()
     except TdspError as error:
         _give_up(ml, new.where, now.name, slot, error, say)
     return slots.look(ml, new.where, now.name)

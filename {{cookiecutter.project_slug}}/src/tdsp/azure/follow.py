@@ -18,8 +18,29 @@ if TYPE_CHECKING:
     from azure.ai.ml.entities import Job
 
 ENDED = {"Completed", "Failed", "Canceled", "NotResponding"}
+_ENDED_BADLY = ENDED - {"Completed"}
 # Step -> output that reports are written from; the split is data, which stays where it is.
 _BROUGHT = {"prepare": "quality", "train": "model", "evaluate": "evaluation", "register": "registration"}
+
+
+def attempt(ml: MLClient, base: str) -> tuple[Job | None, str]:
+    """Return the job called `base` that runs or is done well, and the name it has or would get.
+
+    Earlier attempts that failed keep their names; the next one gets a number.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    name, count = base, 1
+    while True:
+        with client.speaking(f"job {name}"):
+            try:
+                job = ml.jobs.get(name)
+            except ResourceNotFoundError:
+                return None, name
+        if job.status not in _ENDED_BADLY:
+            return job, name
+        count += 1
+        name = f"{base}-{count}"
 
 
 def wait(ml: MLClient, name: str, say: Callable[[str], None], pause: float = 15) -> Job:
@@ -86,13 +107,25 @@ def output(ml: MLClient, job: str, step: str, name: str, home: Path) -> Path:
         return _output(ml, child.name, name, home / "outputs" / step / name)
 
 
+def download(ml: MLClient, job: str, name: str, folder: Path) -> Path:
+    """Return `folder` with an output of a job, downloaded unless it is there.
+
+    Raises:
+        TdspError: it did not arrive.
+    """
+    with client.speaking(f"job {job}"):
+        return _output(ml, job, name, folder)
+
+
 def _output(ml: MLClient, child: str, output: str, folder: Path) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".download-") as scratch:
-        ml.jobs.download(child, output_name=output, download_path=scratch)
-        arrived = Path(scratch) / "named-outputs" / output
+        place = Path(scratch) / "it"
+        ml.jobs.download(child, output_name=output, download_path=place)
+        named = place / "named-outputs" / output
+        arrived = named if named.is_dir() else place  # of a batch endpoint's job, the SDK puts the files right there
         # Some versions of the SDK download nothing and say nothing.
         if not arrived.is_dir() or not any(item.is_file() for item in arrived.rglob("*")):
             raise TdspError(f"output {output} of {child} did not arrive: run the same command again")

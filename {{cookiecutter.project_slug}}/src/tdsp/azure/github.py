@@ -10,6 +10,7 @@ from tdsp import shell
 from tdsp.azure import rest
 from tdsp.errors import TdspError
 
+ISSUER = "https://token.actions.githubusercontent.com"
 BRANCHES = {"dev": "dev", "prod": "main"}  # environment -> the branch that deploys to it
 RULESET = "tdsp: main"
 _REMOTE = re.compile(r"github\.com[:/](?P<owner>[^/]+)/(?P<name>[^/]+?)(\.git)?/?$")
@@ -26,6 +27,8 @@ class Repository:
         owner: user or organisation.
         name: of the repository.
     """
+
+    host = "GitHub"
 
     def __init__(self, owner: str, name: str, create: bool = False):
         """Name it; nothing is sent yet.
@@ -56,6 +59,10 @@ class Repository:
         me = rest.github()("GET", "/user")["login"]
         place = "/user/repos" if me.lower() == self.owner.lower() else f"/orgs/{self.owner}/repos"
         rest.github()("POST", place, {"name": self.name, "private": True})
+
+    def issuer(self, _env: str) -> str:
+        """Return who signs the tokens that a workflow gets: the same for every environment."""
+        return ISSUER
 
     def subject(self, env: str) -> str:
         """Return the subject of the tokens that a workflow gets in an environment, as GitHub says it today.

@@ -1,15 +1,17 @@
-"""The identity that workflows act as: a managed identity that trusts one GitHub environment, with few roles."""
+"""The identity that workflows act as: managed, trusting one environment of the CI system, with few roles."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Protocol
 
-from tdsp.azure import client, github, rest
+from tdsp import automation
+from tdsp.azure import client, rest
+from tdsp.errors import TdspError
 
-ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 IDENTITY_VERSION, ROLE_VERSION = "2024-11-30", "2022-04-01"
+_GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")  # of Bicep's guid(): infra/ gives the same names
 
 # What the workflows do, and nothing else: no role creates resources outside the workspace or gives roles away.
 ROLES = {
@@ -20,15 +22,32 @@ _ROLE_IDS = {
     "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
 }
-VARIABLES = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")
+VARIABLES = automation.IDENTITY
+
+
+class Trusted(Protocol):
+    """Whose tokens an identity trusts: a repository on GitHub, or a project in Azure DevOps."""
+
+    host: str
+
+    def issuer(self, env: str) -> str:
+        """Return who signs the tokens for an environment."""
+
+    def subject(self, env: str) -> str:
+        """Return whom the tokens for an environment are about."""
+
+
+def assignment_name(group_id: str, principal: str, role: str) -> str:
+    """Return the name of a role assignment on a resource group: infra/modules/group-role.bicep gives it the same."""
+    return str(uuid.uuid5(_GUIDS, "-".join((group_id.lower(), principal, _ROLE_IDS[role]))))
 
 
 class Identity:
     """The managed identity of one environment."""
 
-    def __init__(self, where: client.Target, repository: github.Repository):
+    def __init__(self, where: client.Target, trusted: Trusted):
         """Derive its name; nothing is sent yet."""
-        self.where, self.repository = where, repository
+        self.where, self.trusted = where, trusted
         self.name = f"id-{where.slug}-{where.env}"
         self.id = f"{where.group_id}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{self.name}"
 
@@ -42,16 +61,27 @@ class Identity:
         rest.management()("PUT", self.id, body, **{"api-version": IDENTITY_VERSION})
 
     def look_at_trust(self) -> str:
-        """Say whether it trusts the repository's environment under the subject that GitHub uses today."""
+        """Say whether it trusts the environment under the subject that the CI system uses today."""
         found = rest.management()("GET", self._trust_id, **{"api-version": IDENTITY_VERSION})
         if not found:
             return "missing"
         has, wants = found["properties"], self._trust()
-        return "" if has["subject"] == wants["subject"] and has["issuer"] == ISSUER else f"trusts {has['subject']}"
+        return (
+            ""
+            if has["subject"] == wants["subject"] and has["issuer"] == wants["issuer"]
+            else f"trusts {has['subject']}"
+        )
 
     def make_trust(self) -> None:
-        """Create or correct the federated credential."""
-        rest.management()("PUT", self._trust_id, {"properties": self._trust()}, **{"api-version": IDENTITY_VERSION})
+        """Create or correct the federated credential.
+
+        Raises:
+            TdspError: the CI system does not say whom to trust.
+        """
+        trust = self._trust()
+        if not trust["issuer"] or not trust["subject"]:
+            raise TdspError(f"{self.trusted.host} does not say whom to trust")
+        rest.management()("PUT", self._trust_id, {"properties": trust}, **{"api-version": IDENTITY_VERSION})
 
     def look_at_role(self, role: str) -> str:
         """Say whether it has a role on the resource group or above."""
@@ -60,7 +90,7 @@ class Identity:
     def make_role(self, role: str) -> None:
         """Assign a role on the resource group; the assignment's name follows from its content, so it is made once."""
         principal = self._principal()
-        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.where.group_id.lower()}|{principal}|{_ROLE_IDS[role]}")
+        name = assignment_name(self.where.group_id, principal, role)
         properties = {
             "roleDefinitionId": self._definition(role),
             "principalId": principal,
@@ -73,6 +103,11 @@ class Identity:
         """Return the ids by which a workflow names it."""
         properties = (self._get() or {}).get("properties", {})
         return dict(zip(VARIABLES, (properties.get("clientId", ""), properties.get("tenantId", "")), strict=True))
+
+    def parameters(self) -> dict[str, str]:
+        """Return the ids by which a service connection of Azure DevOps names it."""
+        client_id, tenant_id = self.variables().values()
+        return {"tenantid": tenant_id, "serviceprincipalid": client_id}
 
     def assignments(self) -> list[dict[str, Any]]:
         """Return the role assignments that are on the resource group itself."""
@@ -96,10 +131,11 @@ class Identity:
 
     @property
     def _trust_id(self) -> str:
-        return f"{self.id}/federatedIdentityCredentials/github-{self.where.env}"
+        return f"{self.id}/federatedIdentityCredentials/{self.trusted.host.lower().replace(' ', '-')}-{self.where.env}"
 
     def _trust(self) -> dict[str, Any]:
-        return {"issuer": ISSUER, "subject": self.repository.subject(self.where.env), "audiences": [AUDIENCE]}
+        env = self.where.env
+        return {"issuer": self.trusted.issuer(env), "subject": self.trusted.subject(env), "audiences": [AUDIENCE]}
 
     def _definition(self, role: str) -> str:
         scope = f"/subscriptions/{self.where.place.subscription_id}"

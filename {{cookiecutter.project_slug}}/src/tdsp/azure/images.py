@@ -19,6 +19,7 @@ from tdsp.errors import TdspError, WrongInput
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
+ONLINE, BATCH = "deployment.yml", "batch-deployment.yml"  # in scoring/
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.index.v1+json",
@@ -68,11 +69,22 @@ def training(root: Path, slug: str) -> Image:
 def serving(root: Path, slug: str) -> Image:
     """Return the endpoints' environment: as `scoring/deployment.yml` says, packages of `scoring/uv.lock` if there."""
     home = root / "scoring"
-    described = yaml.safe_load((home / "deployment.yml").read_text(encoding="utf-8"))["environment"]
-    conda = yaml.safe_load((home / described["conda_file"]).read_text(encoding="utf-8"))
+    image, conda = _described(home / ONLINE)
     if (home / "uv.lock").is_file():
         conda = _with_packages(conda, requirements(home))
-    return Image(f"{slug}-serve", described["image"], conda)
+    return Image(f"{slug}-serve", image, conda)
+
+
+def batch(root: Path, slug: str) -> Image:
+    """Return the environment of batch deployments: what `scoring/batch-deployment.yml` says."""
+    return Image(f"{slug}-batch", *_described(root / "scoring" / BATCH))
+
+
+def _described(deployment: Path) -> tuple[str, dict[str, Any]]:
+    """Return the base image and conda's description that a deployment's YAML names."""
+    environment = yaml.safe_load(deployment.read_text(encoding="utf-8"))["environment"]
+    conda = deployment.parent / environment["conda_file"]
+    return environment["image"], yaml.safe_load(conda.read_text(encoding="utf-8"))
 
 
 def _with_packages(conda: dict[str, Any], packages: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tdsp.azure import client, rest
+from tdsp.azure import client, names, rest
 from tdsp.errors import TdspError
 
 if TYPE_CHECKING:
@@ -18,7 +18,11 @@ PROVIDERS = {
     "Microsoft.ManagedIdentity": "the workflows' identity",
 }
 _VERSION = "2021-04-01"
-_VAULTS_VERSION = "2023-07-01"
+_NAMED = {  # provider -> API version in which it tells about names
+    "Microsoft.ContainerRegistry": "2023-07-01",
+    "Microsoft.KeyVault": "2023-07-01",
+    "Microsoft.Storage": "2023-05-01",
+}
 _UPGRADES = 1.2  # managed endpoints keep a fifth more cores than they use, for upgrades
 
 
@@ -30,22 +34,31 @@ def workspace(ml: MLClient, where: client.Target) -> str:
         try:
             found = ml.workspaces.get(where.place.workspace)
         except ResourceNotFoundError:
-            return f"missing{_soft_deleted(where)}"
+            return f"missing; {_names(where)}"
     if found.location != where.place.region:
         return f"lies in {found.location}, project.yml says {where.place.region}"
     return ""
 
 
-def _soft_deleted(where: client.Target) -> str:
-    """Name the deleted vaults that still hold a name of this project: a new workspace would stumble over them."""
-    path = f"/subscriptions/{where.place.subscription_id}/providers/Microsoft.KeyVault/deletedVaults"
+def _names(where: client.Target) -> str:
+    """Say whether the names that `infra/` would give to a new workspace's storage, vault and registry can be had."""
+    subscription, wanted = f"/subscriptions/{where.place.subscription_id}/providers", names.of(where)
     try:
-        found = rest.management()("GET", path, **{"api-version": _VAULTS_VERSION}) or {"value": []}
-    except TdspError:  # who may not look at vaults still wants to know about the workspace
-        return ""
-    short = where.slug.replace("-", "")[:10]
-    names = [item["name"] for item in found["value"] if short in item["name"].replace("-", "").lower()]
-    return f"; deleted vault {names[0]} still holds its name (az keyvault purge --name {names[0]})" if names else ""
+        path = f"{subscription}/Microsoft.KeyVault/deletedVaults"
+        found = rest.management()("GET", path, **{"api-version": _NAMED["Microsoft.KeyVault"]}) or {"value": []}
+        deleted = {item["name"] for item in found["value"]} & set(wanted.values())
+        taken = []
+        for kind, name in wanted.items():
+            provider = kind.split("/")[0]
+            path, body = f"{subscription}/{provider}/checkNameAvailability", {"name": name, "type": kind}
+            answer = rest.management()("POST", path, body, **{"api-version": _NAMED[provider]})
+            if not answer["nameAvailable"] and name not in deleted:
+                taken.append(name)
+    except TdspError as error:  # who may not look at vaults still wants to know about the workspace
+        return f"whether its names are free cannot be seen ({str(error).splitlines()[0]})"
+    held = [f"a deleted vault holds the name {name}: az keyvault purge --name {name}" for name in sorted(deleted)]
+    held += [f"the name {name} is taken: infra/ takes another for another resource group" for name in taken]
+    return "; ".join(held) or "the names that infra/ would give are free"
 
 
 def provider(where: client.Target, name: str) -> str:

@@ -43,8 +43,8 @@ class Release:
         return f"{self.model.name} v{self.model.version}"
 
 
-def release(root: Path, ml: MLClient, where: client.Target, version: str | None) -> Release:
-    """Return what is to be deployed: a version, the champion when none is given.
+def release(root: Path, ml: MLClient, where: client.Target, version: str | None, batch: bool = False) -> Release:
+    """Return what is to be deployed: a version, the champion when none is given; for files in batches, or online.
 
     Raises:
         WrongInput: there is no such version, or no champion yet.
@@ -57,11 +57,24 @@ def release(root: Path, ml: MLClient, where: client.Target, version: str | None)
         what = f"no version {version} of" if version else "no champion among the versions of"
         raise WrongInput(f"{where} has {what} model {where.slug}: run `tdsp submit --env {where.env} --wait` first")
     scoring = root / "scoring"
-    image = images.serving(root, where.slug)
-    sources = sorted([*scoring.glob("*.py"), scoring / "deployment.yml"])
+    image = (images.batch if batch else images.serving)(root, where.slug)
+    sources = sorted([*scoring.glob("*.py"), scoring / (images.BATCH if batch else images.ONLINE)])
     parts = [str(model.version), image.version, *(files.sha256_of(source) for source in sources)]
     content = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     return Release(where, model, scoring, image, content)
+
+
+def refuse_rolled_back(new: Release, now: slots.Slots, again: bool) -> None:
+    """Stop at a version that was rolled back here, unless somebody asks for it by number.
+
+    Raises:
+        TdspError: with what to do.
+    """
+    if not again and new.content == now.tag(slots.ROLLED_BACK) and now.live:
+        raise TdspError(
+            f"{new.label} was rolled back on {now.name}, which still serves v{now.version(now.live)}; "
+            f"`--version {new.model.version}` deploys it all the same"
+        )
 
 
 def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
@@ -70,11 +83,7 @@ def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
     Raises:
         TdspError: the version was rolled back here, and nobody asked for it by number.
     """
-    if not again and new.content == now.tag(slots.ROLLED_BACK) and now.live:
-        raise TdspError(
-            f"{new.label} was rolled back on {now.name}, which still serves v{now.version(now.live)}; "
-            f"`--version {new.model.version}` deploys it all the same"
-        )
+    refuse_rolled_back(new, now, again)
     endpoint = "exists" if now.endpoint else "missing"
     lines = [
         Line(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tdsp.azure import client
 from tdsp.errors import TdspError, WrongInput
@@ -43,6 +43,16 @@ class Slots:
     name: str
     endpoint: Any = None
     deployments: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def endpoints_of(ml: MLClient) -> Any:
+        """Return what the SDK does with endpoints of this kind."""
+        return ml.online_endpoints
+
+    @staticmethod
+    def deployments_of(ml: MLClient) -> Any:
+        """Return what the SDK does with their deployments."""
+        return ml.online_deployments
 
     @property
     def traffic(self) -> dict[str, int]:
@@ -99,17 +109,39 @@ class Slots:
         return bool(self.previous and until and datetime.fromisoformat(until) < datetime.now(UTC))
 
 
+class Batch(Slots):
+    """What is there of a batch endpoint: its default deployment is live, the other one costs nothing."""
+
+    endpoints_of = staticmethod(lambda ml: ml.batch_endpoints)
+    deployments_of = staticmethod(lambda ml: ml.batch_deployments)
+
+    @property
+    def traffic(self) -> dict[str, int]:
+        """The default deployment gets every job."""
+        default = getattr(self.endpoint and self.endpoint.defaults, "deployment_name", None)
+        return {default: 100} if default in self.deployments else {}
+
+    @property
+    def mirror(self) -> dict[str, int]:
+        """Jobs are not mirrored."""
+        return {}
+
+
+Found = TypeVar("Found", bound=Slots)
+
+
 def endpoint_name(where: client.Target, kind: str = "") -> str:
     """Return the endpoint's name: unique in its region, at most 32 letters, digits and hyphens, the same every time."""
     import hashlib
 
-    suffix = hashlib.sha256(where.workspace_id.lower().encode()).hexdigest()[:5]
+    # The slug is cut: two long ones that begin alike differ here.
+    suffix = hashlib.sha256(f"{where.workspace_id}/{where.slug}".lower().encode()).hexdigest()[:5]
     tail = f"{kind}-{where.env}-{suffix}".lstrip("-")
     return f"{where.slug[: 31 - len(tail)].rstrip('-')}-{tail}"
 
 
-def look(ml: MLClient, where: client.Target, name: str) -> Slots:
-    """Ask the service what is there.
+def look(ml: MLClient, where: client.Target, name: str, kind: type[Found] = Slots) -> Found:
+    """Ask the service what is there of an endpoint; `kind` says which sort it is.
 
     Raises:
         WrongInput: an endpoint of this name belongs to somebody else in the workspace.
@@ -118,22 +150,25 @@ def look(ml: MLClient, where: client.Target, name: str) -> Slots:
 
     with client.speaking(f"endpoint {name}"):
         try:
-            endpoint = ml.online_endpoints.get(name)
+            endpoint = kind.endpoints_of(ml).get(name)
         except ResourceNotFoundError:
-            return Slots(name)
-        deployments = {item.name: item for item in ml.online_deployments.list(name)}
+            return kind(name)
+        deployments = {item.name: item for item in kind.deployments_of(ml).list(name)}
     if (endpoint.tags or {}).get(OWNER) != where.slug:
         raise WrongInput(f"endpoint {name} was not made by this project: rename the project or that endpoint")
-    return Slots(name, endpoint, deployments)
+    return kind(name, endpoint, deployments)
 
 
-def settled(ml: MLClient, where: client.Target, name: str, patience: float = 1800, pause: float = 5) -> Slots:
+def settled(
+    ml: MLClient, where: client.Target, name: str, kind: type[Found] = Slots, patience: float = 1800, pause: float = 5
+) -> Found:
     """Wait until nothing of the endpoint is being changed any more, by this command's killed forerunner for instance.
 
     Args:
         ml: client of the workspace.
         where: the workspace.
         name: of the endpoint.
+        kind: sort of the endpoint.
         patience: seconds after which it counts as stuck.
         pause: seconds between two looks.
 
@@ -142,7 +177,7 @@ def settled(ml: MLClient, where: client.Target, name: str, patience: float = 180
     """
     end = time.monotonic() + patience
     while True:
-        slots = look(ml, where, name)
+        slots = look(ml, where, name, kind)
         things = [slots.endpoint, *slots.deployments.values()] if slots.endpoint else []
         busy = [thing for thing in things if thing.provisioning_state not in _SETTLED]
         if not busy:
@@ -183,7 +218,7 @@ def shift(
 def remove(ml: MLClient, slots: Slots, slot: str) -> None:
     """Delete a slot that has no traffic."""
     with client.speaking(f"slot {slot} of {slots.name}"):
-        ml.online_deployments.begin_delete(slot, slots.name).result()
+        slots.deployments_of(ml).begin_delete(slot, slots.name).result()
 
 
 def logs(ml: MLClient, slots: Slots, slot: str, lines: int = 60) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tdsp import registry_azure
-from tdsp.azure import client, slots
+from tdsp.azure import batch, client, slots
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -19,7 +19,7 @@ def lines(ml: MLClient, where: client.Target) -> list[str]:
     with client.speaking("models"):
         versions = registry_azure.versions(ml, where.slug)
         champion = registry_azure.champion(ml, where.slug)
-    return [f"{where}", *_endpoint(now), *_models(versions, champion)]
+    return [f"{where}", *_endpoint(now), *_batch(batch.look(ml, where)), *_models(versions, champion)]
 
 
 def _endpoint(now: slots.Slots) -> list[str]:
@@ -35,6 +35,17 @@ def _endpoint(now: slots.Slots) -> list[str]:
             f"{deployment.provisioning_state}, {deployment.instance_count} x {deployment.instance_type}"
         )
     return found or ["  no slots"]
+
+
+def _batch(now: slots.Batch) -> list[str]:
+    if now.endpoint is None:
+        return [f"batch endpoint {now.name}: none yet"]
+    found = [f"batch endpoint {now.name}: {now.endpoint.provisioning_state}"]
+    for slot, deployment in sorted(now.deployments.items()):
+        role = "default" if slot == now.live else "kept for rollback" if slot == now.previous else "no role"
+        where = f"{deployment.instance_count or 1} x {str(deployment.compute).rsplit('/', 1)[-1]}"
+        found.append(f"  {slot}: v{now.version(slot)}, {role}, {deployment.provisioning_state}, {where}")
+    return found
 
 
 def _models(versions: list[Any], champion: Any) -> list[str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdsp import files, lineage, project, registry_azure, shell
-from tdsp.azure import client, images
+from tdsp.azure import assets, client, follow, images
 from tdsp.azure.plan import Line
 from tdsp.errors import WrongInput
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.ai.ml.entities import Job
 
-_ENDED_BADLY = {"Failed", "Canceled", "NotResponding"}
 _REGISTERING = "register"  # the step that needs to know where the code comes from
 
 
@@ -135,7 +134,7 @@ def plan(ml: MLClient, sent: Submission) -> list[Line]:
         )
     )
     for name, version, folder in sent.data.values():
-        there = _data_exists(ml, name, version)
+        there = assets.exists(ml, name, version)
         lines.append(
             Line(
                 f"data {name}:{version[:8]}",
@@ -161,25 +160,12 @@ def current(ml: MLClient, sent: Submission) -> tuple[Job | None, str]:
 
     Earlier attempts that failed keep their names; the next one gets a number.
     """
-    from azure.core.exceptions import ResourceNotFoundError
-
-    name, attempt = sent.name, 1
-    while True:
-        with client.speaking(f"job {name}"):
-            try:
-                job = ml.jobs.get(name)
-            except ResourceNotFoundError:
-                return None, name
-        if job.status not in _ENDED_BADLY:
-            return job, name
-        attempt += 1
-        name = f"{sent.name}-{attempt}"
+    return follow.attempt(ml, sent.name)
 
 
 def submit(ml: MLClient, sent: Submission) -> Job:
     """Do what `plan` says and return the job. Repeating it does nothing that is done already."""
     from azure.ai.ml import load_job
-    from azure.ai.ml.entities import Data
 
     job, name = current(ml, sent)
     if job:
@@ -187,13 +173,12 @@ def submit(ml: MLClient, sent: Submission) -> Job:
     if not sent.image.exists(ml):
         sent.image.make(ml)
     for asset, version, folder in sent.data.values():
-        if not _data_exists(ml, asset, version):
-            with client.speaking(f"data {asset}"):
-                ml.data.create_or_update(Data(name=asset, version=version, type="uri_folder", path=str(folder)))
+        assets.provide(ml, asset, version, folder)
 
     job = load_job(sent.pipeline, params_override=_overrides(sent, name))
     for step in job.jobs.values():
-        step.component.environment = sent.image.reference
+        if step.type == "command":  # a parallel step needs packages of Azure ML's own, and says so itself
+            step.component.environment = sent.image.reference
     with client.speaking(f"job {name}"):
         return ml.jobs.create_or_update(job)
 
@@ -261,17 +246,6 @@ def _typed(value: str, declared: Any) -> Any:
         return type(default)(value) if isinstance(default, int | float) else value
     except (ValueError, KeyError):
         raise WrongInput(f"{value!r} is not a {type(default).__name__}") from None
-
-
-def _data_exists(ml: MLClient, name: str, version: str) -> bool:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    with client.speaking(f"data {name}"):
-        try:
-            ml.data.get(name, version)
-        except ResourceNotFoundError:
-            return False
-    return True
 
 
 def _sample(root: Path, facts: project.Project) -> None:

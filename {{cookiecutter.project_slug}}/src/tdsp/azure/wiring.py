@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tdsp.azure import client, github, identity, preflight
+from tdsp.azure import client, devops, github, identity, preflight
 from tdsp.azure.plan import Line
 from tdsp.errors import TdspError
 
@@ -39,16 +39,17 @@ class Thing:
     vital: bool = True
 
 
-def things(ml: MLClient, where: client.Target, repository: github.Repository) -> list[Thing]:
+def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Project) -> list[Thing]:
     """Return all that one environment needs, in the order in which it has to be made."""
-    own = identity.Identity(where, repository)
+    own = identity.Identity(where, ci)
+    before, after = _devops(where, ci, own) if isinstance(ci, devops.Project) else _github(where, ci, own)
     return [
         Thing(
             "workspace",
             "jobs, models and endpoints live there",
             lambda: preflight.workspace(ml, where),
             None,
-            "create it (infra/), or correct environments in project.yml; then ask for Reader on its resource group",
+            "create it (infra/README.md), or correct environments in project.yml; then ask for Reader on its group",
         ),
         *(
             Thing(
@@ -68,13 +69,7 @@ def things(ml: MLClient, where: client.Target, repository: github.Repository) ->
             "ask for more cores of that family in the portal (Quotas), or choose a smaller instance_type",
             vital=False,
         ),
-        Thing(
-            "repository",
-            "the workflows run there",
-            repository.look,
-            repository.make,
-            f"create {repository.path} on GitHub, or run `tdsp connect --create-repository`",
-        ),
+        before[0],
         Thing(
             f"identity {own.name}",
             "the workflows act as it; it has no password",
@@ -82,12 +77,13 @@ def things(ml: MLClient, where: client.Target, repository: github.Repository) ->
             own.make,
             "run `tdsp connect`; it takes Contributor on the resource group",
         ),
+        *before[1:],
         Thing(
-            f"trust in GitHub ({where.env})",
+            f"trust in {ci.host} ({where.env})",
             "a workflow in this environment, and no other, may become it",
             own.look_at_trust,
             own.make_trust,
-            "run `tdsp connect` again: the repository may have been renamed",
+            f"run `tdsp connect` again: {ci.path} may have been renamed",
         ),
         *(
             Thing(
@@ -99,6 +95,24 @@ def things(ml: MLClient, where: client.Target, repository: github.Repository) ->
             )
             for role, why in identity.ROLES.items()
         ),
+        *after,
+    ]
+
+
+def _github(
+    where: client.Target, repository: github.Repository, own: identity.Identity
+) -> tuple[list[Thing], list[Thing]]:
+    """Return what is needed on GitHub: before the identity trusts it, and after."""
+    before = [
+        Thing(
+            "repository",
+            "the workflows run there",
+            repository.look,
+            repository.make,
+            f"create {repository.path} on GitHub, or run `tdsp connect --create-repository`",
+        )
+    ]
+    return before, [
         Thing(
             f"GitHub environment {where.env}",
             repository.why(where.env),
@@ -123,6 +137,44 @@ def things(ml: MLClient, where: client.Target, repository: github.Repository) ->
             repository.make_ruleset,
             "needs a public repository or a paid plan; protect main by hand otherwise",
             vital=False,
+        ),
+    ]
+
+
+def _devops(where: client.Target, project: devops.Project, own: identity.Identity) -> tuple[list[Thing], list[Thing]]:
+    """Return what is needed in Azure DevOps: before the identity trusts it, and after."""
+    env, name = where.env, devops.connection(where.env)
+    before = [
+        Thing(
+            "project in Azure DevOps",
+            "the pipelines run there",
+            project.look,
+            None,
+            f"create {project.path} in Azure DevOps, or correct the address of `origin`",
+        ),
+        Thing(
+            f"service connection {name}",
+            "the pipelines become the identity through it; it has no password",
+            lambda: project.look_at_connection(env, own.parameters()),
+            lambda: project.make_connection(env, own.parameters(), where),
+            "run `tdsp connect` as an administrator of service connections",
+        ),
+    ]
+    approval = ", after somebody approved" if env == "prod" else ""
+    return before, [
+        Thing(
+            f"branch of {name}",
+            f"pipelines of branch {github.BRANCHES[env]} may use it, and no others",
+            lambda: project.look_at_branches(env),
+            lambda: project.make_branches(env),
+            "run `tdsp connect` as an administrator of service connections",
+        ),
+        Thing(
+            f"Azure DevOps environment {env}",
+            f"the pipelines deploy there{approval}",
+            lambda: project.look_at_environment(env),
+            lambda: project.make_environment(env),
+            "run `tdsp connect` as an administrator of the project",
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""`tdsp data add`."""
+"""Commands about the data: `tdsp data add` and `tdsp data look`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ def add_to(app: typer.Typer) -> None:
     """Add this group's commands to `app`."""
     data = typer.Typer(help="Bring your own data.", no_args_is_help=True, rich_markup_mode="markdown")
     data.command()(add)
-    data.callback()(lambda: None)  # keeps `add` a subcommand while it is the only one
+    data.command()(look)
     app.add_typer(data, name="data")
 
 
@@ -67,6 +67,25 @@ def add(
     typer.echo(f"reading {file}")
     added = dataset.add(root, file, roles, dry_run)
     _tell(root, added, dry_run)
+
+
+def look() -> None:
+    """Say whether the data is on this machine, or can be made here: data stays out of Git.
+
+    A CI system gets the value `here` (true or false) and runs the pipeline only where it can.
+    """
+    from tdsp import automation, project
+
+    root = project.find_root()
+    data = project.load(root / project.FILE).data
+    here = bool(data.sample) or (root / "data" / "raw" / data.file).is_file()
+    automation.tell(here=str(here).lower())
+    if here:
+        typer.echo(f"data/raw/{data.file} {'comes with scikit-learn' if data.sample else 'is here'}")
+        return
+    said = f"data/raw/{data.file} is not on this machine, so the pipeline cannot run here; it runs where the data is"
+    automation.summarise(f"{said}.")
+    typer.echo(said)
 
 
 def _tell(root: Path, added, dry_run: bool) -> None:

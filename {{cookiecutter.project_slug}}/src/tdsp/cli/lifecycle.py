@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tdsp import files, lineage, registry, shell, tracking
+from tdsp import files, lineage, present, registry, shell, tracking
 from tdsp.wording import number
 
 if TYPE_CHECKING:
@@ -38,10 +38,13 @@ def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any
         Overrides of the pipeline (`inputs.champion`, …) and options of the engine (`tracking_uri`).
 
     Raises:
+        WrongInput: the facts name what is not there.
         TdspError: data, store or champion cannot be had.
     """
     document, overrides = _document(pipeline), {}
     own = pipeline.resolve() == (root / PIPELINE).resolve()
+    if own:
+        present.check(root, project)
     _make_ready(root, project, data=own or _takes_data(document, pipeline, root))
     uri = tracking.uri(root)
     if "champion" in _mapping(document.get("inputs")):
@@ -55,17 +58,36 @@ def prepare(root: Path, project: Project, pipeline: Path) -> tuple[dict[str, Any
     return overrides, {"tracking_uri": uri}
 
 
+def champion(root: Path) -> tuple[Path, str]:
+    """Return the champion's folder and what to call it.
+
+    Raises:
+        WrongInput: there is none yet.
+    """
+    from tdsp import project
+    from tdsp.errors import WrongInput
+
+    uri, slug = tracking.uri(root), project.load(root / project.FILE).project.slug
+    version = registry.champion(uri, slug)
+    if version is None:
+        raise WrongInput(f"{slug} has no champion yet: train one with `tdsp run`")
+    return registry.fetch(uri, version, root / CHAMPION), str(version)
+
+
 def finish(root: Path, project: Project, result: Result) -> None:
     """Tell what was registered and refresh the reports.
 
-    Leaves `outcome.json` in the run's folder, for automation. Does nothing when the run did not get as far as
-    judging a model.
+    Leaves `outcome.json` in the run's folder, for automation. Data that fails its schema has a report too; a run that
+    did not get as far as judging a model for another reason has none.
 
     Args:
         root: the project's folder.
         project: its facts.
         result: how the run ended.
     """
+    if checks := _failed_checks(result):
+        _tell_what_fails(root, project, result, checks)
+        return
     judged = _output(result, _STEP, "registration", OUTCOME)
     measured = _output(result, "evaluate", "evaluation", "metrics.json")
     if judged is None or measured is None:
@@ -79,12 +101,45 @@ def finish(root: Path, project: Project, result: Result) -> None:
     outcome, metrics = json.loads(text), json.loads(measured.read_text(encoding="utf-8"))
     for line in _told(outcome, metrics):
         print(line)
+    for leak in _leaks(result):
+        print(f"warning: {leak}")
     if metrics["groups"] and project.gate.group_threshold is None:
         print("groups: nobody looks until gate.group_threshold is set")
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
     if outcome["outcome"] != "refused":
         print("next: uv run tdsp serve --check")
+
+
+def _failed_checks(result: Result) -> list[dict[str, Any]]:
+    """Return the checks of data/schema.yml when the step `prepare` ended because some of them failed."""
+    import json
+
+    outcome = result.steps.get("prepare")
+    file = Path(outcome.left["quality"], "quality.json") if outcome and "quality" in outcome.left else None
+    if file is None or not file.is_file():
+        return []
+    quality = json.loads(file.read_text(encoding="utf-8"))
+    return [] if quality["passed"] else quality["checks"]
+
+
+def _tell_what_fails(root: Path, project: Project, result: Result, checks: list[dict[str, Any]]) -> None:
+    from tdsp import report
+
+    failed = sum(not check["passed"] for check in checks)
+    print(f"stopped: the data fails {failed} of {len(checks)} checks of data/schema.yml; no model was trained")
+    page = report.write(root, project, result.folder, force=False)
+    print(f"report: {page.relative_to(root).as_posix()}")
+    print("next: mend the data, or the rule in data/schema.yml; then uv run tdsp run")
+
+
+def _leaks(result: Result) -> list[str]:
+    """Return what `prepare` said of columns that give the answer away, one sentence each."""
+    import json
+
+    file = _output(result, "prepare", "quality", "quality.json")
+    quality = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    return [f"{leak['message']} (data.exclude in project.yml)" for leak in quality.get("leaks", [])]
 
 
 def _output(result: Result, step: str, output: str, name: str) -> Path | None:

@@ -8,6 +8,8 @@ import typer
 
 from tdsp.cli.azure import DryRun, Env
 
+Batch = Annotated[bool, typer.Option("--batch", help="For whole files: the batch endpoint.")]
+
 
 def deploy(
     env: Env = "dev",
@@ -17,9 +19,17 @@ def deploy(
     max_latency: Annotated[float, typer.Option(help="95th percentile, in milliseconds, that is always fine.")] = 1000,
     max_errors: Annotated[float, typer.Option(min=0, max=1, help="Share of requests that may go wrong.")] = 0,
     keep: Annotated[float, typer.Option(help="Hours that the former version is kept for `tdsp rollback`.")] = 24,
+    batch: Batch = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Put a model version on its endpoint: second slot, smoke test, mirror, 10 / 50 / 100 %, back if a guard fails."""
+    """Put a model version on its endpoint: second slot, smoke test, mirror, 10 / 50 / 100 %, back if a guard fails.
+
+    With `--batch`, on the batch endpoint: a second deployment scores the sample and held-out rows, then it is the
+    default. The options about traffic have no meaning there.
+    """
+    if batch:
+        _deploy_batch(env, version, dry_run)
+        return
     from tdsp import project
     from tdsp.azure import client, evidence, plan, probe, slots
     from tdsp.azure import deploy as rollout
@@ -41,8 +51,30 @@ def deploy(
     print(f"next: {kept or f'tdsp status --env {env}'}")
 
 
-def rollback(env: Env = "dev") -> None:
-    """Give all requests back to the former version, in one step."""
+def _deploy_batch(env: str, version: str | None, dry_run: bool) -> None:
+    from tdsp import project
+    from tdsp.azure import batch, client, evidence, plan
+    from tdsp.azure import release as releases
+
+    root = project.find_root()
+    where = client.target(root, env)
+    ml = client.connect(where)
+    new = releases.release(root, ml, where, version, batch=True)
+    now = batch.look(ml, where)
+    plan.show(f"Deploy {new.label} for batches to {where}", batch.plan(ml, new, now, again=bool(version)))
+    if dry_run:
+        return
+    exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
+    after = batch.roll_out(ml, new, exchanges, root / ".tdsp" / "batch", say=print)
+    print(f"default: {new.label} in {after.live} of {after.name}")
+    print(f"next: tdsp score FILE --batch --env {env}")
+
+
+def rollback(env: Env = "dev", batch: Batch = False) -> None:
+    """Give all requests, or with `--batch` all jobs, back to the former version, in one step."""
+    if batch:
+        _roll_back_batch(env)
+        return
     from tdsp import project
     from tdsp.azure import client, slots
     from tdsp.azure import rollback as way_back
@@ -53,8 +85,19 @@ def rollback(env: Env = "dev") -> None:
     print(way_back.roll_back(ml, where, slots.settled(ml, where, slots.endpoint_name(where))))
 
 
+def _roll_back_batch(env: str) -> None:
+    from tdsp import project
+    from tdsp.azure import batch, client, slots
+
+    root = project.find_root()
+    where = client.target(root, env)
+    ml = client.connect(where)
+    now = slots.settled(ml, where, slots.endpoint_name(where, batch.KIND), slots.Batch)
+    print(batch.roll_back(ml, where, now))
+
+
 def status(env: Env = "dev") -> None:
-    """Show endpoint, slots, traffic, model versions and where each comes from."""
+    """Show endpoints, slots, traffic, model versions and where each comes from."""
     from tdsp import project
     from tdsp.azure import client
     from tdsp.azure import status as report
@@ -95,16 +138,16 @@ def promote(
 
 
 def destroy(env: Env = "dev", dry_run: DryRun = False) -> None:
-    """Delete the endpoint, identity and GitHub environment that this project made, after a typed confirmation."""
+    """Delete endpoints, identity and the CI system's way to it, as far as this project made them; asks for its name."""
     from tdsp import project
-    from tdsp.azure import client, github, plan
+    from tdsp.azure import client, plan
     from tdsp.azure import destroy as removal
+    from tdsp.cli import azure
     from tdsp.errors import WrongInput
 
     root = project.find_root()
     where = client.target(root, env)
-    repository = github.of(root, project.load(root / project.FILE).people.owner, where.slug)
-    found = removal.plan(client.connect(where), where, repository)
+    found = removal.plan(client.connect(where), where, azure.ci_system(root, where.slug))
     plan.show(f"Destroy in {where}", [line for line, _ in found])
     print(removal.STAYS)
     if dry_run or not found:

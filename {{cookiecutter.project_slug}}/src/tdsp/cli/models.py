@@ -51,17 +51,19 @@ def ui(port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one
     if not tracking.is_ready(root):
         tracking.make(root)
     port = shell.free_port(port)
-    print(f"MLflow: http://127.0.0.1:{port} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow: http://127.0.0.1:{port} (in some seconds; Ctrl-C ends it)", flush=True)
     # Being told to stop must end the server too, so it takes the way of Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     server = ["-m", "mlflow", "server", "--backend-store-uri", uri, "--workers", "1"]
     server += ["--host", "127.0.0.1", "--port", str(port)]
+    log = root / ".tdsp" / "ui.log"  # on the screen it would hide the address
+    log.parent.mkdir(exist_ok=True)
     try:
-        with shell.running(sys.executable, *server) as process:
+        with log.open("wb") as sink, shell.running(sys.executable, *server, log=sink) as process:
             status = process.wait()
     except KeyboardInterrupt:
         return
-    raise TdspError(f"MLflow ended with status {status}; it says why above")
+    raise TdspError(f"MLflow ended with status {status}; {log} says why")
 
 
 def _plain(version: Version) -> dict[str, Any]:

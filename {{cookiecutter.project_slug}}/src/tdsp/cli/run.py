@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tdsp.cli import execution
+from tdsp.cli.execution import home_of, locate, project_root
 
 PipelineFile = Annotated[
     Path | None, typer.Argument(metavar="[PIPELINE]", help="Job file; in a project, pipelines/train.yml.")
@@ -50,6 +49,7 @@ def run(
     stub: Annotated[
         list[str] | None, typer.Option(metavar="STEP=FOLDER", help="A saved output in place of a step.")
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what the steps print, as they do.")] = False,
     warm: Annotated[bool, typer.Option(help="Fork steps from a Python with their imports loaded (Linux).")] = True,
 ) -> None:
     """Run a pipeline on this machine; what has not changed is taken from the store.
@@ -66,36 +66,17 @@ def run(
 
     - `tdsp run --set inputs.max_iter=50`: another value, for this run
 
+    - `tdsp run -v`: with all that the steps print
+
     - `tdsp run --force train --until train`: one step again, with nothing after it
 
     - `tdsp run --stub clean=saved/clean`: a saved folder in place of a step that only Azure ML can run
     """
-    from tdsp import engine
-    from tdsp.engine.progress import Progress
-
-    root, file = _locate(pipeline)
-    overrides, extra = {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}
-    if root:  # a pipeline outside any project needs neither the facts nor what they import
-        from tdsp import project
-        from tdsp.cli import lifecycle
-
-        facts = project.load(root / project.FILE)
-        overrides, extra = lifecycle.prepare(root, facts, file)
-    overrides |= dict(_pair(text, "--set") for text in set_ or [])
-    stubs = {name: Path(folder) for name, folder in (_pair(text, "--stub") for text in stub or [])}
-    options = engine.Options(force=frozenset(force or ()), until=until, stubs=stubs, warm=warm, **extra)
-    progress = Progress()
-    try:
-        with _ended_as_by_ctrl_c():
-            result = engine.run(file, home=_home(root), overrides=overrides, options=options, tell=progress)
-    except KeyboardInterrupt:
-        progress.interrupted()
-        raise typer.Exit(130) from None
-    progress.end(result, None if root else options.tracking_uri)  # a project has `tdsp ui`
-    if root:
-        lifecycle.finish(root, facts, result)
-    if not result.ok:
-        raise typer.Exit(1)
+    code = execution.run(
+        pipeline, settings=set_ or (), force=force or (), until=until, stubs=stub or (), verbose=verbose, warm=warm
+    )
+    if code:
+        raise typer.Exit(code)
 
 
 def check(
@@ -132,8 +113,8 @@ def check(
 
         project.load(root / project.FILE)
     for given in pipelines or [None]:
-        _, file = _locate(given)
-        report = look(file, judge=sdk, cloud=cloud)
+        root, file = locate(given)
+        report = look(file, home=home_of(root), judge=sdk, cloud=cloud)
         for problem in report.problems:
             print(f"error: {problem}")
         for warning in report.warnings:
@@ -168,10 +149,10 @@ def graph(
     from tdsp.engine.reader.documents import absolute
     from tdsp.errors import WrongInput
 
-    root, file = _locate(pipeline)
-    plan = engine.read(file, home=_home(root))
+    root, file = locate(pipeline)
+    plan = engine.read(file, home=home_of(root))
     states: dict[str, str] = {}
-    last = None if plain else records.latest(_home(root) / "runs")
+    last = None if plain else records.latest(home_of(root) / "runs")
     if last is not None:
         said = records.read(last)
         if said["pipeline"] == str(absolute(file)):
@@ -186,65 +167,23 @@ def graph(
 
 
 def cache(
-    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove results older than this.")] = None,
-    gigabytes: Annotated[float | None, typer.Option(metavar="GB", help="Remove the oldest down to this size.")] = None,
+    days: Annotated[float | None, typer.Option(metavar="DAYS", help="Remove what was not used for so long.")] = None,
+    gigabytes: Annotated[
+        float | None, typer.Option(metavar="GB", help="Remove what was not used for longest, down to this.")
+    ] = None,
 ) -> None:
-    """Make the store of results smaller; without an option, remove only what nothing refers to."""
+    """Make the store of results smaller; without an option, remove only what nothing refers to.
+
+    What lies at a datastore address or under a registered name stays: other pipelines read it.
+    """
     from tdsp.engine.store.prune import prune
 
-    gone = prune(_home(project_root(Path())), days=days, gigabytes=gigabytes)
+    gone = prune(home_of(project_root(Path())), days=days, gigabytes=gigabytes)
     print(
         f"removed {gone.removed} results ({gone.removed_bytes / 1e6:.1f} MB),"
         f" kept {gone.kept} ({gone.kept_bytes / 1e6:.1f} MB)"
     )
 
 
-@contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let a closed terminal and a cancelled CI job end the steps too, and the run's record be written."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in wanted}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # nohup
-            signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _locate(pipeline: Path | None) -> tuple[Path | None, Path]:
-    """Return the project's root, if any, and the job file."""
-    from tdsp.errors import WrongInput
-
-    root = project_root(pipeline.parent if pipeline else Path())
-    if pipeline is None and root is None:
-        raise WrongInput("there is no project.yml here or above: name a pipeline file")
-    return root, pipeline or root / "pipelines" / "train.yml"
-
-
-def project_root(start: Path) -> Path | None:
-    """Return the nearest folder at or above `start` with a project.yml.
-
-    `tdsp.project.find_root` would do, but it brings pydantic, which a bare pipeline and a notebook do without.
-    """
-    start = start.resolve()
-    return next((folder for folder in (start, *start.parents) if (folder / "project.yml").is_file()), None)
-
-
-def _home(root: Path | None) -> Path:
-    return (root or Path.cwd()) / ".tdsp"
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    from tdsp.errors import WrongInput
-
-    key, mark, value = text.partition("=")
-    if not mark or not key:
-        raise WrongInput(f"{option} {text}: write {option} NAME=VALUE")
-    return key, value
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

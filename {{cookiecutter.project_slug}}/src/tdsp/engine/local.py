@@ -58,7 +58,7 @@ def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, An
 
     Args:
         pipeline: an Azure ML v2 job file.
-        home: folder whose `datastores/` stands in for datastores.
+        home: folder whose `datastores/` stands in for datastores; `.tdsp` beside the file by default.
         overrides: `inputs.x` or any other key -> value.
         stubs: step -> folder that stands in for running it.
 
@@ -66,7 +66,7 @@ def read(pipeline: Path, *, home: Path | None = None, overrides: Mapping[str, An
         InvalidPipeline: every mistake found, one line each.
         WrongInput: the file cannot be read, or an override names nothing.
     """
-    reading = Reading(documents.absolute(pipeline), stubs or {}, home / "datastores" if home else None)
+    reading = Reading(documents.absolute(pipeline), stubs or {}, home)
     plan = reading.plan(overrides or {})
     reading.problems.raise_any()
     if plan is None:
@@ -102,13 +102,13 @@ def run(
     if sys.platform == "win32":
         raise TdspError("steps need bash, as in Azure ML: run this in WSL or a dev container")
     plan = _chosen(read(pipeline, home=home, overrides=overrides, stubs=options.stubs), options)
-    _apart(plan)
     store = Store(home / "store")
     try:
         store.prepare()
         with contextlib.suppress(lock.InUseError), lock.exclusive(store.folder / "lock"):
             store.sweep()
         with lock.shared(store.folder / "lock"):
+            store.probe()
             result = records.begin(home / "runs", plan.file, plan.experiment, list(plan.steps))
             _run(plan, store, result, options, tell)
     except OSError as error:  # a full disk, a folder that cannot be written
@@ -149,12 +149,13 @@ def _machine(plan: Plan, options: Options, guard: Path) -> Machine:
 
         machine.runs = Runs(options.tracking_uri, plan.experiment, plan.name, plan.file)
         machine.environment |= variables.tracking(options.tracking_uri)
-    if options.warm:
-        from tdsp.engine.warm import client as warm
-
-        if warm.possible():
-            machine.warm = warm.Warm(machine.environment, machine.processes)
+    machine.forks = options.warm and forks_safely()
     return machine
+
+
+def forks_safely() -> bool:
+    """Whether warm start is on: Linux only, since macOS's own libraries do not survive a fork."""
+    return sys.platform == "linux"
 
 
 def _close(machine: Machine, result: Result) -> None:
@@ -165,20 +166,6 @@ def _close(machine: Machine, result: Result) -> None:
         status = {"ok": "FINISHED", "interrupted": "KILLED"}.get(result.status, "FAILED")
         with contextlib.suppress(TdspError):  # a store that was lost meanwhile: the run's own record still says it
             machine.runs.end(machine.runs.parent, status)
-
-
-def _apart(plan: Plan) -> None:
-    """Refuse outputs that would lie on or inside each other: the last to end would win."""
-    places = sorted(
-        (Path(output.path), f"{step.name}.{name}")
-        for step in plan.steps.values()
-        for name, output in step.outputs.items()
-        if output.path
-    )
-    for number, (place, output) in enumerate(places):
-        for other, second in places[number + 1 :]:
-            if place == other or place in other.parents:
-                raise WrongInput(f"{output} and {second} write to one datastore address; give each its own")
 
 
 def _chosen(plan: Plan, options: Options) -> Plan:

@@ -8,21 +8,22 @@ directly: three small tables. Any other store goes through mlflow's own client.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import math
-import sqlite3
+import os
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tdsp.engine.executor.variables import without_login
 from tdsp.errors import TdspError
 
+if TYPE_CHECKING:
+    import sqlite3
+
 # `alembic_version` of the stores the INSERTs below are tested with -> the MLflow that makes it.
-KNOWN_SCHEMAS = {"6f8d9c3b2a1e": "3.15"}
+KNOWN_SCHEMAS = {"6f8d9c3b2a1e": "3.15"}  # pragma: allowlist secret
 _SQLITE = "sqlite:///"
 
 
@@ -136,6 +137,8 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def _backend(uri: str) -> Backend:
+    import sqlite3  # only where a step runs
+
     file = sqlite_file(uri)
     if file is not None and file.is_file():
         with contextlib.suppress(sqlite3.Error), contextlib.closing(_connect(file)) as store:
@@ -146,6 +149,8 @@ def _backend(uri: str) -> Backend:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
+    import sqlite3
+
     return sqlite3.connect(file, timeout=60)
 
 
@@ -178,7 +183,7 @@ class _Inserts:
             return str(row[0])
 
     def start(self, experiment: str, name: str, tags: dict[str, str]) -> str:
-        run = uuid.uuid4().hex
+        run = os.urandom(16).hex()
         with contextlib.closing(_connect(self._file)) as store, store:
             row = store.execute(
                 "SELECT artifact_location FROM experiments WHERE experiment_id = ?", (experiment,)
@@ -226,6 +231,8 @@ def _now() -> int:
 
 
 def _user() -> str:
+    import getpass
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -51,13 +51,13 @@ class Output:
         type: the port's type.
         file_name: the file's name for a `uri_file`.
         address: where Azure ML would put it, if the YAML says so.
-        path: local stand-in of that address, kept up to date after the step.
+        places: local stand-ins of that address and of the name it is registered by, kept up to date after the step.
     """
 
     type: str = "uri_folder"
     file_name: str | None = None
     address: str | None = None
-    path: str | None = None
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

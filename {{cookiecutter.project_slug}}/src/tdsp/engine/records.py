@@ -1,11 +1,10 @@
-"""The folder of one run: `run.json`, `logs/`, and `outputs/` with links into the store."""
+"""The folder of one run: `run.json`, `logs/`, `outputs/` with links into the store, `failed/` with half-made ones."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ class StepResult:
         reason: why it ran, or why it did not.
         seconds: how long it took; for a cached step, how long it had taken.
         outputs: output name -> path, as linked in the run's folder.
+        left: output name -> path of what a failed step had written; good for looking, not for going on.
         tail: the last lines of a failed step's log, with paths of source files.
     """
 
@@ -31,6 +31,7 @@ class StepResult:
     reason: str = ""
     seconds: float = 0.0
     outputs: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
     log: str | None = None
     mlflow_run_id: str | None = None
     tail: str = ""
@@ -80,7 +81,7 @@ class Result:
 
 def begin(runs: Path, pipeline: str, experiment: str, steps: list[str]) -> Result:
     """Make a new run's folder."""
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
     folder = runs / name
     (folder / "logs").mkdir(parents=True)
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
@@ -116,7 +117,7 @@ def link(target: Path, place: Path) -> None:
     try:
         place.symlink_to(relative, target_is_directory=target.is_dir())
     except FileExistsError:
-        aside = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
+        aside = place.with_name(f".{place.name}.{os.urandom(4).hex()}")
         try:
             aside.symlink_to(relative, target_is_directory=target.is_dir())
             aside.replace(place)

@@ -15,10 +15,10 @@ from tdsp import files
 from tdsp.errors import WrongInput
 from tdsp.project import Project
 from tdsp.report import pages, sections
-from tdsp.report.evidence import Evidence, latest
+from tdsp.report.evidence import Broken, Evidence, latest
 
 # Which marked sections each document must have. Sections of `_MODEL` speak of the registered model: a run whose model
-# is another one leaves them as they are.
+# is another one leaves them as they are. Those of `_CHECKS` are all that a run can fill whose data fails its schema.
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "1-business-understanding/charter.md": ("success-metric",),
     "1-business-understanding/data-sources.md": ("data-sources",),
@@ -38,6 +38,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "5-customer-acceptance/exit-report.md": ("exit-results",),
 }
 _MODEL = frozenset({"model-card", "exit-results"})
+_CHECKS = frozenset({"data-quality", "data-quality-summary"})
 REPORTS = Path("docs", "reports")
 _STAMP = Path(".tdsp", "report.json")
 
@@ -45,7 +46,8 @@ _STAMP = Path(".tdsp", "report.json")
 def write(root: Path, project: Project, run: Path | None = None, *, force: bool = True) -> Path:
     """Write the report of a run and refresh the documents.
 
-    Every new text is made before the first one is written, so a broken document leaves all of them alone.
+    A run that ended because the data fails its schema has a report too: of what fails. Every new text is made before
+    the first one is written, so a broken document leaves all of them alone.
 
     Args:
         root: the project.
@@ -59,16 +61,17 @@ def write(root: Path, project: Project, run: Path | None = None, *, force: bool 
     Raises:
         WrongInput: there is no finished run, or a document lacks its markers.
     """
-    evidence = Evidence.of(run or latest(root))
-    page = root / REPORTS / "train.html"
+    folder, page = run or latest(root), root / REPORTS / "train.html"
+    if broken := Broken.of(folder):
+        _put(root, _encoded(_documents(root, project, broken, _CHECKS) | _reports(project, broken)))
+        return page
+    evidence = Evidence.of(folder)
     stamp = {"evidence": evidence.digest(project), "writer": files.sha256_of(Path(__file__).parent)}
     if not force and _unchanged(root, stamp):
         return page
-    texts = _documents(root, project, evidence) | {
-        REPORTS / "train.md": pages.markdown(project, evidence),
-        REPORTS / "train.html": pages.html(project, evidence),
-    }
-    contents = {name: text.encode() for name, text in texts.items()}
+    known = frozenset(name for names in DOCUMENTS.values() for name in names)
+    known -= frozenset() if evidence.is_registered else _MODEL
+    contents = _encoded(_documents(root, project, evidence, known) | _reports(project, evidence))
     contents |= {REPORTS / "plots" / name: path.read_bytes() for name, path in evidence.plots.items()}
     _put(root, contents)
     for stale in (root / REPORTS / "plots").glob("*.png"):
@@ -89,7 +92,19 @@ def _put(root: Path, contents: Mapping[Path, bytes]) -> None:
             Path(aside, str(number)).replace(root / name)
 
 
-def _documents(root: Path, project: Project, evidence: Evidence) -> dict[Path, str]:
+def _encoded(texts: Mapping[Path, str]) -> dict[Path, bytes]:
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def _reports(project: Project, evidence: Evidence | Broken) -> dict[Path, str]:
+    return {
+        REPORTS / "train.md": pages.markdown(project, evidence),
+        REPORTS / "train.html": pages.html(project, evidence),
+    }
+
+
+def _documents(root: Path, project: Project, evidence: Evidence | Broken, known: frozenset[str]) -> dict[Path, str]:
+    """Return the documents with the sections in `known` made from the evidence, and the others as they are."""
     texts = {}
     for document, names in DOCUMENTS.items():
         path = Path("docs", document)
@@ -99,9 +114,7 @@ def _documents(root: Path, project: Project, evidence: Evidence) -> dict[Path, s
             raise WrongInput(f"{path.as_posix()}: {error.strerror}; `git checkout` brings it back") from None
         except UnicodeDecodeError:
             raise WrongInput(f"{path.as_posix()}: is not UTF-8 text") from None
-        fresh = {name: pages.section(name, project, evidence) for name in names}
-        if not evidence.is_registered:
-            fresh = {name: None if name in _MODEL else section for name, section in fresh.items()}
+        fresh = {name: pages.section(name, project, evidence) if name in known else None for name in names}
         texts[path] = sections.refresh(text, fresh, path.as_posix())
     return texts
 

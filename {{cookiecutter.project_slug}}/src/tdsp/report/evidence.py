@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,30 @@ class Evidence:
             "plots": {name: files.sha256_of(path) for name, path in self.plots.items()},
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The evidence of a run that ended because the data fails its schema: it has a `quality.json`, and no model.
+
+    Attributes:
+        folder: the run's folder.
+        run: `run.json`.
+        quality: `quality.json`: rows, columns and checks; nothing more was looked at.
+        plots: none.
+    """
+
+    folder: Path
+    run: dict[str, Any]
+    quality: dict[str, Any]
+    plots: dict[str, Path] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path) -> Broken | None:
+        """Read the evidence of a run, None when it did not end so."""
+        file = folder / "failed" / "prepare" / "quality" / "quality.json"
+        quality = _read(file) if file.is_file() else {"passed": True}
+        return None if quality["passed"] else cls(folder, _read(folder / "run.json"), quality)
 
 
 def latest(root: Path) -> Path:

@@ -27,7 +27,7 @@ def show(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return wording.number(value)
-    return _SPECIAL.sub(r"\\\1", one_line(value))
+    return _SPECIAL.sub(r"\\\1", one_line(value).removesuffix("T00:00:00"))  # a date without a time
 
 
 def code(value: Any) -> Markdown:

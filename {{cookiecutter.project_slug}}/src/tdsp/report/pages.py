@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tdsp.errors import TdspError
 from tdsp.project import METRICS, Project
 from tdsp.report import markup
-from tdsp.report.evidence import Evidence
+from tdsp.report.evidence import Broken, Evidence
 from tdsp.wording import number
 
 if TYPE_CHECKING:
@@ -41,28 +41,40 @@ _CAPTIONS = {
 }
 
 
-def markdown(project: Project, evidence: Evidence) -> str:
+def markdown(project: Project, evidence: Evidence | Broken) -> str:
     """Return the report of a run as Markdown; its pictures lie in `plots/` beside it."""
-    return _fill("report.md.j2", project, evidence, "plots/")
+    return _fill(f"{_kind(evidence)}.md.j2", project, evidence, "plots/")
 
 
-def html(project: Project, evidence: Evidence) -> str:
+def html(project: Project, evidence: Evidence | Broken) -> str:
     """Return the report of a run as one page that needs nothing else: no script, no request."""
-    body = markup.to_html(_fill("body.md.j2", project, evidence, "plots/"), evidence.plots)
-    return _render(_page_templates(), "page.html.j2", **_names(project, evidence), body=body)
+    kind = _kind(evidence)
+    body = markup.to_html(_fill(f"{kind}-body.md.j2", project, evidence, "plots/"), evidence.plots)
+    return _render(_page_templates(), f"{kind}.html.j2", **_names(project, evidence), body=body)
 
 
-def section(name: str, project: Project, evidence: Evidence) -> str:
+def summary(project: Project, evidence: Evidence, charts: dict[str, markup.Markdown]) -> str:
+    """Return the short form of the report for a pull request: no pictures, but charts as text."""
+    given = {name: charts.get(name, markup.Markdown("")) for name in ("models", "agreement", "importance", "groups")}
+    return _fill("summary.md.j2", project, evidence, "", charts=given)
+
+
+def section(name: str, project: Project, evidence: Evidence | Broken) -> str:
     """Return the content of one marked section, for a document in a stage's folder."""
     return _fill(f"sections/{name}.md.j2", project, evidence, "../reports/plots/")
 
 
-def _fill(template: str, project: Project, evidence: Evidence, plots: str) -> str:
+def _kind(evidence: Evidence | Broken) -> str:
+    """Return how the templates of its report are called."""
+    return "broken" if isinstance(evidence, Broken) else "report"
+
+
+def _fill(template: str, project: Project, evidence: Evidence | Broken, plots: str, **more: Any) -> str:
     def picture(*names: str) -> markup.Markdown:
         there = [name for name in names if f"{name}.png" in evidence.plots]
         return markup.Markdown("\n".join(f"![{_CAPTIONS.get(name, name)}]({plots}{name}.png)" for name in there))
 
-    text = _render(_text_templates(), template, **_names(project, evidence), picture=picture)
+    text = _render(_text_templates(), template, **_names(project, evidence), picture=picture, **more)
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ ]+$", "", text, flags=re.MULTILINE)).strip() + "\n"
 
 
@@ -75,18 +87,24 @@ def _render(templates: jinja2.Environment, name: str, **names: Any) -> str:
         raise TdspError(f"the run's evidence lacks what {name} shows ({error}); adapt one of the two") from None
 
 
-def _names(project: Project, evidence: Evidence) -> dict[str, Any]:
+def _names(project: Project, evidence: Evidence | Broken) -> dict[str, Any]:
     """Return what the templates call things by."""
+    names = {
+        "project": project,
+        "run": evidence.run,
+        "run_id": evidence.folder.name,
+        "quality": evidence.quality,
+        "checked": _by_column(evidence.quality["checks"]),
+    }
+    return names if isinstance(evidence, Broken) else names | _names_of_model(evidence)
+
+
+def _names_of_model(evidence: Evidence) -> dict[str, Any]:
     # A champion that is the challenger itself would only fill tables with the same numbers twice.
     hidden = {"champion"} if evidence.metrics["same_as_champion"] else set()
     models, comparisons = evidence.metrics["models"], evidence.metrics["comparisons"]
     return {
-        "project": project,
-        "run": evidence.run,
-        "run_id": evidence.folder.name,
         "contract": evidence.contract,
-        "quality": evidence.quality,
-        "checked": _by_column(evidence.quality["checks"]),
         "training": evidence.training,
         "metrics": evidence.metrics,
         "models": {name: value for name, value in models.items() if name not in hidden},

@@ -34,8 +34,14 @@ class Answer:
         return str(self.content.get("error", "")) if isinstance(self.content, dict) else ""
 
 
-def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
+def send(url: str, body: bytes | None, method: str = "POST", token: str = "") -> Answer:
     """Send one request and return the answer, whatever its status.
+
+    Args:
+        url: where to.
+        body: JSON; None for a request without.
+        method: of HTTP.
+        token: of who asks, for an endpoint that wants to know.
 
     Raises:
         TdspError: no server answers at `url`.
@@ -46,7 +52,8 @@ def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
     # Local addresses never go through a proxy; S310 is settled by the line above.
     local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
     opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)  # noqa: S310
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - the line above
     try:
         with opener.open(request, timeout=TIMEOUT) as answer:
             return Answer(answer.status, _parsed(answer.read()))
@@ -57,14 +64,14 @@ def send(url: str, body: bytes | None, method: str = "POST") -> Answer:
         raise TdspError(f"no scoring server answers at {url} ({reason}); start one with `uv run tdsp serve`") from None
 
 
-def predict(url: str, body: bytes) -> dict[str, list]:
+def predict(url: str, body: bytes, token: str = "") -> dict[str, list]:
     """Send one request and return its predictions.
 
     Raises:
         WrongInput: the server refused the rows; the message is its sentence.
         TdspError: no server, or it failed.
     """
-    answer = send(url, body)
+    answer = send(url, body, token=token)
     if answer.sentence:
         raise WrongInput(answer.sentence)
     if answer.status != 200 or not isinstance(answer.content, dict) or "predictions" not in answer.content:
@@ -73,7 +80,7 @@ def predict(url: str, body: bytes) -> dict[str, list]:
     return answer.content
 
 
-def predict_all(url: str, batches: Iterable[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+def predict_all(url: str, batches: Iterable[list[dict[str, Any]]], token: str = "") -> Iterator[dict[str, Any]]:
     """Send batches and yield one flat record per row: `prediction`, and `probability_CLASS` per class.
 
     Raises:
@@ -83,7 +90,7 @@ def predict_all(url: str, batches: Iterable[list[dict[str, Any]]]) -> Iterator[d
     sent = 0
     for batch in batches:
         try:
-            answer = predict(url, json.dumps({"data": batch}).encode())
+            answer = predict(url, json.dumps({"data": batch}).encode(), token)
         except WrongInput as error:
             raise WrongInput(f"{error} (counted from row {sent + 1} of the file)" if sent else str(error)) from None
         sent += len(batch)

@@ -41,12 +41,18 @@ class Report:
 
 
 def check(
-    pipeline: Path, *, overrides: Mapping[str, Any] | None = None, judge: bool = True, cloud: bool = False
+    pipeline: Path,
+    *,
+    home: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    judge: bool = True,
+    cloud: bool = False,
 ) -> Report:
     """Look for every mistake.
 
     Args:
         pipeline: a job file.
+        home: as in `run`: what steps wrote to datastores lies there.
         overrides: as in `run`.
         judge: whether to ask azure-ai-ml too, if it is installed.
         cloud: whether steps that only Azure ML runs, and data that only it has, are fine.
@@ -55,7 +61,7 @@ def check(
         WrongInput: the file cannot be read at all.
     """
     lint.forget()
-    reading = Reading(documents.absolute(pipeline))
+    reading = Reading(documents.absolute(pipeline), home=home, silent=True)
     plan = reading.plan(overrides or {})
     problems = reading.problems
     if reading.root is not None and plan is not None:

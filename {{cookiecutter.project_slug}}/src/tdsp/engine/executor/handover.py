@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +90,8 @@ class Handover:
 
     def collect(self, step: Step, folder: Path) -> dict[str, str]:
         """Check that the outputs are there; return output -> path relative to the workspace."""
+        import shutil  # slow to import, and only needed where a step has run
+
         found: dict[str, str] = {}
         kept = folder / "artifacts"
         for part in ("outputs", "logs"):
@@ -111,6 +113,21 @@ class Handover:
             found[name] = relative
         return found
 
+    @contextlib.contextmanager
+    def kept(self, step: Step, folder: Path, outcome: StepResult) -> Iterator[None]:
+        """Keep what a step had written when it failed: in the run's folder, for people, never in the store."""
+        try:
+            yield
+        except StepFailedError:
+            for name in step.outputs:
+                written, place = folder / "outputs" / name, self.result.folder / "failed" / step.name / name
+                with contextlib.suppress(OSError):  # the failure itself is what matters
+                    if any(written.iterdir()):
+                        place.parent.mkdir(parents=True, exist_ok=True)
+                        written.rename(place)
+                        outcome.left[name] = str(place)
+            raise
+
     def publish(self, step: Step, entry: Entry, outcome: StepResult) -> None:
         """Take over a step's result; link its outputs into the run's folder.
 
@@ -121,8 +138,8 @@ class Handover:
             place = self.result.folder / "outputs" / step.name / name
             records.link(entry.path(name), place)
             outcome.outputs[name] = str(place)
-            if output.path:
-                self._link_address(entry.path(name), Path(output.path))
+            for address in output.places:
+                self._link_address(entry.path(name), Path(address))
         if (entry.folder / "artifacts").is_dir():
             records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
         if outcome.state == "cached" and (entry.folder / "log.txt").is_file():

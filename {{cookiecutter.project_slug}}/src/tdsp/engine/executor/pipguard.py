@@ -1,72 +1,76 @@
-"""Keeps `pip install` in a step from changing the user's environment.
+"""Keeps installers in a step from changing the user's environment.
 
-In Azure ML a step installs into its own container. Here every step shares one environment, and two
-installations at once can wreck it. So `pip`, `conda` and `python -m pip` say what they would have done, and
-do nothing; a package that is really missing shows itself one line later. Commands that only look (`pip list`)
-work as ever.
+In Azure ML a step installs into its own container. Here every step shares one environment, and two installations at
+once can wreck it. So `pip`, `conda`, `uv` and their like say what they would have done, and do nothing; a package that
+is really missing shows itself one line later. Commands that only look (`pip list`) work as ever.
+
+Three belts, for the ways to call one: programs that come first on `PATH`; packages that come first on `PYTHONPATH`, for
+`python -m pip`; and variables that the installers themselves read, for `python -I -m pip`, a path of one's own and
+`import pip`.
 """
 
 from __future__ import annotations
 
-import stat
+import os
 import sys
 from pathlib import Path
 
-from tdsp import files
+from tdsp.engine.store import digests
 
-_PIP = '''"""Stands before the real pip while a step runs."""
-import os
-import runpy
-import shutil
-import sys
-
-CHANGES = {
-    "install", "uninstall", "download", "wheel", "sync", "create", "update", "upgrade", "remove", "add", "lock",
-    "inject", "uninject", "reinstall", "ensurepath", "build", "clean", "rename", "venv",
-}
-name = os.environ.pop("TDSP_GUARDED", "pip")
-said = " ".join([name, *sys.argv[1:]])
-if CHANGES.intersection(sys.argv[1:]):  # any word: an option's value may stand before the command
-    print(f"[tdsp] not run here: {said} (the project's environment stands for the step's)")
-    sys.exit(0)
-guard = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-if name in ("uv", "pipx", "poetry") and "run" in sys.argv[1:]:  # it would install first
-    sys.exit(f"[tdsp] not run here: {said} (start `python` itself: it is the project's)")
-if not name.startswith("pip") or name == "pipx":
-    stands_in = os.path.join(os.path.dirname(guard), "bin")
-    places = [place for place in os.environ["PATH"].split(os.pathsep) if os.path.abspath(place) != stands_in]
-    real = shutil.which(name, path=os.pathsep.join(places))
-    if real is None:
-        print(f"{name}: command not found", file=sys.stderr)
-        sys.exit(127)
-    os.execv(real, [real, *sys.argv[1:]])
-sys.path[:] = [place for place in sys.path if os.path.abspath(place) != guard]
-for module in [name for name in sys.modules if name == "pip" or name.startswith("pip.")]:
-    del sys.modules[module]
-runpy.run_module("pip", run_name="__main__", alter_sys=True)
-'''
-_COMMANDS = (
+_PROGRAMS = (
     *("pip", "pip3", *(f"pip3.{minor}" for minor in range(10, 16))),
-    *("conda", "mamba", "micromamba", "uv", "pipx", "poetry"),
+    *("conda", "mamba", "micromamba", "uv", "uvx", "pipx", "poetry"),
 )
+_PACKAGES = ("pip", "uv", "pipx", "poetry", "conda", "ensurepip")
 
 
 def write(folder: Path) -> Path:
-    """Make the guard in `folder`, once, and return it; see `variables.clean` for how it comes first."""
-    mark = folder / "python" / "pip" / "__main__.py"
-    if mark.is_file() and mark.read_text(encoding="utf-8") == _PIP and _complete(folder):
-        return folder
-    for name in _COMMANDS:
-        program = folder / "bin" / name
-        files.write_text(program, f'#!/bin/sh\nTDSP_GUARDED={name} exec "{sys.executable}" -m pip "$@"\n')
-        program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    files.write_text(folder / "python" / "pip" / "__init__.py", "")
-    files.write_text(mark, _PIP)
-    return folder
+    """Make the guard in a folder of `folder`, once, and return that; see `variables` for how it comes to a step."""
+    sources = Path(__file__).with_name("guard")
+    program = (sources / "program.py").read_text(encoding="utf-8")
+    package = (sources / "package.py").read_text(encoding="utf-8")
+    place = folder / digests.of_text(f"{folder}\n{__file__}\n{sys.executable}\n{program}\n{package}")[:12]
+    if place.is_dir():
+        return place
+    import shutil  # the first time only
 
-
-def _complete(folder: Path) -> bool:
+    aside = folder / f".{os.urandom(16).hex()}"
     try:
-        return all(sys.executable in (folder / "bin" / name).read_text(encoding="utf-8") for name in _COMMANDS)
+        start = f'#!/bin/sh\nexec "{sys.executable}" -I "{place / "program.py"}"'
+        _write(aside / "program.py", program)
+        _write(aside / "pip-runner", f'{start} pip-runner "$@"\n')
+        for name in _PROGRAMS:
+            _write(aside / "bin" / name, f'{start} {name} "$@"\n')
+        for name in _PACKAGES:
+            _write(aside / "python" / name / "__init__.py", package)
+            _write(aside / "python" / name / "__main__.py", program)
+        _write(aside / "uv.toml", 'required-version = "==0.0.0"  # a uv that passes the guard refuses itself\n')
+        _rename(aside, place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return place
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """Return what lets the guard in `folder` come first; `PATH` and `PYTHONPATH` to be put before others."""
+    return {
+        "PATH": str(folder / "bin"),
+        "PYTHONPATH": str(folder / "python"),
+        "PIP_PYTHON": str(folder / "pip-runner"),  # pip hands all it is asked over to this
+        "UV_CONFIG_FILE": str(folder / "uv.toml"),
+        "CONDA_DRY_RUN": "true",
+    }
+
+
+def _rename(made: Path, place: Path) -> None:
+    try:
+        made.rename(place)
     except OSError:
-        return False
+        if not place.is_dir():  # else another engine was first, with the same
+            raise
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tdsp.engine.executor.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    import subprocess
 
 GRACE = 2.0  # seconds between asking and killing
 
@@ -111,6 +113,8 @@ class Processes:
     def _start(
         self, command: list[str], folder: Path, variables: Mapping[str, str], stream: BinaryIO
     ) -> subprocess.Popen[bytes]:
+        import subprocess  # slow to import: a run with nothing to do starts nothing
+
         with self._lock:  # nothing may start between `stop` reading the groups and killing them
             if self._stopping:
                 raise StoppedError

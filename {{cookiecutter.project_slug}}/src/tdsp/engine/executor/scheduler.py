@@ -6,7 +6,6 @@ And nothing after a failure that forbids it.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -108,12 +107,16 @@ class Executor:
         outcome = self.result.steps[step.name]
         started = time.monotonic()
         try:
+            self._go_on()
             entry = self._handover.stub(step, outcome) if step.kind == "stub" else self._entry(step, outcome)
             if entry is not None:
                 self._handover.publish(step, entry, outcome)
         except StoppedError:
-            outcome.state = "stopped"
-            outcome.reason = "another step failed" if self._failed else "the run was interrupted"
+            if self._failed and outcome.state == "waiting":
+                outcome.state, outcome.reason = "skipped", "a step failed"
+            else:
+                outcome.state = "stopped"
+                outcome.reason = "another step failed" if self._failed else "the run was interrupted"
         except StepFailedError as error:
             outcome.state, outcome.reason, outcome.tail = "failed", error.args[0], "".join(error.args[1:])
             outcome.log = str(self._handover.log(step))
@@ -143,10 +146,12 @@ class Executor:
                     outcome.mlflow_run_id = entry.facts.get("mlflow_run_id")
                 self.memories.note(step.name, parts)
                 return entry
+            self._go_on()
             outcome.state, outcome.reason = "running", forced or self.memories.why(step.name, parts)
+            outcome.log = str(self._handover.log(step))
             self._tell("start", step.name)
             self._warm_up()
-            with self.store.workspace() as folder:
+            with self.store.workspace() as folder, self._handover.kept(step, folder, outcome):
                 work = Workspace(folder, step, self._handover.paths(step), files, self._handover.log(step), packages)
                 entry = self._tracked(work, key, parts, outcome)
             if entry.facts["key"] is None:
@@ -155,6 +160,11 @@ class Executor:
                 self.memories.note(step.name, parts)
             outcome.state = "ok"
             return entry
+
+    def _go_on(self) -> None:
+        """Raise `StoppedError` if nothing may start any more."""
+        if self.machine.processes.stopping:
+            raise StoppedError
 
     def _alone(self, key: str) -> _Turn:
         return _Turn(key, self._making, self._lock)
@@ -165,14 +175,15 @@ class Executor:
         A step alone gains nothing from a server that imports on its behalf.
         """
         with self._lock:
-            warm, self._warmed = self.machine.warm if not self._warmed else None, True
-        if warm is not None:
-            from tdsp.engine.warm.client import arguments, imports
+            first, self._warmed = not self._warmed, True
+        if first and self.machine.forks:
+            from tdsp.engine.warm.client import Warm, arguments, imports
 
             left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
             plain = (step for step in left if step.kind == "command" and arguments(step.command))
             python = [(step, snapshot.files_of(step.code)) for step in plain]
             if len(python) > 1:
+                self.machine.warm = warm = Warm(self.machine.environment, self.machine.processes)
                 wanted = (imports(files, editable.used(step.command, files)) or [] for step, files in python)
                 warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
@@ -199,6 +210,8 @@ class Executor:
         return entry
 
     def _make(self, work: Workspace, key: str, parts: keys.Ingredients, facts: dict[str, object]) -> Entry:
+        import shutil  # slow to import, and only needed where a step has run
+
         step, files = work.step, work.files
         started = time.monotonic()
         work.lay_out()

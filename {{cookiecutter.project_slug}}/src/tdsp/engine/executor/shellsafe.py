@@ -8,11 +8,9 @@ too: a path with such characters is reached through a link whose own path has no
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import stat
-import tempfile
 from pathlib import Path
 
 from tdsp.errors import TdspError
@@ -38,6 +36,9 @@ def safe(path: Path) -> Path:
 
 
 def _link(target: Path) -> Path:
+    import hashlib
+    import tempfile
+
     folder = Path(tempfile.gettempdir()) / f"tdsp-{os.getuid()}"
     if not _SAFE.fullmatch(str(folder)):
         raise TdspError(f"{folder} holds characters a shell would split; set TMPDIR to a plain path")

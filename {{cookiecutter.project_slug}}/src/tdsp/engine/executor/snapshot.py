@@ -6,12 +6,12 @@ The files of `code` and `additional_includes`, ignore files respected.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 from tdsp.engine.executor.ignore import IgnoreFile
 from tdsp.engine.plan import Code
 
+_ZIPPED = "//"  # between an archive and what is in it: no name on a disk has it
 _ALWAYS_LEFT_OUT = ("__pycache__", ".git", ".tdsp", ".amlignore.amltmp")
 
 
@@ -29,8 +29,8 @@ def files_of(code: Code) -> dict[str, Path]:
             found.update(_walk(include, f"{include.name}/"))
         elif include.exists():
             found[include.name] = include
-        else:  # x.zip stands for the folder x, zipped; kept as a folder's files under that mark
-            found.update(_walk(include.with_suffix(""), f"{include.name}!/{include.stem}/"))
+        else:  # x.zip stands for the folder x, zipped
+            found.update(_walk(include.with_suffix(""), f"{include.name}{_ZIPPED}{include.stem}/"))
     return dict(sorted(found.items()))
 
 
@@ -64,10 +64,12 @@ def copy(files: dict[str, Path], target: Path) -> None:
 
     The copies can be written to, the sources are safe.
     """
+    import shutil  # slow to import, and only needed where a step runs
+
     made: set[str] = set()
     zipped: dict[str, list[tuple[str, Path]]] = {}
     for name, source in files.items():
-        archive, mark, inner = name.partition("!/")
+        archive, mark, inner = name.partition(_ZIPPED)
         if mark:
             zipped.setdefault(archive, []).append((inner, source))
             continue

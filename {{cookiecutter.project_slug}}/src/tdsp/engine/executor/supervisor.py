@@ -7,8 +7,11 @@ is gone, however it ended; whatever still runs then is killed.
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 _SCRIPT = """
 trap '' HUP INT TERM
@@ -28,6 +31,8 @@ class Supervisor:
 
     def start(self) -> None:
         """Be there before the first step is: from then on, only a moment between its start and `add` is open."""
+        import subprocess
+
         with self._lock, contextlib.suppress(OSError):  # without a supervisor, steps run all the same
             if self._process is None:
                 self._process = subprocess.Popen(  # noqa: S603 - our own script

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tdsp.engine.executor import pipguard
+
 _ALLOWED = {
     "CONDA_PREFIX", "CUDA_VISIBLE_DEVICES", "CURL_CA_BUNDLE", "DISPLAY", "HOME", "HOSTNAME", "JAVA_HOME",
     "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "NUMBER_OF_PROCESSORS", "PATHEXT",
@@ -35,9 +37,8 @@ def clean(guard: Path | None = None, outside: Mapping[str, str] | None = None) -
             chosen[name] = without_login(chosen[name])
     places = [str(Path(sys.executable).parent), source.get("PATH", os.defpath)]
     if guard is not None:
-        places.insert(0, str(guard / "bin"))
-        chosen["PYTHONPATH"] = str(guard / "python")
-        chosen["PIP_TARGET"] = str(guard / "installed")  # where `python -I -m pip`, which sees no guard, may write
+        chosen |= pipguard.variables(guard)
+        places.insert(0, chosen["PATH"])
     chosen["PATH"] = os.pathsep.join(places)
     chosen["PYTHONUNBUFFERED"] = "1"  # so that a log shows what happened before a kill
     chosen["PYTHONDONTWRITEBYTECODE"] = "1"  # a snapshot is used once

@@ -7,23 +7,18 @@ or above it.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tdsp import files
 from tdsp.engine.reader import documents
+from tdsp.engine.reader.index import Index
 from tdsp.errors import WrongInput
 
 MAP_FILE = "local-data.yml"
 _REMOTE = re.compile(r"(azureml|https?|wasbs?|abfss?|adl|git(\+\w+)?|s3|gs|hdfs):", re.IGNORECASE)
 _NAMED = re.compile(r"azureml:(?P<name>[^:@/]+)(?::(?P<version>[^:@/]+)|@(?P<label>[^:@/]+))?$")
-_SKIPPED = {".git", ".tdsp", ".venv", "node_modules", "__pycache__"}
 _MARKERS = ("project.yml", ".git", MAP_FILE)
 
 
@@ -44,13 +39,20 @@ class Assets:
 
     Attributes:
         start: folder of the pipeline file.
-        standins: folder that holds what steps wrote to datastore addresses.
+        home: the engine's folder.
+        silent: whether to leave no memory there.
     """
 
     start: Path
-    standins: Path | None = None
+    home: Path
+    silent: bool = False
     _named: dict[tuple[str, str], list[_Asset]] | None = field(default=None, repr=False)
     _map: dict[str, str] | None = field(default=None, repr=False)
+
+    @property
+    def standins(self) -> Path:
+        """Folder that holds what steps wrote to datastore addresses, or registered."""
+        return self.home / "datastores"
 
     @property
     def root(self) -> Path:
@@ -102,15 +104,15 @@ class Assets:
         Or None for another kind of address.
         """
         match = re.fullmatch(r"azureml:(?:/.*)?//?(?:.*/)?datastores/([^/]+)/paths/(.*)", address)
-        if match is None or self.standins is None:
+        if match is None:
             return None
         parts = [part for part in match[2].split("/") if part not in ("", ".", "..")]
         return self.standins.joinpath(match[1], *parts)
 
-    def named(self, name: str, version: str) -> Path | None:
+    def named(self, name: str, version: str) -> Path:
         """Return where an output that the YAML registers as an asset goes locally."""
         parts = [part.replace("/", "_").strip(".") or "_" for part in (name, version)]
-        return self.standins.joinpath("assets", *parts) if self.standins else None
+        return self.standins.joinpath("assets", *parts)
 
     def _written(self, address: str) -> Path | None:
         """Return what a step left under this address, or under this name, the last time it ran."""
@@ -120,8 +122,8 @@ class Assets:
         elif match["version"]:
             path = self.named(match["name"], match["version"])
         else:
-            known = self.named(match["name"], "latest")
-            versions = list(known.parent.iterdir()) if known and known.parent.is_dir() else []
+            known = self.named(match["name"], "latest").parent
+            versions = list(known.iterdir()) if known.is_dir() else []
             path = max(versions, key=lambda place: place.lstat().st_mtime_ns, default=None)
         return path if path is not None and documents.exists(path) else None
 
@@ -141,28 +143,13 @@ class Assets:
         """Look through the project's YAML; files that did not change since the last run are not parsed again."""
         if self._named is None:
             self._named = {}
-            memory = self.standins.parent / "assets.json" if self.standins else None
-            known = _remembered(memory)
-            found = {}
-            for path, stamp in _yaml_files(str(self.root)):
-                old = known.get(path)
-                found[path] = old if old and old[0] == stamp else [stamp, *_described(Path(path))]
-                _, kind, name, version = found[path]
+            index = Index(self.home / "assets.json", _described)
+            for path, (kind, name, version) in index.look(str(self.root)):
                 if kind:
                     self._named.setdefault((kind, name), []).append(_Asset(version, Path(path)))
-            if memory and memory.parent.is_dir() and found != known:
-                with contextlib.suppress(OSError):
-                    files.write_text(memory, json.dumps(found))
+            if not self.silent:
+                index.save()
         return self._named
-
-
-def _remembered(memory: Path | None) -> dict[str, list[Any]]:
-    try:
-        known = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
-    except (OSError, ValueError):
-        return {}
-    whole = isinstance(known, dict) and all(isinstance(row, list) and len(row) == 4 for row in known.values())
-    return known if whole else {}
 
 
 def _read_map(path: Path) -> dict[str, str]:
@@ -184,23 +171,6 @@ def _described(path: Path) -> tuple[str, str, str]:
     if not isinstance(content, dict) or not isinstance(content.get("name"), str):
         return "", "", ""
     return _kind(content) or "", content["name"], str(content.get("version", ""))
-
-
-def _yaml_files(folder: str) -> Iterator[tuple[str, list[int]]]:
-    """Yield each YAML file below a folder with what tells whether it changed."""
-    try:
-        with os.scandir(folder) as entries:
-            inside = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return
-    for entry in inside:
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name not in _SKIPPED:
-                yield from _yaml_files(entry.path)
-        elif entry.name.endswith((".yml", ".yaml")):
-            with contextlib.suppress(OSError):
-                stat = entry.stat()
-                yield entry.path, [stat.st_size, stat.st_mtime_ns, stat.st_ino]
 
 
 def _kind(content: dict) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import yaml
 # libyaml's parser is ten times faster; a build of PyYAML without it still works.
 _MOST_VALUES = 5_000_000
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_TREES = 64
+_trees: dict[Path, yaml.Node | None] = {}  # of the files read last, so that a place in them costs no second parse
 
 
 class UnreadableError(Exception):
@@ -25,9 +26,15 @@ def load(path: Path) -> Any:
         UnreadableError: no such file, not YAML, or aliases that make it endless.
     """
     try:
-        with path.open("rb") as stream:
-            content = yaml.load(stream, _Loader)  # noqa: S506 - both loaders are the safe ones
+        text = path.read_bytes()
+        loader = _Loader(text)
+        try:
+            tree = loader.get_single_node()
+            content = None if tree is None else loader.construct_document(tree)
+        finally:
+            loader.dispose()
         _measure(content, {}, set())
+        _keep(path, tree, text)
     except OSError as error:
         raise UnreadableError(f"{shown(path)}: {error.strerror}") from None
     except RecursionError:
@@ -53,13 +60,22 @@ def _measure(value: Any, sizes: dict[int, int], around: set[int]) -> int:
     return sizes[id(value)]
 
 
-@functools.lru_cache(maxsize=32)
+def _keep(path: Path, tree: yaml.Node | None, text: bytes) -> None:
+    _trees.pop(path, None)
+    if b"<<" not in text:  # merged keys now stand in the tree as if they had been written twice
+        _trees[path] = tree
+    if len(_trees) > _MOST_TREES:
+        del _trees[next(iter(_trees))]
+
+
 def _tree(path: Path) -> yaml.Node | None:
-    try:
-        with path.open("rb") as stream:
-            return yaml.compose(stream, _Loader)
-    except (OSError, yaml.YAMLError, ValueError, RecursionError):
-        return None
+    if path not in _trees:
+        try:
+            with path.open("rb") as stream:
+                _trees[path] = yaml.compose(stream, _Loader)
+        except (OSError, yaml.YAMLError, ValueError, RecursionError):
+            return None
+    return _trees[path]
 
 
 def line_of(path: Path, keys: tuple[str | int, ...]) -> int:

@@ -27,16 +27,18 @@ class Reading:
     Attributes:
         file: the job file.
         stubs: step name -> folder with saved outputs that stand in for running it.
-        standins: folder for what steps write to datastore addresses.
+        home: the engine's folder, with what steps wrote to datastore addresses; `.tdsp` beside the file by default.
+        silent: whether to leave no memory there.
     """
 
     file: Path
     stubs: Mapping[str, Path] = field(default_factory=dict)
-    standins: Path | None = None
+    home: Path | None = None
+    silent: bool = False
 
     def __post_init__(self):
         self.problems = Problems()
-        self.assets = Assets(self.file.parent, self.standins)
+        self.assets = Assets(self.file.parent, self.home or self.file.parent / ".tdsp", self.silent)
         self.bindings = Bindings(self.problems, self.assets)
         self.root: Node | None = None
 
@@ -57,6 +59,8 @@ class Reading:
         self._known_steps(self.stubs, leaves)
         outputs.examine(self.root, self.problems)
         steps = {leaf.name: self._step(leaf) for leaf in leaves}
+        written = ((leaf, name, output) for leaf in leaves for name, output in steps[leaf.name].outputs.items())
+        outputs.apart(written, self.problems)
         body = self.root.component.body
         own = {name: self.bindings.value(self.root, name) for name in self.root.given}
         chosen = body.get("settings") if isinstance(body.get("settings"), dict) else {}

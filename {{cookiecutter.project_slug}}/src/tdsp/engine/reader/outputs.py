@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,7 @@ def declared(node: Node, assets: Assets, problems: Problems) -> dict[str, Output
 
 
 def examine(root: Node, problems: Problems) -> None:
-    """Note pipeline outputs and addresses that two steps write, and those that take another type."""
-    addresses: dict[str, str] = {}
+    """Note pipeline outputs that two steps write, and those that take another type."""
     stack = [root]
     while stack:
         around = stack.pop()
@@ -52,12 +52,24 @@ def examine(root: Node, problems: Problems) -> None:
                         said = f"{first} writes the pipeline's output {outer!r} too; only one can"
                         problems.add(child.file, keys, said, "written twice")
                     _doubt(child, name, around, outer, keys, problems)
-                address = _path(raw)
-                if outer is None and address and is_remote(address) and "${{" not in address:
-                    first = addresses.setdefault(address.rstrip("/"), here)
-                    if first != here:
-                        said = f"{first} and {here} write to one datastore address; give each its own"
-                        problems.add(child.file, keys, said, "written twice")
+
+
+def apart(written: Iterable[tuple[Node, str, Output]], problems: Problems) -> None:
+    """Note outputs that would lie on or inside each other, nested pipelines' too: the last to end would win."""
+    places = sorted(
+        (len(Path(place).parts), number, node.name, name, place, node)
+        for number, (node, name, output) in enumerate(written)
+        for place in output.places
+    )
+    taken: dict[str, str] = {}
+    for *_, name, place, node in places:
+        here = f"{node.name}.{name}"
+        first = next((taken[around] for around in (place, *map(str, Path(place).parents)) if around in taken), None)
+        if first is None:
+            taken[place] = here
+        else:
+            said = f"{first} and {here} write to one datastore address or name; give each its own"
+            problems.add(node.file, (*node.keys, "outputs", name), said, "written twice")
 
 
 def titled(component: Component) -> str:
@@ -97,10 +109,10 @@ def _output(node: Node, name: str, assets: Assets, problems: Problems) -> Output
     if kind in FILES:
         last = (address or "").rstrip("/").rsplit("/", 1)[-1]
         file_name = last if last and "${{" not in last else name
-    standin = assets.standin(address) if address else None
-    if standin is None and isinstance(raw, dict) and raw.get("name"):
-        standin = assets.named(str(raw["name"]), str(raw.get("version") or "latest"))
-    return Output(kind, file_name, address, str(standin) if standin else None)
+    places = [assets.standin(address)] if address else []
+    if isinstance(raw, dict) and raw.get("name"):
+        places.append(assets.named(str(raw["name"]), str(raw.get("version") or "latest")))
+    return Output(kind, file_name, address, tuple(str(place) for place in places if place))
 
 
 def _settled(node: Node, name: str, problems: Problems) -> Any:

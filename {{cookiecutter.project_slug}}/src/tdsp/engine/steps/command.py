@@ -100,12 +100,14 @@ class Machine:
 
     Attributes:
         environment: the clean variables every step starts with.
-        warm: the fork server, if there is one.
+        forks: whether steps may be forked.
+        warm: the fork server, once there is one.
         runs: MLflow runs, if they are wanted.
     """
 
     environment: dict[str, str]
     processes: Processes = field(default_factory=Processes)
+    forks: bool = False
     warm: Warm | None = None
     runs: Runs | None = None
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,20 +74,29 @@ class Store:
         self.entries, self.keys, self.work = folder / "entries", folder / "keys", folder / "work"
 
     def prepare(self) -> None:
-        """Make the folders, and make sure that they can be written to.
+        """Make the folders.
 
         Raises:
-            OSError: they cannot.
+            OSError: they cannot be made.
         """
         for place in (self.entries, self.keys, self.work):
             place.mkdir(parents=True, exist_ok=True)
-        probe = self.work / uuid.uuid4().hex
+
+    def probe(self) -> None:
+        """Make sure that the store can be written to; call it while no other engine sweeps.
+
+        Raises:
+            OSError: it cannot.
+        """
+        probe = self.work / os.urandom(16).hex()
         probe.mkdir()
         probe.rmdir()
 
     def sweep(self) -> None:
         """Remove what killed engines left at work; call it only while no other engine uses the store."""
         for left in self.work.iterdir() if self.work.is_dir() else ():
+            import shutil  # there is rarely anything left
+
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
@@ -123,12 +130,14 @@ class Store:
     @contextlib.contextmanager
     def workspace(self) -> Iterator[Path]:
         """Yield an empty folder for a step; what is left of it afterwards is removed."""
-        folder = self.work / uuid.uuid4().hex
+        folder = self.work / os.urandom(16).hex()
         folder.mkdir()
         try:
             yield folder
         finally:
             if folder.exists():
+                import shutil  # only a step that failed leaves something
+
                 shutil.rmtree(folder, ignore_errors=True)
 
     def commit(self, work: Path, key: str | None, outputs: dict[str, str], facts: dict[str, Any]) -> Entry:

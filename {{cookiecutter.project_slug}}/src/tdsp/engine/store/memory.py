@@ -1,9 +1,13 @@
 """What one run tells the next: file digests, and what went into each step, to say why it ran again."""
 
+# Many files may be remembered: `os` asks for one many times faster than pathlib.
+# ruff: noqa: PTH110
+
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 
 from tdsp import files
@@ -31,9 +35,10 @@ class Memories:
         self._now[step] = keys.compact(parts)
 
     def save(self) -> None:
-        """Write what is new."""
+        """Write what is new; files that are gone are forgotten."""
         with contextlib.suppress(OSError):
             if self.files != self._known:
-                digests.remember(self._digests, self.files)
+                here = {path: known for path, known in self.files.items() if os.path.exists(path)}
+                digests.remember(self._digests, here)
             if any(self._before.get(step) != parts for step, parts in self._now.items()):
                 files.write_text(self._steps, json.dumps({**self._before, **self._now}))

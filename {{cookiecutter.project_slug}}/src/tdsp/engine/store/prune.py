@@ -31,6 +31,8 @@ class Pruned:
 def prune(home: Path, *, days: float | None = None, gigabytes: float | None = None) -> Pruned:
     """Remove results that no key answers for, that were not used for too long, or, those first, that are too many.
 
+    What a datastore address or a registered name leads to is data by now, and stays.
+
     Args:
         home: the folder with `store` and `runs`.
         days: remove what was used last, and runs that ended, longer ago.
@@ -42,13 +44,14 @@ def prune(home: Path, *, days: float | None = None, gigabytes: float | None = No
     store = Store(home / "store")
     try:
         with exclusive(store.folder / "lock"):
-            return _prune(store, home / "runs", days, gigabytes)
+            return _prune(store, home, days, gigabytes)
     except InUseError:
         raise TdspError("a run is using the store; prune when it has ended") from None
 
 
-def _prune(store: Store, runs: Path, days: float | None, gigabytes: float | None) -> Pruned:
+def _prune(store: Store, home: Path, days: float | None, gigabytes: float | None) -> Pruned:
     store.sweep()
+    addressed = _addressed(home / "datastores", store.entries)
     answers = {key.read_text(encoding="ascii").strip(): key for key in _files(store.keys)}
     found = sorted((_used(entry, answers), entry, _size(entry)) for entry in _folders(store.entries))
     oldest = time.time() - days * _DAY if days is not None else 0.0
@@ -58,7 +61,7 @@ def _prune(store: Store, runs: Path, days: float | None, gigabytes: float | None
     )
     removed = removed_bytes = 0
     for used, entry, size in found:
-        if entry.name in answers and used >= oldest and total <= limit:
+        if entry.name in addressed or (entry.name in answers and used >= oldest and total <= limit):
             continue
         if entry.name in answers:
             answers.pop(entry.name).unlink(missing_ok=True)  # first the answer, then what it names
@@ -67,8 +70,24 @@ def _prune(store: Store, runs: Path, days: float | None, gigabytes: float | None
     for name, key in answers.items():
         if not (store.entries / name).is_dir():
             key.unlink(missing_ok=True)
-    _prune_runs(runs, oldest)
+    _prune_runs(home / "runs", oldest)
     return Pruned(removed, removed_bytes, len(found) - removed, total)
+
+
+def _addressed(standins: Path, entries: Path) -> set[str]:
+    """Return the entries that stand in for datastores; links that lead nowhere any more are removed."""
+    found: set[str] = set()
+    for place, folders, names in os.walk(standins, topdown=False):
+        for link in (Path(place, name) for name in (*folders, *names)):
+            if link.is_symlink():
+                target = link.resolve()
+                if not target.exists():
+                    link.unlink()
+                elif entries.resolve() in target.parents:
+                    found.add(target.relative_to(entries.resolve()).parts[0])
+        with contextlib.suppress(OSError):
+            Path(place).rmdir()  # only an empty one goes
+    return found
 
 
 def _prune_runs(runs: Path, oldest: float) -> None:

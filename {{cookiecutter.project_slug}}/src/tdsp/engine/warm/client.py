@@ -54,11 +54,6 @@ _GIVEN_UP = 5.0  # seconds to wait for word of a process that was killed
 _SHELL = re.compile(r"[;&|<>$`\\*?(){}\[\]~#!\n]")
 
 
-def possible() -> bool:
-    """Whether this system forks safely; macOS's own libraries do not survive it."""
-    return sys.platform == "linux"
-
-
 def arguments(command: str) -> list[str] | None:
     """Return what follows `python` in a command that needs no shell, else None."""
     text = " ".join(EXPRESSION.sub("x", command).split()) if "${{" in command else command.strip()

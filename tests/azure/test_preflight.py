@@ -1,0 +1,79 @@
+"""What has to hold before there is anything: names that are free, sizes and cores, a cluster."""
+
+from __future__ import annotations
+
+import bench
+import pytest
+import yaml
+from tdsp.azure import client as facts
+from tdsp.azure import names
+
+# Words -> what the service made of them (published by people who asked it).
+GIVEN = {
+    ("hello", "world"): "a7wkljktk6wne",
+    ("tyeth",): "zcztcwvu6iyg6",
+    ("test",): "rbgf3xv4ufgzg",
+    ("abc",): "cgtzqvhu4i23s",
+    ("foo", "bar", "baz"): "xzi4ioaxtmth4",
+    ("/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/my-rg",): "bmg7c6xu4tw46",
+}
+
+
+@pytest.mark.parametrize(("words", "text"), GIVEN.items())
+def test_a_unique_string_is_the_one_that_the_service_makes(words, text):
+    assert names.unique_string(*words) == text
+
+
+@pytest.fixture
+def without(azure, project, repository):
+    """A project whose workspace was not created yet."""
+    written = yaml.safe_load((project / "project.yml").read_text())
+    written["environments"]["dev"]["workspace"] = "not-yet"
+    (project / "project.yml").write_text(yaml.safe_dump(written))
+    return names.of(facts.target(project, "dev"))
+
+
+def workspace_line(*more):
+    result = bench.tdsp("connect", *more)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith(("workspace", "error: workspace"))]
+    return line
+
+
+def test_names_that_are_free_are_told(azure, without):
+    assert "missing; the names that infra/ would give are free" in workspace_line("--yes")
+    asked = [call.body["name"] for call in azure.calls if call.path.endswith("/checkNameAvailability")]
+    assert sorted(asked) == sorted(without.values())
+
+
+def test_a_vault_that_was_deleted_softly_is_told_with_the_command_that_frees_its_name(azure, without):
+    vault = without["Microsoft.KeyVault/vaults"]
+    azure.cloud.deleted_vaults += ["kv-another", vault]
+    line = workspace_line()
+    assert f"az keyvault purge --name {vault}" in line
+    assert "kv-another" not in line
+    assert "is taken" not in line
+
+
+@pytest.mark.parametrize("kind", ["Microsoft.Storage/storageAccounts", "Microsoft.ContainerRegistry/registries"])
+def test_a_name_that_somebody_else_has_is_told(azure, without, kind):
+    azure.cloud.taken_names.add(without[kind])
+    assert f"the name {without[kind]} is taken" in workspace_line()
+
+
+def test_who_may_not_ask_for_names_still_learns_that_the_workspace_is_missing(azure, without):
+    azure.fail("GET *deletedVaults", "403")
+    assert "missing; whether its names are free cannot be seen" in workspace_line()
+
+
+def test_a_size_that_the_region_lacks_is_told(azure, project, repository):
+    file = project / "scoring" / "deployment.yml"
+    file.write_text(file.read_text().replace("Standard_DS3_v2", "Standard_X1"))
+    assert "westeurope has no size Standard_X1" in bench.tdsp("doctor").output
+
+
+def test_a_provider_that_was_never_registered_is_registered_by_connect(azure, project, repository):
+    azure.cloud.providers["Microsoft.ManagedIdentity"] = "NotRegistered"
+    result = bench.tdsp("connect", "--yes")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert azure.cloud.providers["Microsoft.ManagedIdentity"] in {"Registering", "Registered"}

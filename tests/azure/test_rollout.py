@@ -1,0 +1,134 @@
+"""What `tdsp deploy` does when something is wrong: the version, the guards, the endpoint, the quota, the service."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime, timedelta
+
+import bench
+import pytest
+from bench import deploy, endpoint, slots, traffic
+from emulator.wire import Response
+from tdsp.azure import deploy as rollout
+from tdsp.azure import slots as facts
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Nobody waits half an hour for what is stuck."""
+    monkeypatch.setattr(facts, "settled", functools.partial(facts.settled, patience=0.1))
+    monkeypatch.setattr(rollout, "PATIENCE", 0.5)
+    settled = facts.settled
+    monkeypatch.setattr(facts, "settled", lambda *words, **options: settled(*words, **{**options, "pause": 0.05}))
+
+
+def mirrors(request):
+    return (
+        request.method == "PUT"
+        and "/onlineendpoints/" in request.path.lower()
+        and request.json["properties"].get("mirrorTraffic")
+    )
+
+
+@pytest.mark.parametrize("share", [10, 50, 100])
+@pytest.mark.parametrize("fault", ["broken", "wrong", "slow"])
+def test_a_guard_that_fails_at_a_step_gives_everything_back(azure, second, server, share, fault):
+    server.from_share = share
+    if fault == "slow":
+        server.slow["green"] = 0.05
+    else:
+        getattr(server, fault).add("green")
+    result = deploy("--requests", "3", "--max-latency", "30")
+    assert result.exit_code == 1
+    assert f"slot green at {share} %" in result.stderr
+    assert "v1 in blue still has all traffic" in result.stderr
+    assert "blue: back to 100 %" in result.output
+    assert "log of green" in result.output
+    assert traffic(azure) == {"blue": 100}
+    assert slots(azure) == {"blue": "1"}
+    assert not endpoint(azure)["properties"]["mirrorTraffic"]
+    assert bench.tdsp("rollback").exit_code == 1, "the failed version counts as a former one"
+
+
+def test_an_endpoint_that_cannot_mirror_gets_its_version_all_the_same(azure, second):
+    refusal = {"error": {"code": "BadArgument", "message": "Mirror traffic is not supported for this endpoint."}}
+    azure.fail(mirrors, Response(400, refusal))
+    result = deploy("--requests", "2")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "no mirroring here" in result.output
+    assert "not supported for this endpoint" in result.output
+    assert traffic(azure) == {"green": 100}
+
+
+def test_the_former_slot_is_deleted_after_its_time(azure, second):
+    assert deploy("--keep", "2").exit_code == 0
+    until = datetime.fromisoformat(endpoint(azure)["tags"]["tdsp.previous_until"])
+    assert timedelta(hours=1.9) < until - datetime.now(UTC) < timedelta(hours=2)
+    assert deploy().exit_code == 0
+    assert slots(azure) == {"blue": "1", "green": "2"}
+    endpoint(azure)["tags"]["tdsp.previous_until"] = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    plan = deploy("--dry-run")
+    assert "kept long enough" in plan.output
+    assert slots(azure) == {"blue": "1", "green": "2"}
+    result = deploy()
+    assert result.exit_code == 0
+    assert "blue: deleted" in result.output
+    assert slots(azure) == {"green": "2"}
+    refused = bench.tdsp("rollback")
+    assert refused.exit_code == 1
+    assert "there is none to go back to" in refused.stderr
+
+
+def test_a_name_that_somebody_else_has_in_the_region_is_told(azure, client, project, server, tmp_path):
+    from tdsp.azure.client import target
+
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    azure.cloud.taken_endpoints.add(facts.endpoint_name(target(project, "dev")))
+    result = deploy()
+    assert result.exit_code == 1
+    assert "There already exists an endpoint with name" in result.stderr
+    assert "project.slug" in result.stderr
+
+
+def test_missing_cores_end_the_first_deployment_and_the_next_run_reaches_it(azure, client, project, server, tmp_path):
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    azure.cloud.quota.limits["standardDSv2Family"] = 2
+    result = deploy()
+    assert result.exit_code == 1
+    assert "Current usage/limit: 0/2" in result.stderr
+    assert "nothing is live yet" in result.stderr
+    assert traffic(azure) == {}
+    azure.cloud.quota.limits["standardDSv2Family"] = 100
+    assert deploy().exit_code == 0
+    assert traffic(azure) == {"blue": 100}
+
+
+def test_missing_cores_for_a_second_slot_leave_the_live_one_alone(azure, second):
+    azure.cloud.quota.limits["standardDSv2Family"] = azure.cloud.quota.used("standardDSv2Family") + 1
+    result = deploy()
+    assert result.exit_code == 1
+    assert "Not enough quota" in result.stderr
+    assert "v1 in blue still has all traffic" in result.stderr
+    assert traffic(azure) == {"blue": 100}
+    assert slots(azure) == {"blue": "1"}
+
+
+def test_a_container_that_never_starts_is_told_with_its_last_words(azure, second, server):
+    server.crashing.add("green")
+    result = deploy()
+    assert result.exit_code == 1
+    assert "No module named 'nowhere'" in result.stderr
+    assert traffic(azure) == {"blue": 100}
+
+
+def test_a_deployment_that_is_stuck_is_told_and_finished_later(azure, second, impatient):
+    azure.cloud.slow["*deployments/green"] = -1
+    for said in ("is not ready after", "is stuck in state Creating"):
+        result = deploy()
+        assert result.exit_code == 1
+        assert said in result.stderr
+        assert traffic(azure) == {"blue": 100}
+    azure.cloud.slow.clear()
+    azure.cloud.operations.release()
+    assert deploy().exit_code == 0
+    assert traffic(azure) == {"green": 100}

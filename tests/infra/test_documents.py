@@ -1,0 +1,88 @@
+"""What `infra/README.md` says can be done, costs what it says."""
+
+import re
+import shlex
+
+import pytest
+from infra.bicep.engine import given_by
+from infra.bicep.files import Template
+from infra.bicep.reading import read
+from infra.suite import LIBRARY
+
+# Command -> options that it has.
+KNOWN = {
+    "az group create": {"--name", "--location"},
+    "az deployment group what-if": {"--resource-group", "--parameters", "--name"},
+    "az deployment group create": {"--resource-group", "--parameters", "--name"},
+}
+
+
+@pytest.fixture
+def text(baked):
+    return baked("the defaults").read("infra/README.md")
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_each_command_exists_and_names_a_file_that_is_there(text, baked):
+    commands = [line for block in blocks(text, "bash") for line in block.splitlines()]
+    assert len(commands) == len(KNOWN)
+    for command in commands:
+        words = shlex.split(command)
+        start = next(i for i, word in enumerate(words) if word.startswith("--"))
+        options = dict(zip(words[start::2], words[start + 1 :: 2], strict=True))
+        assert options.keys() <= KNOWN[" ".join(words[:start])]
+        if "--parameters" in options:
+            assert baked("the defaults").has(options["--parameters"])
+
+
+def test_the_example_fits_into_a_parameter_file(text, infra):
+    (example,) = blocks(text, "bicep")
+    assert read(example)
+    path = infra / "dev.bicepparam"
+    path.write_text(path.read_text(encoding="utf-8") + "\n" + example, encoding="utf-8")
+    template = Template(infra, LIBRARY)
+    (trust,) = given_by(template.open(path))["trusts"]
+    assert trust.keys() == {"name", "issuer", "subject"}
+    from infra.bicep.check import check
+
+    assert check(infra, LIBRARY) == []
+
+
+def tables(text):
+    """The rows of each table of the section about cost: part, price, month."""
+    section = text.split("\n## What a month costs\n")[1].split("\n## ")[0]
+    for block in re.split(r"\n\n", section):
+        lines = [line for line in block.splitlines() if line.startswith("|")]
+        if lines:
+            yield [[cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_the_costs_add_up(text):
+    idle, active, private = tables(text)
+    for rows in (idle, active):
+        *parts, (_, _, total) = rows
+        assert f"{sum(float(month) for _, _, month in parts):.2f}" == total
+    assert idle[-1][2] == active[0][2]
+    assert len(private) == 4
+
+
+@pytest.mark.parametrize(("unit", "times"), [("an hour", 1), ("a GB", 1), ("a day", 1)])
+def test_a_month_is_its_price_times_its_amount(text, unit, times):
+    """Hours, gigabytes and days as each row names them."""
+    checked = 0
+    for rows in tables(text):
+        for part, price, month in rows:
+            if not price.endswith(unit) or "cluster" in part or "more" in price:
+                continue
+            amount = re.search(r"([\d.]+) (hours|GB)", part)
+            number = float(amount[1]) if amount else {"an hour": 730, "a day": 365 / 12}[unit]
+            assert abs(float(price.split()[0]) * number - float(month)) < 0.011, part
+            checked += times
+    assert checked
+
+
+def test_the_prices_are_dated(text):
+    assert "as they were in the middle\nof 2025" in text

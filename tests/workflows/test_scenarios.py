@@ -1,0 +1,117 @@
+"""The workflows of a generated project, executed: what they call, where they stop, what a reader sees."""
+
+import pytest
+
+OTHER_CHECKS = "ruff pytest detect-secrets-hook actionlint zizmor"
+PLAN = {"AZURE_PLAN_CLIENT_ID": "nobody", "AZURE_PLAN_TENANT_ID": "nobody"}
+
+
+@pytest.mark.slow
+def test_a_green_pull_request_is_judged_and_commented(stage):
+    done = stage.pull_request()
+    assert done.code == 0, done.printed[-3000:]
+    assert set(done.jobs.values()) == {"success"}
+    assert set(done.jobs) == {
+        "lint", "test", "model", "comment", "secrets", "dependencies", "workflows", "passed"
+    }  # fmt: skip
+    for command in (
+        "ruff check",
+        "ruff format --check",
+        "mypy",
+        "pytest",
+        "tdsp check",
+        "tdsp run",
+        "detect-secrets-hook",
+    ):
+        assert done.ran(f"uv run {command}"), command
+    assert "**Registered:**" in done.summary
+    assert "xychart-beta" in done.summary
+    assert done.comments.startswith("<!-- tdsp model -->")
+    assert "mean absolute error" in done.comments
+    assert "xychart-beta" in done.comments
+    assert done.ran("gh api --silent --method POST repos/octo/demo/issues/7/comments")
+    assert not done.ran("az ")
+    assert not done.ran("login")
+
+
+@pytest.mark.slow
+def test_a_worse_model_is_refused_with_its_reason(stage):
+    stage.skip(OTHER_CHECKS)
+    stage.edit("project.yml", "threshold: 50", "threshold: 5")
+    done = stage.pull_request()
+    assert done.code != 0
+    assert done.jobs["model"] == "failure"
+    assert done.jobs["passed"] == "failure"
+    assert "at most 5 is asked for" in done.comments, "the author does not see why"
+
+
+def test_a_lint_error_stops_before_anything_is_trained(stage):
+    stage.skip("pytest detect-secrets-hook actionlint zizmor")
+    first = "from __future__ import annotations\n"
+    stage.edit("src/science/metrics.py", first, f"{first}import os\n")
+    done = stage.pull_request()
+    assert done.jobs["lint"] == "failure"
+    assert "model" not in done.jobs
+    assert "comment" not in done.jobs
+    assert done.jobs["passed"] == "failure"
+    assert not done.ran("uv run tdsp run")
+
+
+def test_a_failing_data_test_stops_before_anything_is_trained(stage):
+    stage.skip("ruff detect-secrets-hook actionlint zizmor")
+    stage.edit("tests/test_data.py", "import pytest", "assert False\nimport pytest")
+    stage.host.environment["PYTEST_ADDOPTS"] = "-q -p no:cacheprovider tests/test_data.py"
+    done = stage.pull_request()
+    assert done.jobs["test"] == "failure"
+    assert not done.ran("uv run tdsp run")
+
+
+@pytest.mark.slow
+def test_data_outside_its_schema_stops_the_run_and_the_pull_request_says_so(stage):
+    stage.skip(OTHER_CHECKS)
+    stage.edit("data/schema.yml", "maximum: 120", "maximum: 20")
+    done = stage.pull_request()
+    assert done.jobs["model"] == "failure"
+    assert "the run failed" in done.comments
+    assert "age" in done.comments
+
+
+@pytest.mark.slow
+def test_a_fork_gets_the_checks_and_no_credentials(stage):
+    stage.skip(OTHER_CHECKS)
+    stage.host.variables |= PLAN
+    ci, infra = stage.pull_request("ci", fork=True), stage.pull_request("infra", fork=True)
+    assert "comment" not in ci.jobs
+    assert "**Registered:**" in ci.summary
+    assert ci.jobs["dependencies"] == "success"
+    assert infra.jobs == {"build": "success"}
+    for done in (ci, infra):
+        assert not done.ran("login")
+        assert not done.ran("gh ")
+        assert not done.ran("az deployment")
+
+
+@pytest.mark.parametrize("branch", ["main", "dev"])
+def test_a_project_that_is_not_connected_is_green_and_says_so(stage, branch):
+    for workflow in ("train", "infra"):
+        done = stage.push(workflow, branch)
+        assert done.code == 0, done.printed[-3000:]
+        assert set(done.jobs) <= {"look", "build"}
+        assert "is not connected, so nothing is done in Azure" in done.summary
+        assert not done.ran("login")
+
+
+def test_without_data_the_pipeline_is_left_out_and_the_page_says_so(stage):
+    stage.skip(OTHER_CHECKS)
+    stage.edit("project.yml", "sample: diabetes", "sample: null")
+    done = stage.push("ci", "main")
+    assert done.code == 0, done.printed[-3000:]
+    assert "not on this machine" in done.summary
+    assert not done.ran("uv run tdsp run")
+
+
+def test_no_template_no_update(stage):
+    done = stage.dispatch("update", "main")
+    assert done.code == 0
+    assert not done.ran("gh ")
+    assert not done.ran("uv run --group update cruft")

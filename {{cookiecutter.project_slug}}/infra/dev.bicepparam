@@ -1,0 +1,13 @@
+// Values for dev. What project.yml says is read from there; everything else has a default in main.bicep.
+using 'main.bicep'
+
+var facts = loadYamlContent('../project.yml')
+
+param slug = facts.project.slug
+param env = 'dev'
+param location = facts.environments.dev.region
+param owner = facts.people.owner
+param workspaceName = facts.environments.dev.workspace
+
+// false: the workspace was there before this project. Its storage, vault, registry and logs are left as they are.
+param createWorkspace = {{ "false" if cookiecutter.__workspace else "true" }}
