@@ -111,7 +111,18 @@ def kind(entry: dict[str, Any]) -> str:
 
 def commands() -> str:
     """Every `tdsp` command with its arguments and options, by typer's own generator."""
-    command = [sys.executable, "-m", "typer", "tdsp.cli", "utils", "docs", "--name", "tdsp", "--title", "The commands"]
+    command = [
+        sys.executable,
+        "-m",
+        "typer",
+        "tdsp.cli.commands",
+        "utils",
+        "docs",
+        "--name",
+        "tdsp",
+        "--title",
+        "The commands",
+    ]
     variables = {**os.environ, "PYTHONPATH": str(TEMPLATE / "src"), "COLUMNS": "100"}
     text = subprocess.run(command, env=variables, capture_output=True, check=True, encoding="utf-8").stdout
     exits = "Exit code 0: done, a refused model too. 1: it failed. 2: wrong input."

@@ -123,7 +123,8 @@ def walk(azure: Azure, forks: Forks, request: pytest.FixtureRequest, tmp_path: P
 
     def walk(folder: Path, arguments: list[str], **checks: Any) -> str:
         thorough = os.environ.get("WALK") == "full"
-        environment = {**azure.env, "HOME": str(tmp_path), **checks.pop("environment", {})}
+        # CI: what is printed may be read by others.
+        environment = {**azure.env, "HOME": str(tmp_path), "CI": "true", **checks.pop("environment", {})}
         table = Walk(azure.cloud, folder, environment, forks, thorough=thorough, **checks).run(*arguments)
         with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             print(f"\n{table}")

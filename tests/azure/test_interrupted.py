@@ -120,6 +120,28 @@ def test_deploy_batch(walk, azure, live_batch):
     walk(live_batch, ["deploy", "--batch"], reached=reached, always=always)
 
 
+def test_status(walk, azure, live):
+    before = traffic(azure.cloud)
+
+    def reached(cloud, folder):
+        assert traffic(cloud) == before
+
+    walk(live, ["status"], reached=reached, always=whole)
+
+
+def test_promote_by_copy(walk, azure, live):
+    facts = yaml.safe_load((live / "project.yml").read_text()) | {"azure": {"promotion": "copy"}}
+    (live / "project.yml").write_text(yaml.safe_dump(facts))
+    azure.workspace("rg-prod", "ws-prod", account="prodstore")
+
+    def reached(cloud, folder):
+        models = cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/models/versions")
+        (copied,) = [item for item in models if "/ws-prod/" in item["id"]]
+        assert copied["properties"]["tags"]["tdsp.promoted_from"] == "dev v2"
+
+    walk(live, ["promote"], reached=reached, always=whole)
+
+
 def test_a_bad_version_never_gets_traffic_however_its_deployment_ends(azure, live, server, forks, tmp_path):
     """The command is killed at each request that changes or asks something of the endpoint, then runs again."""
     server.wrong.add("green")

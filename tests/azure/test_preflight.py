@@ -77,3 +77,58 @@ def test_a_provider_that_was_never_registered_is_registered_by_connect(azure, pr
     result = bench.tdsp("connect", "--yes")
     assert result.exit_code == 0, result.output + result.stderr
     assert azure.cloud.providers["Microsoft.ManagedIdentity"] in {"Registering", "Registered"}
+
+
+@pytest.fixture
+def cluster(azure, client, project):
+    """Make a cluster with some nodes that never stop."""
+
+    def make(name, nodes):
+        from azure.ai.ml.entities import AmlCompute
+
+        client.compute.begin_create_or_update(
+            AmlCompute(name=name, size="Standard_DS3_v2", min_instances=nodes, max_instances=4)
+        ).result()
+
+    return make
+
+
+def computes(azure):
+    jobs = azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/jobs")
+    return [job["properties"]["settings"]["default_compute"].rsplit("/", 1)[-1] for job in jobs]
+
+
+def test_jobs_run_on_serverless_compute_unless_told_otherwise(azure, project):
+    result = bench.tdsp("submit")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "start on serverless compute" in result.output
+    assert computes(azure) == ["serverless"]
+
+
+@pytest.mark.parametrize("told", ["by an option", "by project.yml"])
+def test_a_cluster_that_shrinks_to_nothing_is_taken_without_a_word(azure, project, cluster, told):
+    cluster("cpu-cluster", 0)
+    if told == "by project.yml":
+        written = yaml.safe_load((project / "project.yml").read_text()) | {"azure": {"compute": "cpu-cluster"}}
+        (project / "project.yml").write_text(yaml.safe_dump(written))
+        result = bench.tdsp("submit")
+    else:
+        result = bench.tdsp("submit", "--compute", "cpu-cluster")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert "min_instances" not in result.output
+    assert computes(azure) == ["cpu-cluster"]
+
+
+def test_a_cluster_that_costs_when_idle_is_told(azure, project, cluster):
+    cluster("cpu-cluster", 1)
+    result = bench.tdsp("submit", "--compute", "cpu-cluster", "--dry-run")
+    assert result.exit_code == 0
+    assert "1 nodes at least" in result.output
+    assert computes(azure) == []
+
+
+def test_a_cluster_that_does_not_exist_is_one_line(azure, project):
+    result = bench.tdsp("submit", "--compute", "nowhere")
+    assert result.exit_code == 2
+    assert "has no cluster 'nowhere'" in result.stderr
+    assert computes(azure) == []

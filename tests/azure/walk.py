@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import leaks
 from emulator import Cloud, Record, snapshots
 from emulator.faults import Break, meaning
 from emulator.wire import Request
@@ -145,7 +146,10 @@ class Walk:
         log = folder.parent / "log.txt"
         log.unlink(missing_ok=True)
         code = self.forks.run(list(arguments), folder, self.environment, log)
-        return code, log.read_text(encoding="utf-8", errors="replace")[-LAST_CHARACTERS:]
+        printed = log.read_text(encoding="utf-8", errors="replace")
+        found = [f"printed: {name}" for name in leaks.of_text(printed, public="CI" in self.environment)]
+        assert not (found := found + leaks.of_project(folder)), f"{', '.join(found)}:\n{printed}"
+        return code, printed[-LAST_CHARACTERS:]
 
     @contextlib.contextmanager
     def _project(self):

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 import yaml
 from science import data
-from tdsp import dataset, files, tables
+from tdsp import dataset, files, predictions, tables
 from tdsp.dataset import Roles, add
 from tdsp.errors import TdspError, WrongInput
 from tdsp.project import load
 from tdsp.serving import client
 
+TEMPLATE = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 FACTS = """\
 # Every fact.
 project: {name: N, slug: n, question: "Q?"}
@@ -192,8 +193,21 @@ def test_a_file_that_is_no_table_changes_nothing(root, tmp_path, name, content, 
     assert everything(root) == before
 
 
-def test_both_houses_read_csv_by_the_same_rules():
-    assert (tables.NULLS, tables.SEPARATORS) == (data.NULLS, data.SEPARATORS)
+@pytest.fixture
+def table(monkeypatch):
+    """What batch scoring reads files with."""
+    monkeypatch.syspath_prepend(str(TEMPLATE / "scoring"))
+    import table
+
+    yield table
+    for name in ("table", "request"):
+        sys.modules.pop(name, None)
+
+
+def test_all_houses_read_csv_by_the_same_rules(table):
+    rules = (tables.NULLS, tables.SEPARATORS)
+    assert rules == (data.NULLS, data.SEPARATORS) == (table.NULLS, table.SEPARATORS)
+    assert (table.CSV, table.PARQUET, table.OWN) == (tables.CSV, tables.PARQUET, predictions.ENDING)
 
 
 @pytest.mark.parametrize(
@@ -206,18 +220,18 @@ def test_both_houses_read_csv_by_the_same_rules():
         ('x,n\n"1,5",1\n"2,5",2\n', None),  # a comma that separates is no decimal mark
     ],
 )
-def test_a_file_is_scored_as_it_was_trained_on(tmp_path, content, numbers):
+def test_a_file_is_scored_as_it_was_trained_on(tmp_path, table, content, numbers):
     file = tmp_path / "numbers.csv"
     file.write_text(content, encoding="utf-8")
     feature = {"name": "x", "type": "float", "categories": None}
     batches, _ = client.read_csv(file, [feature])
     scored = [row["x"] for batch in batches for row in batch]
     trained = data.read(file)["x"].tolist()
+    batched = [value for part in table.parts(file, [feature]) for value in part["x"]]
     if numbers is None:
-        assert any(isinstance(value, str) for value in trained)
-        assert any(isinstance(value, str) for value in scored)
+        assert all(any(isinstance(value, str) for value in values) for values in (trained, scored, batched))
     else:
-        assert scored == trained == numbers
+        assert scored == trained == batched == numbers
 
 
 def test_parquet_and_other_separators_are_tables_too(root, rows, tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from tdsp import engine
 
 COMPARE = Path(__file__).parents[2] / "benchmarks" / "engine" / "compare.py"
@@ -62,3 +63,15 @@ def test_the_benchmark_fails_when_a_target_is_missed():
     for what in compare["TARGETS"]:
         (said,) = compare["missed"]({**own, what: 1e9})
         assert what in said
+
+
+def test_every_night_the_targets_and_the_contract_are_looked_at(root: Path):
+    nightly = yaml.safe_load((root / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))
+    (compare,) = (step["run"] for step in nightly["jobs"]["engine"]["steps"] if "run" in step)
+    program, *options = compare.split("#")[0].split()[1:]
+    assert root / program == COMPARE
+    helped = subprocess.run([sys.executable, COMPARE, "--help"], capture_output=True, text=True, check=True).stdout
+    assert {word for word in options if word.startswith("--")} <= set(helped.replace(",", " ").split())
+    (contract,) = (step["run"] for step in nightly["jobs"]["contract"]["steps"] if "run" in step)
+    text = (root / contract.split()[-1]).read_text(encoding="utf-8")
+    assert all(name in text for name in nightly["jobs"]["contract"]["env"])

@@ -20,6 +20,8 @@ CONTAINERS, PLATFORM, BUDGET = "modules/container-registry.bicep", "modules/plat
 MONITORING, ROLE, ACCESS = "modules/monitoring.bicep", "modules/group-role.bicep", "modules/private-access.bicep"
 MODELS, DEV, PROD, ROLES = "modules/model-registry.bicep", "dev.bicepparam", "prod.bicepparam", "roles.json"
 
+DEPLOYERS = "deployers.bicep"
+
 SEEDS = (
     # -- syntax
     Seed("an unbalanced brace", STORAGE, "    name: 'Standard_LRS'\n  }", "    name: 'Standard_LRS'\n"),
@@ -111,7 +113,7 @@ SEEDS = (
     Seed(
         "a value known only later as a name",
         ROLE,
-        "name: guid(toLower(resourceGroup().id), principalId, roles[role])",
+        "name: guid(toLower(resourceGroup().id), principalId, roleId)",
         "name: reference(resourceGroup().id).name",
     ),
     Seed("a clock outside a default", MAIN, "'tdsp.owner': owner", "'tdsp.owner': utcNow()"),
@@ -162,7 +164,15 @@ SEEDS = (
         "privatelink.blob.core.windows.net",
     ),
     Seed("a wrong role id", ROLES, "7f951dda-4ed3-4680-a7ca-43fe172d538d", "7f951dda-4ed3-4680-a7ca-43fe172d538e"),
-    Seed("a role that is not in the list", MAIN, "  'AcrPull'\n", "  'AcrPuller'\n"),
+    Seed("a role that is not in the list", MAIN, "  roles.AcrPull\n", "  roles.AcrPuller\n"),
+    Seed("a role that a deployer may not give", DEPLOYERS, "role => role.value", "role => role.key"),
+    Seed("a planner who may write", DEPLOYERS, "          '*/read'\n", "          '*/read'\n          '*/write'\n"),
+    Seed(
+        "a deployer without limits",
+        DEPLOYERS,
+        "'@Request[${attributes}:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${givable}} AND ",
+        "'",
+    ),
     Seed(
         "a role with too much power",
         STORAGE,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from infra import demands, policy
+from infra import demands, deployers, policy
 from infra.bicep.check import check
 from infra.bicep.engine import deploy, given_by
 from infra.bicep.files import Finding, Template
@@ -46,6 +46,7 @@ TRUST = {
     "issuer": "https://token.actions.githubusercontent.com",
     "subject": "repo:o/r:environment:dev",
 }
+SUBJECTS = {"deploySubject": "repo:o/r:environment:dev", "planSubject": "repo:o/r:pull_request"}
 LONGEST, SHORTEST = "a" + "-bc" * 13, "k"
 # Named deployments: what is given beside the parameter file.
 SCENARIOS: dict[str, dict[str, Any]] = {
@@ -83,7 +84,7 @@ def plan(infra: Path, env: str, place: Place = PLACE, **changes: Any) -> Plan:
 def verdict(infra: Path) -> list[Finding]:
     """Return what is wrong, whoever would be the first to notice: the compiler, its linter, Azure, or our own rules."""
     found = [*check(infra, LIBRARY), *judge_settings(infra), *judge_guards(infra)]
-    return found or sorted({*judge_plans(infra), *judge_uniqueness(infra)})
+    return found or sorted({*judge_plans(infra), *judge_uniqueness(infra), *judge_deployers(infra)})
 
 
 def judge_settings(infra: Path) -> Iterator[Finding]:
@@ -120,6 +121,28 @@ def judge_guards(infra: Path) -> Iterator[Finding]:
                     yield Finding(
                         name, file.text.count("\n", 0, item.at) + 1, f"param {item.name}: @{wanted} is missing"
                     )
+
+
+def judge_deployers(infra: Path) -> Iterator[Finding]:
+    """Those who deploy from a workflow can do what main.bicep does, and no more."""
+    template = Template(infra, LIBRARY)
+    for env in ENVIRONMENTS:
+        for slug in (LONGEST, SHORTEST):
+            given = {
+                "slug": slug,
+                "env": env,
+                "deploySubject": "repo:o/r:environment:dev",
+                "planSubject": "repo:o/r:pull",
+            }
+            try:
+                made = deploy(template.open(infra / "deployers.bicep"), given)
+            except UndoableError as error:
+                yield Finding("deployers.bicep", 1, str(error))
+                continue
+            yield from check_plan(made, LIBRARY)
+            allowed = json.loads((infra / "roles.json").read_text(encoding="utf-8")).values()
+            for problem in deployers.broken(made, slug, env, set(allowed)):
+                yield Finding("deployers.bicep", 1, problem)
 
 
 def judge_uniqueness(infra: Path) -> Iterator[Finding]:

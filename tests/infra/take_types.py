@@ -22,6 +22,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "types"
 ASKED = (
     "Microsoft.Authorization/roleAssignments",
+    "Microsoft.Authorization/roleDefinitions",
     "Microsoft.Consumption/budgets",
     "Microsoft.ContainerRegistry/registries",
     "Microsoft.Insights/components",
@@ -91,13 +92,15 @@ class Asked:
     def fields(self, entries: list[dict]) -> dict[str, list]:
         return {
             entry["name"]: [
-                self.type(entry["type"], entry.get("modifiers") or ""),
+                self.type(entry["type"], entry.get("modifiers") or "", entry["name"]),
                 "".join(letter for flag, letter in FLAGS.items() if flag in (entry.get("flags") or "")),
             ]
             for entry in entries
         }
 
-    def type(self, text: str, modifiers: str) -> str | dict:
+    def type(self, text: str, modifiers: str, name: str = "") -> str | dict:
+        if name == "type" and "/" in text:  # the name of the resource type; its body is called the same
+            return f"'{text}'"
         limits = {LIMITS[key]: int(value) for key, value in re.findall(r"(m\w+): (\d+)", modifiers) if key in LIMITS}
         if text in self.named:
             return {"shape": text}

@@ -14,7 +14,7 @@ from infra.bicep.files import Template
 from infra.bicep.limits import NAMES, PUBLIC, RESERVED, ROLES, check_plan
 from infra.bicep.plan import Plan as Nothing
 from infra.bicep.standins import PLACE, Place, Runtime
-from infra.suite import ENVIRONMENTS, LIBRARY, LONGEST, TRUST, plan
+from infra.suite import ENVIRONMENTS, LIBRARY, LONGEST, TRUST
 from tdsp.azure import github, identity, slots
 from tdsp.azure.client import Target
 from tdsp.project import Environment
@@ -185,22 +185,22 @@ def test_the_readme_says_who_has_which_role(baked):
     assert said == demands.GRANTED
 
 
-def test_the_readme_names_every_resource(baked):
-    text = baked("the defaults").read("infra/README.md")
-    infra = baked("the defaults").root / "infra"
-    names = {re.sub(r"-(dev|prod)\b", "-ENV", name) for name in (one.name for one in plan(infra, "dev").made)}
-    said = {row[1].strip("`") for row in rows(text, "Names")}
-    for kind, prefix in (
-        ("st", "st"),
-        ("kv-", "kv-"),
-        ("cr", "cr"),
-        ("mlw-", "mlw-"),
-        ("id-", "id-"),
-        ("log-", "log-"),
-        ("appi-", "appi-"),
-    ):
-        assert any(name.startswith(prefix) for name in said), kind
-        assert any(name.startswith(prefix) for name in names), kind
+def test_the_readme_names_every_resource(baked, main):
+    """Each row of the table is the form of some name, and each name that a person meets has a row."""
+    patterns = [row[1].strip("`") for row in rows(baked("the defaults").read("infra/README.md"), "Names")]
+    for word, form in (("PROJECT", "[a-z0-9-]+"), ("ENV", "(dev|prod)"), ("SUFFIX", "[a-z2-7]{5}")):
+        patterns = [pattern.replace(word, form) for pattern in patterns]
+    met = PUBLIC | {
+        demands.IDENTITY,
+        demands.INSIGHTS,
+        f"{demands.MACHINE_LEARNING}/computes",
+        "Microsoft.Consumption/budgets",
+    }
+    names = [made.name for made in everything(main, "churn-model").made if made.type in met]
+    for name in names:
+        assert any(re.fullmatch(pattern, name) for pattern in patterns), name
+    for pattern in patterns:
+        assert any(re.fullmatch(pattern, name) for name in names), pattern
 
 
 def test_the_readme_names_every_parameter(main, baked):

@@ -13,7 +13,8 @@ from infra.suite import LIBRARY
 KNOWN = {
     "az group create": {"--name", "--location"},
     "az deployment group what-if": {"--resource-group", "--parameters", "--name"},
-    "az deployment group create": {"--resource-group", "--parameters", "--name"},
+    "az deployment group create": {"--resource-group", "--parameters", "--name", "--template-file"},
+    "gh variable set": {"--env", "--body"},
 }
 
 
@@ -26,16 +27,27 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_each_command_exists_and_names_a_file_that_is_there(text, baked):
-    commands = [line for block in blocks(text, "bash") for line in block.splitlines()]
-    assert len(commands) == len(KNOWN)
-    for command in commands:
-        words = shlex.split(command)
-        start = next(i for i, word in enumerate(words) if word.startswith("--"))
-        options = dict(zip(words[start::2], words[start + 1 :: 2], strict=True))
-        assert options.keys() <= KNOWN[" ".join(words[:start])]
-        if "--parameters" in options:
-            assert baked("the defaults").has(options["--parameters"])
+def test_each_command_exists_and_names_what_is_there(text, baked, infra):
+    project = baked("the defaults")
+    commands = [shlex.split(line) for block in blocks(text, "bash") for line in block.splitlines()]
+    assert {name for words in commands for name in KNOWN if " ".join(words).startswith(name)} == KNOWN.keys()
+    for words in commands:
+        (name,) = [name for name in KNOWN if " ".join(words).startswith(name)]
+        assert {word for word in words if word.startswith("--")} <= KNOWN[name]
+        for word in words:
+            if word.startswith("infra/"):
+                assert project.has(word)
+        if "--template-file" in words:
+            given = dict(word.split("=", 1) for word in words[words.index("--parameters") + 1 :])
+            template = Template(infra, LIBRARY).open(infra.parent / words[words.index("--template-file") + 1])
+            needed = {name for name, field in template.parameters.fields.items() if field.required}
+            assert needed <= given.keys() <= template.parameters.fields.keys()
+
+
+def test_the_variables_are_those_that_the_workflow_reads(text, baked):
+    workflow = baked("the defaults").read(".github/workflows/infra.yml")
+    said = set(re.findall(r"gh variable set (\w+)", text))
+    assert said == set(re.findall(r"vars\.(AZURE_(?:PLAN|INFRA)\w+)", workflow))
 
 
 def test_the_example_fits_into_a_parameter_file(text, infra):

@@ -1,4 +1,4 @@
-"""Run an expanded pipeline on this machine: what starts it, which stages, jobs and steps run, and what they run.
+"""Run an expanded pipeline on this machine: which stages, jobs and steps run, and what they run.
 
 Scripts are really run, by bash, in a copy of a project, with recorders in place of `uv`, `az` and `curl`. Tasks are
 written down; `AzureCLI@2` runs its script as well. An environment with an approval holds its stage until somebody
@@ -7,7 +7,6 @@ agrees.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
 import subprocess
@@ -16,66 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipelines.events import Event
 from pipelines.expressions import evaluate, parse, true
 
 _MACRO = re.compile(r"\$\(([\w.]+)\)")
 _COMMAND = re.compile(r"^##vso\[(?P<what>[\w.]+) ?(?P<settings>[^\]]*)\](?P<value>.*)$", re.MULTILINE)
 SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Event:
-    """What happened: a push, a pull request, a date, or a person's click.
-
-    Attributes:
-        reason: `IndividualCI`, `PullRequest`, `Schedule` or `Manual`.
-        branch: that was pushed or chosen, or that a pull request would change.
-        paths: that were changed.
-    """
-
-    reason: str
-    branch: str = "main"
-    paths: tuple[str, ...] = ("src/science/features.py",)
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """The predefined variables that say so."""
-        pull = self.reason == "PullRequest"
-        name = "merge" if pull else self.branch.rsplit("/", 1)[-1]
-        return {
-            "Build.Reason": self.reason,
-            "Build.SourceBranch": "refs/pull/7/merge" if pull else f"refs/heads/{self.branch}",
-            "Build.SourceBranchName": name,
-            "Build.SourceVersion": "0123456789abcdef0123456789abcdef01234567",
-            "Build.BuildId": "42",
-            "Build.Repository.Name": "churn",
-            "System.CollectionUri": "https://dev.azure.com/contoso/",
-            "System.TeamProject": "Data Science",
-            "System.TeamProjectId": "0a0a0a0a-0000-4000-8000-00000000000d",
-            "System.JobAttempt": "1",
-            "System.PullRequest.TargetBranch": f"refs/heads/{self.branch}" if pull else "",
-            "Agent.OS": "Linux",
-            "TF_BUILD": "True",
-        }
-
-
-def starts(document: Mapping[str, Any], event: Event) -> bool:
-    """Whether an event starts a pipeline."""
-    if event.reason == "Manual":
-        return True
-    if event.reason == "Schedule":
-        return any(event.branch in item["branches"]["include"] for item in document.get("schedules", []))
-    rule = document["pr" if event.reason == "PullRequest" else "trigger"]
-    if rule == "none":
-        return False
-    paths = rule.get("paths", {})
-    touched = [path for path in event.paths if "include" not in paths or _below(path, paths["include"])]
-    touched = [path for path in touched if not _below(path, paths.get("exclude", []))]
-    return bool(touched) and any(fnmatch.fnmatch(event.branch, name) for name in rule["branches"]["include"])
-
-
-def _below(path: str, places: list[str]) -> bool:
-    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 @dataclass
@@ -162,13 +107,16 @@ class Agent:
         steps = job["steps"] if "job" in job else job["strategy"]["runOnce"]["deploy"]["steps"]
         prefix = f"{name}." if "deployment" in job else ""
         status = "Succeeded"
+        # A job begins with the project unless a step says so later; a deployment job begins with nothing.
+        here = "job" in job and not any("checkout" in step for step in steps)
         for step in steps:
             variables["Agent.JobStatus"] = status
             if not _condition(step.get("condition", "succeeded()"), {"variables": variables}, status, [status]):
                 continue
             title = step.get("displayName", step.get("task", "checkout"))
             run.steps.append(f"{name}: {title}")
-            good, told = self._step(run, step, variables)
+            here = here or step.get("checkout") == "self"
+            good, told = self._step(run, step, variables, self.folder if here else self._nowhere())
             for key, value in told.items():
                 own = f"{step['name']}.{key}" if "name" in step else key
                 variables[own] = value
@@ -178,27 +126,39 @@ class Agent:
                 status = "Failed"
         return status
 
-    def _step(self, run: Run, step: Any, variables: dict[str, str]) -> tuple[bool, dict[str, str]]:
+    def _nowhere(self) -> Path:
+        """The folder of a job that did not check the project out: there is nothing in it."""
+        folder = self.tools.parent / "nothing"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _step(self, run: Run, step: Any, variables: dict[str, str], folder: Path) -> tuple[bool, dict[str, str]]:
         if "publish" in step:
             run.tasks.append(
                 ("publish", {"path": step["publish"], "artifact": self._filled(step["artifact"], variables)})
             )
-            return (self.folder / step["publish"]).exists(), {}
+            return (folder / step["publish"]).exists(), {}
         if "bash" in step:
-            return self._script(run, step["bash"], step.get("env", {}), variables, "")
+            return self._script(run, step["bash"], step.get("env", {}), variables, folder)
         if "task" not in step:
             return True, {}
         inputs = {key: self._filled(value, variables) for key, value in step.get("inputs", {}).items()}
         run.tasks.append((step["task"], inputs))
         if step["task"].startswith("AzureCLI@"):
             given = step.get("env", {})
-            return self._script(run, inputs["inlineScript"], given, variables, inputs["azureSubscription"])
+            return self._script(run, inputs["inlineScript"], given, variables, folder, inputs["azureSubscription"])
         if step["task"].startswith("PublishTestResults@"):
-            return bool(list(self.folder.glob(inputs["testResultsFiles"]))), {}
+            return bool(list(folder.glob(inputs["testResultsFiles"]))), {}
         return True, {}
 
     def _script(
-        self, run: Run, script: str, given: Mapping[str, str], variables: dict[str, str], connection: str
+        self,
+        run: Run,
+        script: str,
+        given: Mapping[str, str],
+        variables: dict[str, str],
+        folder: Path,
+        connection: str = "",
     ) -> tuple[bool, dict[str, str]]:
         record = self.tools / "record"
         seen = len(record.read_text().splitlines()) if record.exists() else 0
@@ -211,7 +171,7 @@ class Agent:
         environment |= {"RECORD": str(record), "AS": connection}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-c", self._filled(script, variables)],
-            cwd=self.folder,
+            cwd=folder,
             env=environment,
             capture_output=True,
             text=True,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from baking import BakedProject
 from pipelines import recorders
-from pipelines.agent import Agent, Event, Run
+from pipelines.agent import Agent, Run
+from pipelines.events import Event
 from pipelines.expansion import Expander
 
 SOURCE = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"

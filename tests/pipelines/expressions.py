@@ -107,6 +107,24 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(part)
 
 
+def unknown(tree: Node, names: set[str], functions: set[str]) -> Iterator[str]:
+    """Yield a line for each name and each function that is not among those that are there."""
+    for node in walk(tree):
+        if node.kind == "name" and node.value not in names:
+            yield f"{node.value}: there is no such thing here"
+        if node.kind == "call" and node.value not in functions:
+            yield f"{node.value}(): there is no such function here"
+
+
+def below(tree: Node, name: str) -> set[str]:
+    """Return what is read of a name: `parameters.x` and `variables['x']` give x."""
+    return {
+        str(node.parts[1].value)
+        for node in walk(tree)
+        if node.kind == "index" and node.parts[0] == Node("name", name) and node.parts[1].kind == "literal"
+    }
+
+
 class Known(dict):
     """A mapping in which a missing name is a mistake, not nothing."""
 

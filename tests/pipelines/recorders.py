@@ -11,6 +11,9 @@ NAMES = ("az", "git", "python", "uv")
 _RECORDER = r"""#!/bin/bash
 line="$(basename "$0")"; for word in "$@"; do line+=" $word"; done
 printf '%s\n' "${line//$'\n'/ }${AS:+ @$AS}" >> "$RECORD"
+if [[ "$line" =~ ^uv\ (run|sync) && ! -f pyproject.toml ]]; then
+  echo "error: there is no project here" >&2; exit 2
+fi
 if [[ "$line" =~ ^uv\ run\ tdsp\ (submit|deploy|rollback|status|promote) && -z "$AS" ]]; then
   echo "error: please run az login" >&2; exit 1
 fi

@@ -59,6 +59,27 @@ MISTAKES = {
     "no rule for pushes": ("rollback.yml", "trigger: none\n", "", "trigger is missing"),
     "no rule for pull requests": ("train.yml", "pr: none\n", "", "pr is missing"),
     "a branch that nobody has": ("train.yml", "include: [dev, main]", "include: [dev, master]", "branch master"),
+    "a rule without branches": (
+        "train.yml",
+        "branches:\n    include: [dev, main]\n",
+        "branch: main\n",
+        "names no branches",
+    ),
+    "a date that never comes": ("train.yml", "41 4 1 * *", "41 25 1 * *", "25 is not between 0 and 23"),
+    "a date with a field too few": ("ci.yml", "23 3 * * *", "23 3 * *", "has 4 fields, not 5"),
+    "no checkout in a deployment": (SETUP, "checkout: self", "checkout: none", "before the project is checked out"),
+    "packages that are not installed": (
+        "ci.yml",
+        "          - template: templates/steps-setup.yml\n          - bash: uv run tdsp check",
+        "          - bash: uv run tdsp check",
+        "runs before uv sync",
+    ),
+    "a deployment without its environment": (
+        DEPLOY,
+        "    environment: ${{ variables.TDSP_ENV }}\n",
+        "",
+        "environment None",
+    ),
     "an image that changes by itself": ("ci.yml", "ubuntu-24.04", "ubuntu-latest", "ubuntu-latest"),
     "an environment that is misspelt": (
         VARIABLES,

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 from pipelines import scripts
-from pipelines.checks import steps_of
 from pipelines.expansion import Expander
+from pipelines.jobs import steps_of
 
 # What only one of them has to ask, or can.
 ONLY_ONE = {

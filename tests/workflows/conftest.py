@@ -103,10 +103,11 @@ def connected(generated, tmp_path, monkeypatch) -> Iterator[Stage]:
     for key, text in azure.env.items():
         monkeypatch.setenv(key, text)
     cloud.github.users["octo"], cloud.github.login = 77, "octo"
-    cloud.github.add("demo", "octo")
+    azure.repository = cloud.github.add("demo", "octo")
 
     source = bench.project(tmp_path / "source")
-    shutil.copytree(generated / ".github", source / ".github")
+    for room in (".github", "src"):  # all of the code: the workflows start it
+        shutil.copytree(generated / room, source / room, dirs_exist_ok=True)
     host = Host(tmp_path / "host")
     stage = Stage(host, host.repository(source), azure)
     monkeypatch.chdir(stage.repository)
@@ -135,5 +136,4 @@ def _let_sign_in(stage: Stage) -> None:
 
 def ids_of(stage: Stage, env: str) -> dict[str, str]:
     """Return the variables that `tdsp connect` set in one environment of the emulated GitHub."""
-    repository = next(iter(stage.azure.cloud.github.repositories.values()))
-    return dict(repository.environments[env].variables)
+    return dict(stage.azure.repository.environments[env]["variables"])

@@ -1,5 +1,7 @@
 """The workflows of a generated project, executed: what they call, where they stop, what a reader sees."""
 
+import subprocess
+
 import pytest
 
 OTHER_CHECKS = "ruff pytest detect-secrets-hook actionlint zizmor"
@@ -115,3 +117,56 @@ def test_no_template_no_update(stage):
     assert done.code == 0
     assert not done.ran("gh ")
     assert not done.ran("uv run --group update cruft")
+
+
+CRUFT = """#!/bin/bash
+case "$1" in
+  check) exit 1 ;;
+  update) echo new > "{file}" ;;
+esac
+"""
+
+
+def newer_template(stage, file):
+    """Link the project to a template that has something newer in `file`; the remote takes every push."""
+    (stage.repository / ".cruft.json").write_text("{}")
+    stage.edit("README.md", "# ", "#  ")
+    cruft = stage.host.folder / "cruft"
+    cruft.write_text(CRUFT.format(file=file))
+    cruft.chmod(0o755)
+    stage.host.environment["STUB_CRUFT"] = str(cruft)
+    bare = stage.host.folder / "octo" / "demo.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
+    settings = {"KEY_0": f"url.file://{stage.host.folder}/.insteadOf", "VALUE_0": "https://github.com/", "COUNT": "1"}
+    stage.host.environment |= {f"GIT_CONFIG_{key}": value for key, value in settings.items()}
+    return bare
+
+
+def test_a_newer_template_comes_as_a_pull_request(stage):
+    bare = newer_template(stage, "docs/new.md")
+    done = stage.dispatch("update", "main")
+    assert done.code == 0, done.printed[-3000:]
+    assert done.ran("uv run --group update cruft update --skip-apply-ask")
+    assert done.ran("gh pr create --head template-update")
+    shown = subprocess.run(["git", "show", "--stat", "template-update"], cwd=bare, capture_output=True, text=True)
+    assert "docs/new.md" in shown.stdout
+    assert "Update from the template" in shown.stdout
+
+
+def test_an_update_of_the_workflows_is_left_to_a_person(stage):
+    newer_template(stage, ".github/workflows/ci.yml")
+    done = stage.dispatch("update", "main")
+    assert done.code != 0
+    assert "run uvx cruft update on your machine" in done.printed, done.printed
+    assert not done.ran("gh ")
+
+
+def test_a_failure_is_told_when_there_is_a_channel_and_the_message_may_fail(stage):
+    stage.host.secrets["TEAMS_WEBHOOK_URL"] = "http://127.0.0.1/not-https"
+    done = stage.dispatch("rollback", "main")
+    assert done.jobs == {"rollback": "failure", "notify": "success"}
+    assert "prod is not connected" in done.printed
+    (told,) = done.ran("uv run tdsp notify")
+    assert told.startswith("uv run tdsp notify failure --what octo/demo: Rollback in prod")
+    assert "--link https://github.com/octo/demo/actions/runs/" in told
+    assert "warning: TEAMS_WEBHOOK_URL is not an https address" in done.printed

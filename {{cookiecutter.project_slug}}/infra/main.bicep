@@ -99,14 +99,15 @@ var tags = {
 
 // What each identity may do on the resource group. README.md says why; src/tdsp/azure/identity.py gives the workflows
 // the same two roles under the same names, so it does not matter which of the two comes first.
+var roles = loadJsonContent('roles.json')
 var workflowRoles = [
-  'AzureML Data Scientist'
-  'Storage Blob Data Contributor'
+  roles['AzureML Data Scientist']
+  roles['Storage Blob Data Contributor']
 ]
 var clusterRoles = [
-  'AcrPull'
-  'AzureML Data Scientist'
-  'Storage Blob Data Contributor'
+  roles.AcrPull
+  roles['AzureML Data Scientist']
+  roles['Storage Blob Data Contributor']
 ]
 
 module identity 'modules/identity.bicep' = {
@@ -120,11 +121,11 @@ module identity 'modules/identity.bicep' = {
 }
 
 module workflowRole 'modules/group-role.bicep' = [
-  for (role, i) in workflowRoles: {
+  for (roleId, i) in workflowRoles: {
     name: 'tdsp-${env}-workflow-role-${i}'
     params: {
       principalId: identity.outputs.principalId
-      role: role
+      roleId: roleId
     }
   }
 ]
@@ -153,7 +154,7 @@ module cluster 'modules/cluster.bicep' = if (createCluster) {
     tags: tags
     size: clusterSize
     nodes: clusterNodes
-    roles: clusterRoles
+    roleIds: clusterRoles
   }
   dependsOn: [
     platform

@@ -22,11 +22,12 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 sys.path.insert(0, str(Path(__file__).parent))  # the server does not add the script's folder
 
+from collect import collector
 from model_folder import ModelError, load
 from request import MAX_BYTES, RequestError, rows_of
 
 log = logging.getLogger("azmlinfsrv.score")  # a child of the server's logger, so that its lines reach the log
-served = None
+served = collect = None
 
 
 def init() -> None:
@@ -35,12 +36,13 @@ def init() -> None:
     Raises:
         ModelError: it cannot be served; the log has one line that says why, and the server stops.
     """
-    global served
+    global served, collect
     try:
         served = load(Path(os.environ["AZUREML_MODEL_DIR"]))
     except ModelError as reason:
         log.error("cannot serve this model: %s", reason)
         raise
+    collect = collector()
     log.info("serving %s: %d features", served.folder, len(served.contract["features"]))
 
 
@@ -58,6 +60,8 @@ def run(request: AMLRequest) -> AMLResponse:
     except RequestError as mistake:
         return _answer({"error": str(mistake)}, mistake.status)
     answer = served.predict(rows)
+    if collect:
+        collect(rows, answer)
     log.info("%d rows in %.0f ms", len(rows), 1000 * (time.perf_counter() - started))
     return _answer(answer, 200)
 

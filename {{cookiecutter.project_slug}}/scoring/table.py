@@ -62,14 +62,11 @@ def _csv(file: Path, known: dict[str, dict]) -> Iterator[dict[str, list]]:
             encoding=encoding,
             dtype=str,
             keep_default_na=False,
-            usecols=known.__contains__,
             index_col=False,
             chunksize=ROWS,
         )
         for chunk in _strictly(read):
-            if (short := chunk.isna().any(axis=1)).any():
-                raise RequestError(f"row {short.idxmax() + 1} has fewer cells than the header")
-            yield {name: _typed(chunk[name], known[name], mark) for name in chunk}
+            yield {name: _typed(chunk[name], known[name], mark) for name in chunk if name in known}
     except UnicodeError:
         raise RequestError("it is not UTF-8 text; save it as UTF-8") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error) as error:

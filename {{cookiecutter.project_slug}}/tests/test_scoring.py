@@ -262,7 +262,7 @@ def test_azure_ml_gets_the_same_versions(resolved):
     python = next(line for line in conda if str(line).startswith("python=")).removeprefix("python=")
     pins = dict(line.split("==") for line in conda[-1]["pip"])
     found = versions(resolved, python)
-    assert pins == {name: found[name] for name in (*SHARED, "azureml-inference-server-http")}
+    assert pins == {name: found[name] for name in (*SHARED, "azureml-ai-monitoring", "azureml-inference-server-http")}
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,14 @@
-"""Stands in for `az` where it signs in: tokens of whoever `signed-in.json` in `AZURE_CONFIG_DIR` names."""
+"""Stands in for `az` where it signs in, as whoever `signed-in.json` in `AZURE_CONFIG_DIR` names, and for `az rest`."""
 
 import base64
 import datetime
 import json
 import os
+import ssl
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 
@@ -19,8 +22,30 @@ def token(who, audience):
     return ".".join([*encoded, "emulated"])
 
 
+def rest(options, who):
+    """Send a request as whoever is signed in; return the part of the answer that `--query` names."""
+    place, body = options.pop("--uri"), options.pop("--body", None)
+    if place.startswith("/"):
+        place = "https://management.azure.com" + place
+    if body and body.startswith("@"):
+        body = Path(body[1:]).read_text(encoding="utf-8")
+    headers = {"Authorization": f"Bearer {token(who, 'https://management.azure.com')}"}
+    headers["Content-Type"] = "application/json"
+    method, part, form = options.pop("--method"), options.pop("--query", ""), options.pop("--output", "json")
+    if options or form != "json":
+        sys.exit(f"ERROR: the stand-in for az does not know: {options} {form}")
+    request = urllib.request.Request(place, (body or "").encode() or None, headers, method=method.upper())
+    trusted = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
+    try:
+        with urllib.request.urlopen(request, context=trusted, timeout=10) as reply:
+            answer = json.load(reply)
+    except urllib.error.HTTPError as error:
+        sys.exit(f"ERROR: {error.reason}({error.read().decode()})")
+    return answer[part] if part else answer
+
+
 def main(arguments):
-    """Answer one command line; anything but signing in is unknown."""
+    """Answer one command line; anything but signing in and `rest` is unknown."""
     folder = Path(os.environ.get("AZURE_CONFIG_DIR") or sys.exit("ERROR: Please run 'az login' to setup account."))
     with (folder / "az.log").open("a", encoding="utf-8") as log:
         log.write(json.dumps(arguments) + "\n")
@@ -49,6 +74,9 @@ def main(arguments):
             answer = account
         case ["account", "list"]:
             answer = [account]
+        case ["rest", *_]:
+            options = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+            answer = rest(options, {"oid": state["oid"], "appid": state["appid"], "tid": state["tid"]})
         case _:
             sys.exit(f"ERROR: the stand-in for az does not know: {' '.join(arguments)}")
     print(json.dumps(answer, indent=2))

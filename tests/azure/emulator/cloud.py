@@ -14,6 +14,7 @@ from typing import Any
 from emulator import (
     assets,
     authorization,
+    autoscale,
     batch,
     batch_jobs,
     blobs,
@@ -24,6 +25,7 @@ from emulator import (
     github,
     github_environments,
     github_rules,
+    graph_query,
     history,
     identities,
     job_identity,
@@ -46,9 +48,9 @@ from emulator.resources import Resources
 from emulator.routing import MACROS, Call, find
 from emulator.wire import ContractError, Request, Response, ServiceError
 
-ABOVE = (signin, subscriptions, preflight, authorization, identities, operations)
+ABOVE = (signin, graph_query, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
-INSIDE = (tracking, job_identity)
+INSIDE = (tracking, job_identity, autoscale)
 SERVICES = [
     module.routes for module in (*ABOVE, *WITHIN, *INSIDE, devops, github, github_environments, github_rules, registry)
 ]

@@ -14,6 +14,7 @@ from .types import Choice, Library, Literal, String
 
 # Rules that Microsoft's types do not hold: type -> shortest, longest, pattern.
 NAMES = {
+    "Microsoft.Authorization/roleDefinitions": String(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
     "Microsoft.Authorization/roleAssignments": String(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
     "Microsoft.Consumption/budgets": String(r"^[A-Za-z0-9_-]+$", 1, 63),
     "Microsoft.Insights/components": String(r"^[^%&\\?/]*[^%&\\?/. ]$", 1, 260),
@@ -45,6 +46,7 @@ ROLES = {
     "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
     "Key Vault Administrator": "00482a5a-887f-4fb3-b363-3b7fe8e74483",
     "Key Vault Secrets User": "4633458b-17de-408a-b874-0445c86b69e6",
+    "Role Based Access Control Administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
     "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     "Storage Blob Data Reader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
@@ -54,7 +56,8 @@ ROLES = {
 
 def check_plan(plan: Plan, library: Library) -> list[Finding]:
     """Return what Azure would refuse."""
-    found = [finding for made in plan.made for finding in check_made(made, library)]
+    roles = {*ROLES.values(), *(made.name for made in plan.of("Microsoft.Authorization/roleDefinitions"))}
+    found = [finding for made in plan.made for finding in check_made(made, library, roles)]
     found += check_waits(plan)
     for identity, count in Counter(made.id.lower() for made in plan.made).items():
         if count > 1:
@@ -65,7 +68,7 @@ def check_plan(plan: Plan, library: Library) -> list[Finding]:
     return found
 
 
-def check_made(made: Made, library: Library) -> Iterator[Finding]:
+def check_made(made: Made, library: Library, roles: set[str]) -> Iterator[Finding]:
     name = made.file.path.relative_to(made.file.template.root.resolve()).as_posix()
     line = made.file.text.count("\n", 0, made.item.at) + 1
     known = library.get(made.type)
@@ -80,5 +83,5 @@ def check_made(made: Made, library: Library) -> Iterator[Finding]:
         yield Finding(name, line, f"{made.item.name}: Azure keeps the word in the name {made.name} for itself")
     if made.type == "Microsoft.Authorization/roleAssignments":
         role = str(made.body.get("properties", {}).get("roleDefinitionId", "")).rsplit("/", 1)[-1]
-        if role not in ROLES.values():
-            yield Finding(name, line, f"{made.item.name}: {role or 'nothing'} is no role of Azure's that is known here")
+        if role not in roles:
+            yield Finding(name, line, f"{made.item.name}: {role or 'nothing'} is no role that is known here")

@@ -11,8 +11,8 @@ param tags object
 param size string
 param nodes int
 
-@description('Names of the roles that the cluster has on the resource group, keys of roles.json.')
-param roles string[]
+@description('Ids of the roles that the cluster has on the resource group.')
+param roleIds string[]
 
 resource workspace 'Microsoft.MachineLearningServices/workspaces@2025-06-01' existing = {
   name: workspaceName
@@ -44,11 +44,11 @@ resource cluster 'Microsoft.MachineLearningServices/workspaces/computes@2025-06-
 }
 
 module clusterRole 'group-role.bicep' = [
-  for (role, i) in roles: {
+  for (roleId, i) in roleIds: {
     name: '${deployment().name}-role-${i}'
     params: {
       principalId: cluster.identity.principalId
-      role: role
+      roleId: roleId
     }
   }
 ]

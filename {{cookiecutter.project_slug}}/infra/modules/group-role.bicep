@@ -4,16 +4,21 @@
 @description('Object id of a managed identity.')
 param principalId string
 
-@description('Name of a built-in role, a key of roles.json.')
-param role string
+@description('Id of the role, a GUID.')
+@minLength(36)
+@maxLength(36)
+param roleId string
 
-var roles = loadJsonContent('../roles.json')
+@description('Under which condition the role holds, in Azure\'s language for them.')
+param condition string = ''
 
 resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(toLower(resourceGroup().id), principalId, roles[role])
+  name: guid(toLower(resourceGroup().id), principalId, roleId)
   properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[role])
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roleId)
     principalId: principalId
     principalType: 'ServicePrincipal'
+    condition: empty(condition) ? null : condition
+    conditionVersion: empty(condition) ? null : '2.0'
   }
 }

@@ -88,6 +88,7 @@ class Azure(_Facts):
     """How the project uses Azure ML."""
 
     promotion: Literal["retrain", "copy"] = "retrain"
+    compute: str | None = None
 
 
 # A GitHub user, or a team as organisation/team.

@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tdsp.azure import client, probe, slots
+from tdsp.azure import client, probe, scaling, slots
 from tdsp.azure.release import MIRROR, STEPS, Release
 from tdsp.errors import TdspError
 
@@ -49,6 +49,7 @@ def roll_out(
         TdspError: the new version is not good enough, or the service failed. The live slot then has all traffic, or
             the message says how to get there.
     """
+    rules = scaling.rules(new.scoring)  # before anything is changed
     now = _reset(ml, _endpoint(ml, new, pause), say)
     if now.content(now.live) != new.content:
         candidate = now.candidate
@@ -62,7 +63,9 @@ def roll_out(
         except (TdspError, KeyboardInterrupt) as error:
             _give_up(ml, new.where, now.name, candidate, error, say)
     _sweep(ml, slots.look(ml, new.where, now.name), say)
-    return slots.look(ml, new.where, now.name)
+    now = slots.look(ml, new.where, now.name)
+    scaling.follow(new.where, now, rules, say)
+    return now
 
 
 def _endpoint(ml: MLClient, new: Release, pause: float) -> slots.Slots:
@@ -118,6 +121,8 @@ def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callabl
             {"tags": {slots.CONTENT: new.content, slots.VERSION: str(new.model.version)}},
         ],
     )
+    if now.live:  # it takes over what the live slot has been scaled to
+        deployment.instance_count = max(deployment.instance_count, now.deployments[now.live].instance_count)
     say(f"{slot}: building {new.label}; a first build takes some ten minutes")
     try:
         with client.speaking(f"slot {slot}"):

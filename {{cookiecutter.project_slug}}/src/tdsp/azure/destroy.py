@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tdsp.azure import batch, client, cluster, devops, github, slots
+from tdsp.azure import batch, client, cluster, devops, github, scaling, slots
 from tdsp.azure.identity import Identity
 from tdsp.azure.plan import Line
 
@@ -29,7 +29,7 @@ def plan(
         found.append(
             (
                 Line(f"endpoint {now.name}", inside, "delete", "its callers get no answer"),
-                lambda: _endpoint(ml, now),
+                lambda: (_endpoint(ml, now), scaling.remove(where, now.name)),
             )
         )
     jobs = batch.look(ml, where)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdsp import files, registry_azure
-from tdsp.azure import client, images, slots
+from tdsp.azure import client, images, scaling, slots
 from tdsp.azure.plan import Line
 from tdsp.errors import TdspError, WrongInput
 
@@ -114,6 +114,10 @@ def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
             else "smoke test, then 100 %"
         )
         lines.append(Line("traffic", _shares(now), steps, "goes back by itself if a guard fails"))
+    if rules := scaling.rules(new.scoring):
+        count = now.deployments[now.live].instance_count if now.live else 0
+        wanted = f"{rules.min_instances} to {rules.max_instances} by load"
+        lines.append(Line("instances", f"{count}", "", wanted))
     if now.expired:
         lines.append(Line(f"slot {now.previous}", f"v{now.version(now.previous)}, kept long enough", "delete"))
     return lines

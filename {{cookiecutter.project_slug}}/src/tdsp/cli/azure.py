@@ -121,14 +121,14 @@ def submit(
     pipeline: Annotated[str, typer.Argument(help="Name of a file in pipelines/.")] = "train",
     env: Env = "dev",
     settings: Annotated[list[str] | None, typer.Option("--set", help="INPUT=VALUE; may be repeated.")] = None,
-    compute: Annotated[str | None, typer.Option(help="A cluster's name; serverless when not given.")] = None,
+    compute: Annotated[str | None, typer.Option(help="A cluster's name; as project.yml says when not given.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow to the end and bring the results home.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Send a pipeline to Azure ML. The same code, data and settings are the same job: it is never started twice."""
     from tdsp import automation, project
-    from tdsp.azure import client, follow, plan
-    from tdsp.azure import submit as submission
+    from tdsp.azure import client, follow, plan, submission
+    from tdsp.azure import submit as sending
     from tdsp.errors import TdspError, WrongInput
 
     root = project.find_root()
@@ -141,11 +141,11 @@ def submit(
             raise WrongInput(f"--set {setting}: write INPUT=VALUE")
         chosen[key] = value
     sent = submission.prepare(root, ml, where, root / "pipelines" / f"{pipeline}.yml", chosen, compute)
-    plan.show(f"Submit pipelines/{pipeline}.yml to {where}", submission.plan(ml, sent))
+    plan.show(f"Submit pipelines/{pipeline}.yml to {where}", sending.plan(ml, sent))
     if dry_run:
         return
-    job = submission.submit(ml, sent)
-    print(f"job {job.name}: {submission.link(job)}")
+    job = sending.submit(ml, sent)
+    print(f"job {job.name}: {sending.link(job)}")
     automation.tell(job=job.name)
     if not wait:
         print(f"next: tdsp submit {pipeline} --env {env} --wait  (follows this job and brings its results home)")

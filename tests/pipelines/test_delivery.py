@@ -1,54 +1,25 @@
-"""The pipelines are run: what stops, what goes on, what is asked of Azure and as whom."""
+"""A change on its way: what stops it, what trains and deploys it, and as whom."""
 
 import pytest
-from pipelines.agent import Event, starts
+from pipelines.events import Event, starts
 from pipelines.expansion import Expander
-
-PULL_REQUEST = Event("PullRequest", "dev")
-TO_DEV = Event("IndividualCI", "dev")
-TO_MAIN = Event("IndividualCI", "main")
-CLICK = Event("Manual", "dev")
-CLICK_ON_MAIN = Event("Manual", "main")
-ELSEWHERE = Event("Manual", "feature/x")
-HOOK = {"TEAMS_WEBHOOK_URL": "https://example.org/hook"}
-
-
-def tells(**values):
-    """A line of bash by which `tdsp` gives values to later steps."""
-    return "; ".join(
-        f"echo '##vso[task.setvariable variable={name};isOutput=true]{value}'" for name, value in values.items()
-    )
-
-
-def verdict(outcome, code=0):
-    """What `tdsp report --summary` does for a model with this outcome."""
-    return (
-        "^uv run tdsp report",
-        code,
-        f"echo '# Verdict' > summary.md; mkdir -p docs/reports; {tells(outcome=outcome)}",
-    )
-
-
-HERE = ("^uv run tdsp data look", 0, tells(here="true"))
-TESTED = ("^uv run pytest", 0, "echo '<testsuites/>' > test-results.xml")
-GOOD = [HERE, TESTED, verdict("registered")]
-SENT = ("^uv run tdsp submit", 0, tells(job="train-1"))
-PLACE = ("^uv run tdsp connected", 0, tells(connected="true", group="rg-churn", subscription="s"))
-
-
-def asked(run, *words):
-    """The recorded commands that start with one of `words`."""
-    return [line for line in run.commands if line.startswith(words)]
-
-
-def azure(run):
-    """What was done as an identity of Azure."""
-    return [line.removeprefix("uv run ") for line in run.commands if "@azureml-" in line]
-
-
-def told(run):
-    """What Teams was told."""
-    return [line.removeprefix("uv run tdsp notify ") for line in asked(run, "uv run tdsp notify")]
+from pipelines.scenes import (
+    CLICK,
+    CLICK_ON_MAIN,
+    ELSEWHERE,
+    GOOD,
+    HOOK,
+    PLACE,
+    PULL_REQUEST,
+    SENT,
+    TO_DEV,
+    TO_MAIN,
+    asked,
+    azure,
+    tells,
+    told,
+    verdict,
+)
 
 
 @pytest.mark.parametrize(
@@ -228,76 +199,3 @@ def test_a_rollback_is_one_click(play, event, env):
     run = play("rollback.yml", event)
     assert azure(run) == [f"tdsp rollback --env {env} @azureml-{env}", f"tdsp status --env {env} @azureml-{env}"]
     assert run.approvals == ["prod"] * (env == "prod")
-
-
-def test_a_pull_request_to_infra_is_compiled_and_touches_nothing(play):
-    run = play("infra.yml", PULL_REQUEST, [PLACE])
-    assert run.results == {"build.build": "Succeeded", "build": "Succeeded"}
-    assert [line.split(" --file")[0] for line in asked(run, "az ")] == [
-        "az bicep build",
-        "az bicep lint",
-        "az bicep build-params",
-        "az bicep build-params",
-    ]
-
-
-def test_bicep_that_does_not_compile_stops(play):
-    run = play("infra.yml", TO_DEV, [PLACE, ("^az bicep lint", 1, "")])
-    assert run.results == {"build.build": "Failed", "build": "Failed", "preview": "Skipped", "deploy": "Skipped"}
-
-
-def test_infra_is_previewed_and_waits(play):
-    run = play("infra.yml", TO_MAIN, [PLACE, ("what-if", 0, "echo '+ workspace'")], agreed=False)
-    assert run.results["deploy"] == "Waiting"
-    (line,) = azure(run)
-    assert line.startswith("az deployment group what-if --resource-group rg-churn --template-file infra/main.bicep")
-    assert line.endswith("@azureml-prod-infra")
-    assert run.summaries
-
-
-def test_infra_is_deployed_after_the_approval(play):
-    run = play("infra.yml", TO_MAIN, [PLACE])
-    assert run.approvals == ["prod"]
-    assert azure(run)[-1] == (
-        "az deployment group create --resource-group rg-churn --name infra-prod --template-file infra/main.bicep"
-        " --parameters infra/prod.bicepparam --output none @azureml-prod-infra"
-    )
-
-
-LINKED = {"change": lambda project: (project / ".cruft.json").write_text("{}")}
-NEWER = ("cruft check", 1, "")
-NO_GIT = ("^git ", 0, "")
-
-
-def test_a_newer_template_comes_as_a_pull_request(play):
-    run = play("update.yml", Event("Schedule", "main"), [NEWER, NO_GIT], **LINKED)
-    assert run.results["update"] == "Succeeded", run.log
-    assert "uv run --group update cruft update --skip-apply-ask" in run.commands
-    assert "git push --force origin template-update" in run.commands
-    (line,) = asked(run, "az repos pr create")
-    assert "--source-branch template-update --target-branch main" in line
-    assert "token-of-this-run" not in run.log + "".join(run.commands)
-
-
-def test_a_pull_request_that_is_open_is_not_opened_again(play):
-    rules = [NEWER, NO_GIT, ("^az repos pr list", 0, "echo 7")]
-    run = play("update.yml", Event("Schedule", "main"), rules, **LINKED)
-    assert "git push --force origin template-update" in run.commands
-    assert not asked(run, "az repos pr create")
-
-
-@pytest.mark.parametrize("linked", [LINKED, {}])
-def test_without_something_newer_nothing_is_pushed(play, linked):
-    run = play("update.yml", Event("Schedule", "main"), [NO_GIT], **linked)
-    assert run.results["update"] == "Succeeded"
-    assert not asked(run, "git push", "az ", "uv run --group update cruft update")
-
-
-def test_without_an_address_nobody_is_told(play):
-    assert told(play("rollback.yml", CLICK)) == []
-
-
-def test_a_teams_that_is_down_fails_nothing(play):
-    run = play("rollback.yml", CLICK, [("^uv run tdsp notify", 1, "")], secrets=HOOK)
-    assert run.results["rollback"] == "Succeeded"
-    assert "https://example.org" not in run.log + "".join(run.commands)

@@ -1,0 +1,79 @@
+"""Our own rules for those who deploy the infrastructure from a workflow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from infra.bicep.limits import ROLES
+from infra.bicep.plan import Made, Plan
+from infra.bicep.standins import PLACE
+from infra.demands import FIXED, IDENTITY, TAGS
+from infra.policy import value_at
+
+GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+GIVES = ROLES["Role Based Access Control Administrator"]
+LOOKS = {
+    "*/read",
+    "Microsoft.Resources/deployments/validate/action",
+    "Microsoft.Resources/deployments/whatIf/action",
+    "Microsoft.Resources/deployments/write",
+}
+ISSUER = "https://token.actions.githubusercontent.com"
+
+
+def broken(plan: Plan, slug: str, env: str, givable: set[str]) -> Iterator[str]:
+    """Yield the rules that a deployment of deployers.bicep breaks; `givable` are the roles that main.bicep gives."""
+    names = {made.name for made in plan.of(IDENTITY)}
+    if names != {f"id-{slug}-{env}-deploy", f"id-{slug}-{env}-plan"}:
+        yield f"the identities are {', '.join(sorted(names))}"
+    for made in plan.of(IDENTITY):
+        if made.body.get("tags", {}).keys() != TAGS - {"tdsp.owner"} or made.body.get("location") != PLACE.location:
+            yield f"{made.name}: wrong tags, or in the wrong region"
+    for made in plan.of(f"{IDENTITY}/federatedIdentityCredentials"):
+        audiences = FIXED[made.type]["audiences"]
+        if value_at(made, "audiences") != audiences or value_at(made, "issuer") != ISSUER:
+            yield f"{made.name}: trusts {value_at(made, 'issuer')}"
+    (custom,) = plan.of("Microsoft.Authorization/roleDefinitions") or (None,)
+    if custom is None or set(value_at(custom, "permissions.0.actions")) != LOOKS:
+        yield "who looks ahead may do something else than that"
+    elif value_at(custom, "assignableScopes") != [PLACE.group_id] or value_at(custom, "type") != "CustomRole":
+        yield "the role of who looks ahead holds in other places"
+    held = {
+        (re.split(r"\.properties\b", made.body["properties"]["principalId"])[0].rsplit("-", 1)[-1], role(made)): made
+        for made in plan.of("Microsoft.Authorization/roleAssignments")
+    }
+    if held.keys() != {("deploy", ROLES["Contributor"]), ("deploy", GIVES), ("plan", custom.name if custom else "")}:
+        yield f"roles are {sorted(held)}"
+    for (_, kind), made in held.items():
+        condition = value_at(made, "condition") or ""
+        if kind == GIVES and not (limits(condition, givable) and value_at(made, "conditionVersion") == "2.0"):
+            yield "who deploys may give other roles than those of main.bicep"
+        if kind != GIVES and condition:
+            yield f"{made.item.name}: a condition where none belongs"
+
+
+def role(made: Made) -> str:
+    """Return the id of the role that an assignment gives."""
+    return made.body["properties"]["roleDefinitionId"].rsplit("/", 1)[-1]
+
+
+def limits(condition: str, givable: set[str]) -> bool:
+    """Whether a condition lets these roles be given and taken, to and from identities, and no others."""
+    actions = [f"ActionMatches{{'Microsoft.Authorization/roleAssignments/{word}'}}" for word in ("write", "delete")]
+    return (
+        sorted(re.findall(GUID, condition)) == sorted([*givable, *givable])
+        and condition.count("{'ServicePrincipal'}") == len(actions)
+        and all(condition.count(action) == 1 for action in actions)
+        and balanced(condition)
+    )
+
+
+def balanced(text: str) -> bool:
+    """Whether every bracket is closed."""
+    depth = 0
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if depth < 0:
+            return False
+    return depth == 0
