@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from infra.bicep.limits import ROLES
 from infra.bicep.plan import Made, Plan
 from infra.bicep.standins import PLACE
-from infra.demands import FIXED, IDENTITY, TAGS
+from infra.demands import FIXED, IDENTITY, REGION, TAGS
 from infra.policy import value_at
 
 GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -28,7 +28,7 @@ def broken(plan: Plan, slug: str, env: str, givable: set[str]) -> Iterator[str]:
     if names != {f"id-{slug}-{env}-deploy", f"id-{slug}-{env}-plan"}:
         yield f"the identities are {', '.join(sorted(names))}"
     for made in plan.of(IDENTITY):
-        if made.body.get("tags", {}).keys() != TAGS - {"tdsp.owner"} or made.body.get("location") != PLACE.location:
+        if made.body.get("tags", {}).keys() != TAGS - {"tdsp.owner"} or made.body.get("location") != REGION:
             yield f"{made.name}: wrong tags, or in the wrong region"
     for made in plan.of(f"{IDENTITY}/federatedIdentityCredentials"):
         audiences = FIXED[made.type]["audiences"]

@@ -115,6 +115,8 @@ def judge_guards(infra: Path) -> Iterator[Finding]:
     for name in ("main.bicep", "modules/vault.bicep"):
         file = template.open(infra / name)
         for item in file.of("param") if file else ():
+            if item.name == "env" and not item.decorator("allowed"):
+                yield Finding(name, file.text.count("\n", 0, item.at) + 1, "param env: @allowed is missing")
             is_number = file.declared(item).label == "int"
             for wanted in guards.get(item.name, ("minValue",) if is_number else ()):
                 if not item.decorator(wanted):
@@ -128,12 +130,7 @@ def judge_deployers(infra: Path) -> Iterator[Finding]:
     template = Template(infra, LIBRARY)
     for env in ENVIRONMENTS:
         for slug in (LONGEST, SHORTEST):
-            given = {
-                "slug": slug,
-                "env": env,
-                "deploySubject": "repo:o/r:environment:dev",
-                "planSubject": "repo:o/r:pull",
-            }
+            given = {"slug": slug, "env": env, "location": demands.REGION, **SUBJECTS}
             try:
                 made = deploy(template.open(infra / "deployers.bicep"), given)
             except UndoableError as error:
@@ -167,7 +164,7 @@ def judge_plans(infra: Path) -> Iterator[Finding]:
     for env in ENVIRONMENTS:
         for name, changes in SCENARIOS.items():
             try:
-                made = plan(infra, env, **{"location": PLACE.location, **changes})
+                made = plan(infra, env, **{"location": demands.REGION, **changes})
             except UndoableError as error:
                 yield Finding(f"{env}.bicepparam", 1, f"{name}: {error}")
                 continue

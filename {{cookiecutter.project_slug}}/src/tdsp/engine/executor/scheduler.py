@@ -225,7 +225,8 @@ class Executor:
             same = same and self._unchanged(files, parts)
         same = same and self._contents(editable.used(step.command, files)) == parts["package"]
         outputs = self._handover.collect(step, work.folder)
-        shutil.copyfile(work.log, work.folder / "log.txt")
+        if work.log.stat().st_size:
+            shutil.copyfile(work.log, work.folder / "log.txt")
         seconds = round(time.monotonic() - started, 3)
         noted = {"step": step.name, "seconds": seconds, **facts}
         return self.store.commit(work.folder, key if same else None, outputs, noted)

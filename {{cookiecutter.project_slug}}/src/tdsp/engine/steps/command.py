@@ -63,8 +63,8 @@ class Workspace:
             if is_artifact_root(self.step, name):
                 self.outputs[name] = plain / "code" / "outputs"
                 continue
-            place = self.folder / "outputs" / name
-            place.mkdir(parents=True)
+            (self.folder / "outputs").mkdir(exist_ok=True)
+            (self.folder / "outputs" / name).mkdir()
             inside = output.file_name if output.type in FILES else None
             self.outputs[name] = plain / "outputs" / name / inside if inside else plain / "outputs" / name
 
