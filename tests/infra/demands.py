@@ -6,6 +6,7 @@ from typing import Any
 
 from infra.bicep.standins import PLACE
 
+REGION = "swedencentral"  # given in every deployment, and not where the resource group lies
 MACHINE_LEARNING = "Microsoft.MachineLearningServices/workspaces"
 STORAGE, VAULT = "Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"
 REGISTRY, LOGS = "Microsoft.ContainerRegistry/registries", "Microsoft.OperationalInsights/workspaces"
@@ -50,7 +51,7 @@ FIXED: dict[str, dict[str, Any]] = {
     f"{MACHINE_LEARNING}/outboundRules": {"category": "UserDefined"},
     "Microsoft.MachineLearningServices/registries": {
         "publicNetworkAccess": "Enabled",
-        "regionDetails.0.location": PLACE.location,
+        "regionDetails.0.location": REGION,
         "regionDetails.0.acrDetails.0.systemCreatedAcrAccount.acrAccountSku": "Premium",
         "regionDetails.0.storageAccountDetails.0.systemCreatedStorageAccount.storageAccountType": "Standard_LRS",
         "regionDetails.0.storageAccountDetails.0.systemCreatedStorageAccount.allowBlobPublicAccess": False,
@@ -110,7 +111,10 @@ ZONES = {
     "privatelink.vaultcore.azure.net",
     "privatelink.azurecr.io",
 }
-WAYS = {"amlworkspace", "blob", "file", "vault", "registry"}
+WAYS = {"amlworkspace": MACHINE_LEARNING, "blob": STORAGE, "file": STORAGE, "vault": VAULT, "registry": REGISTRY}
+# type -> property -> the least and the most.
+RANGES = {VAULT: {"softDeleteRetentionInDays": (7, 90)}, LOGS: {"retentionInDays": (30, 730)}}
+KINDS = {STORAGE: "StorageV2", MACHINE_LEARNING: "Default", INSIGHTS: "web"}
 HOSTS = ["one.example", "two.example"]  # in the deployment of everything
 OUTPUTS = {"workspaceName", "clientId", "tenantId"}
 WATCHED = (STORAGE, VAULT, REGISTRY, MACHINE_LEARNING)

@@ -8,7 +8,6 @@ from typing import Any
 
 from infra.bicep.limits import ROLES
 from infra.bicep.plan import Made, Plan
-from infra.bicep.standins import PLACE
 from infra.bicep.types import Library
 from infra.demands import (
     DEFINITIONS,
@@ -18,12 +17,15 @@ from infra.demands import (
     HOSTS,
     IDENTITY,
     INSIGHTS,
+    KINDS,
     LOGS,
     MACHINE_LEARNING,
     ONE_BY_ONE,
     OUTPUTS,
     PLACES,
     PLATFORM,
+    RANGES,
+    REGION,
     REGISTRY,
     STORAGE,
     TAGS,
@@ -68,6 +70,11 @@ def broken(plan: Plan, env: str, name: str) -> Iterator[str]:
         for path, wanted in FIXED.get(made.type, {}).items():
             if value_at(made, path) != wanted or type(value_at(made, path)) is not type(wanted):
                 yield f"{made.item.name}: {path} is {value_at(made, path)}, has to be {wanted}"
+        for path, (low, high) in RANGES.get(made.type, {}).items():
+            if not low <= (value_at(made, path) or 0) <= high:
+                yield f"{made.item.name}: {path} is {value_at(made, path)}, has to be from {low} to {high}"
+        if made.type in KINDS and made.body.get("kind") != KINDS[made.type]:
+            yield f"{made.item.name}: kind is {made.body.get('kind')}, has to be {KINDS[made.type]}"
         yield from misplaced(made, env)
         if made.type == "Microsoft.Authorization/roleAssignments":
             if made.body["properties"].get("principalType") != "ServicePrincipal":
@@ -79,6 +86,12 @@ def broken(plan: Plan, env: str, name: str) -> Iterator[str]:
     yield from optional(plan, name)
     if plan.outputs.keys() != OUTPUTS or not all(plan.outputs.values()):
         yield f"outputs are {', '.join(plan.outputs)}, have to be {', '.join(OUTPUTS)}"
+    for key in ("clientId", "tenantId"):
+        if not str(plan.outputs.get(key)).endswith(f"-{env}.properties.{key}"):
+            yield f"the output {key} is {plan.outputs.get(key)}"
+    for made in plan.of(f"{MACHINE_LEARNING}/computes"):
+        if made.id.split("/")[-3] != plan.outputs.get("workspaceName"):
+            yield f"the cluster belongs to {made.id.split('/')[-3]}"
     for made in plan.of(MACHINE_LEARNING):
         if plan.outputs.get("workspaceName") != made.name:
             yield "the output workspaceName names another workspace"
@@ -96,7 +109,7 @@ def misplaced(made: Made, env: str) -> Iterator[str]:
     """Everything lies in the given region and says whose it is."""
     known = LIBRARY.get(made.type)
     fields = known.body.fields if known else {}
-    if "location" in fields and made.body.get("location") not in (PLACE.location, "global"):
+    if "location" in fields and made.body.get("location") not in (REGION, "global"):
         yield f"{made.item.name}: location is {made.body.get('location')}"
     tags = made.body.get("tags", {})
     if (
@@ -147,12 +160,12 @@ def links(plan: Plan) -> Iterator[str]:
 def ways(plan: Plan) -> Iterator[str]:
     """Each private endpoint leads to its service, and its name is found."""
     endpoints, zones = plan.of("Microsoft.Network/privateEndpoints"), plan.of("Microsoft.Network/privateDnsZones")
-    ids = {one.id for one in plan.made}
+    ids = {one.id: one for one in plan.made}
     if not endpoints and not zones:
         return
     groups = {value_at(made, "privateLinkServiceConnections.0.properties.groupIds.0") for made in endpoints}
     if (
-        groups != WAYS
+        groups != WAYS.keys()
         or {made.name for made in zones} != ZONES
         or {made.body.get("location") for made in zones} != {"global"}
     ):
@@ -164,14 +177,22 @@ def ways(plan: Plan) -> Iterator[str]:
     for made in endpoints:
         if not value_at(made, "privateLinkServiceConnections.0.name"):
             yield f"{made.name}: its connection has no name"
-        if value_at(made, "privateLinkServiceConnections.0.properties.privateLinkServiceId") not in ids:
-            yield f"{made.name} leads nowhere"
+        group = value_at(made, "privateLinkServiceConnections.0.properties.groupIds.0")
+        target = ids.get(value_at(made, "privateLinkServiceConnections.0.properties.privateLinkServiceId"))
+        if target is None or target.type != WAYS.get(group):
+            yield f"{made.name} leads elsewhere, or nowhere"
     recorded = {
         value_at(made, f"privateDnsZoneConfigs.{i}.properties.privateDnsZoneId")
         for made in plan.of("Microsoft.Network/privateEndpoints/privateDnsZoneGroups")
         for i in range(len(value_at(made, "privateDnsZoneConfigs")))
     }
-    if recorded != {made.id for made in zones}:
+    unnamed = [
+        config
+        for made in plan.of("Microsoft.Network/privateEndpoints/privateDnsZoneGroups")
+        for config in value_at(made, "privateDnsZoneConfigs")
+        if not config.get("name")
+    ]
+    if unnamed or recorded != {made.id for made in zones}:
         yield "a zone is not written to, or does not exist"
 
 

@@ -7,9 +7,10 @@ from infra.bicep.tree import Binary, Call, Member, Ternary
 from infra.suite import LIBRARY
 
 ACCOUNT = """
+param location string = resourceGroup().location
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: 'stexample'
-  location: resourceGroup().location
+  location: location
   kind: 'StorageV2'
   sku: {
     name: 'Standard_LRS'
@@ -140,6 +141,11 @@ WRONG = {
     "a clock in a name": (
         "param now string = utcNow()\n" + ACCOUNT.replace("'stexample'", "'st${now}'"),
         "another one each time",
+    ),
+    "a comparison of two kinds": ("param a bool\noutput x bool = a == 'true'\n", "never equal"),
+    "a place outside of a default": (
+        ACCOUNT.replace("location: location", "location: resourceGroup().location"),
+        "take a",
     ),
     "a number out of range": (
         "resource l 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {\n"

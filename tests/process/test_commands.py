@@ -90,6 +90,16 @@ def test_report_writes_the_report_of_a_run(root):
     assert (root / "docs" / "reports" / "train.html").is_file()
 
 
+def test_report_of_data_that_fails_names_the_two_documents_and_tells_a_pull_request(root, tmp_path):
+    copy = Path(shutil.copytree(root, tmp_path / "copy"))
+    evidence.broken_folder(copy)
+    done = tdsp(copy, "report")
+    assert done.stdout.splitlines()[1] == "documents: docs/2-data/data-report.md, docs/2-data/data-quality.md"
+    done = tdsp(copy, "report", "--summary", "s.md", "--strict")
+    assert (done.returncode, done.stdout) == (1, "failed: s.md\n")
+    assert "| `age` | in range 0 to 120 | 12 | row 7: `130`" in (copy / "s.md").read_text(encoding="utf-8")
+
+
 def test_report_of_an_unknown_run_is_wrong_input(root):
     done = tdsp(root, "report", "nowhere")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

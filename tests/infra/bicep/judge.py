@@ -163,6 +163,9 @@ class Judge:
             others = [side for side in (left, right) if isinstance(side, Choice) and not side.open]
             if node.sign in ("==", "!=") and texts and others and misfit(texts[0], others[0]):
                 self.report(node, f"never equal: {misfit(texts[0], others[0])}")
+            plain = {side.label for side in (left, right) if not isinstance(side, Choice)} - {"any", "null"}
+            if len(plain) == 2:
+                self.report(node, f"never equal: {' and '.join(sorted(plain))}")
             return BOOL
         if node.sign == "??":
             return either(without_null(left), right)

@@ -53,6 +53,9 @@ def check_texts(file: BicepFile, item: Declaration) -> None:
                     file.report(node, f"{ADDRESSES.search(text)[0]}: ask environment() for this address")
                 if len(node.parts) == 1 and not isinstance(node.parts[0], str) and id(node) not in keys:
                     file.report(node, "a text of one expression: write the expression alone")
+            place = node.owner if isinstance(node, Member) and node.name == "location" else None
+            if isinstance(place, Call) and place.function in ("resourceGroup", "deployment") and item.kind != "param":
+                file.report(node, "location: take a parameter, whose default asks for this")
             if isinstance(node, Call) and node.function == "concat" and _joins_texts(node):
                 file.report(node, "concat: write one text with ${} instead")
 

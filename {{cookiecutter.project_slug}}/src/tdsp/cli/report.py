@@ -52,4 +52,4 @@ def report_(
         return
     page = report.write(root, facts, folder)
     print(f"report: {page.relative_to(root).as_posix()}")
-    print(f"documents: {', '.join(f'docs/{name}' for name in report.DOCUMENTS)}")
+    print(f"documents: {', '.join(f'docs/{name}' for name in report.refreshed(root, folder))}")

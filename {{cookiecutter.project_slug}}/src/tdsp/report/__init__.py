@@ -82,6 +82,12 @@ def write(root: Path, project: Project, run: Path | None = None, *, force: bool 
     return page
 
 
+def refreshed(root: Path, run: Path | None = None) -> list[str]:
+    """Return which documents the report of a run refreshes, the last one when None."""
+    broken = Broken.of(run or latest(root))
+    return [name for name, names in DOCUMENTS.items() if not broken or _CHECKS & set(names)]
+
+
 def _put(root: Path, contents: Mapping[Path, bytes]) -> None:
     """Write files below `root`, each by one rename from `.tdsp`: a kill leaves no scraps in `docs`."""
     with tempfile.TemporaryDirectory(dir=root / ".tdsp", prefix="report.") as aside:

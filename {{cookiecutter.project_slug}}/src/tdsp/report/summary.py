@@ -13,7 +13,7 @@ from typing import Any
 from tdsp.errors import WrongInput
 from tdsp.project import Project
 from tdsp.report import markup, pages
-from tdsp.report.evidence import Evidence, latest
+from tdsp.report.evidence import Broken, Evidence, latest
 from tdsp.wording import is_number
 
 FINISHED = ("ok", "completed")  # as a local run and a job in Azure ML call it
@@ -37,6 +37,8 @@ def summary(root: Path, project: Project, run: Path | None = None) -> tuple[str,
     """
     folder = run or latest(root)
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if broken := Broken.of(folder):
+        return "failed", pages.markdown(project, broken)
     if record["status"] not in FINISHED:
         return "failed", _failure(project, record)
     evidence = Evidence.of(folder)

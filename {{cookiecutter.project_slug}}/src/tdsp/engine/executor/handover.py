@@ -142,8 +142,11 @@ class Handover:
                 self._link_address(entry.path(name), Path(address))
         if (entry.folder / "artifacts").is_dir():
             records.link(entry.folder / "artifacts", self.result.folder / "artifacts" / step.name)
-        if outcome.state == "cached" and (entry.folder / "log.txt").is_file():
-            records.link(entry.folder / "log.txt", self.log(step))
+        if outcome.state == "cached":
+            if (entry.folder / "log.txt").is_file():
+                records.link(entry.folder / "log.txt", self.log(step))
+            else:  # it had said nothing
+                self.log(step).touch()
         outcome.log = str(self.log(step))
 
     def _link_address(self, target: Path, place: Path) -> None:

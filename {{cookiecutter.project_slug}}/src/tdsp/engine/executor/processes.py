@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -121,6 +122,7 @@ class Processes:
             self._supervisor.start()
             process = subprocess.Popen(  # noqa: S603 - the command is the user's own pipeline
                 command,
+                executable=_program(command[0], variables.get("PATH", os.defpath)),
                 cwd=folder,
                 env=dict(variables),
                 stdin=subprocess.DEVNULL,
@@ -201,6 +203,13 @@ class _Watch:
         time.sleep(self._pause)
         self._pause = min(self._pause * 2, 0.05)
         return None
+
+
+@functools.cache
+def _program(name: str, path: str) -> str:
+    """Return where a program lies: looked up once, not in each of a step's many places."""
+    found = (Path(place, name) for place in path.split(os.pathsep) if "/" not in name)
+    return str(next((program for program in found if os.access(program, os.X_OK) and program.is_file()), name))
 
 
 def _ended(pid: int, block: bool) -> bool:
