@@ -1,6 +1,8 @@
 """The commit hooks of a generated project: green on a fresh one, offline, and each refuses its broken twin."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import notebook_cells
 import pytest
 import yaml
+from console import commands
 from notebook_cells import code, stream
 
 CONFIG = ".pre-commit-config.yaml"
@@ -169,6 +172,20 @@ def test_what_a_hook_mends_passes_the_second_time(repository):
 def test_without_bicep_its_hook_lets_everything_pass(repository, tmp_path):
     repository.write("infra/a.bicep", "param  x string\n")
     assert repository.hook("bicep", HOME=str(tmp_path)).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_about_working_together_do_their_work(repository):
+    page = (repository.root / "docs" / "working-together.md").read_text(encoding="utf-8")
+    typed = commands(page)
+    assert len(typed) > 6
+    for command in typed:
+        done = repository.run(*shlex.split(command.text))
+        assert done.returncode == 0, f"{command.text}\n{done.stdout}"
+    assert (repository.root / "build" / "scripts" / "01-explore.py").is_file()
+    hooked = {hook["id"] for hook in yaml.safe_load((repository.root / CONFIG).read_text())["repos"][0]["hooks"]}
+    table = page.split("| Hook |")[1].split("\n\n")[0]
+    assert hooked == {name for row in table.splitlines()[2:] for name in re.findall(r"`([\w-]+)`", row.split("|")[1])}
 
 
 @pytest.mark.slow
