@@ -34,7 +34,8 @@ class Place(NamedTuple):
         shift: how many columns the text stands further right in the cell.
         own: whether the text is the author's Python, not written by the conversion.
         leads: whether only imports stand before it in its cell.
-        shown: whether it belongs to the last expression of its cell, which Jupyter displays.
+        ends: whether it belongs to the last statement of its cell.
+        shown: whether that is an expression, which Jupyter displays.
         at_top: whether it stands outside every function, where Jupyter can await.
     """
 
@@ -43,6 +44,7 @@ class Place(NamedTuple):
     shift: int = 0
     own: bool = False
     leads: bool = False
+    ends: bool = False
     shown: bool = False
     at_top: bool = True
 
@@ -118,8 +120,13 @@ def _places(cell: int, lines: list[Line]) -> Iterator[Place]:
     yield Place(cell, 0)
     facts = _Facts(tree(lines), any(_FUNCTION.search(line.text) for line in lines))
     for number, line in enumerate(lines, 1):
+        ends = number >= facts.ends
         yield Place(
-            cell, number, line.shift, line.own, number <= facts.leads, number >= facts.shown, number not in facts.inside
+            *(cell, number, line.shift, line.own),
+            leads=number <= facts.leads,
+            ends=ends,
+            shown=ends and facts.shown,
+            at_top=number not in facts.inside,
         )
     yield Place(cell, len(lines) + 1)
 
@@ -129,7 +136,8 @@ class _Facts:
 
     Attributes:
         leads: the last line before which there are only imports.
-        shown: the first line of the last statement if it is an expression; beyond the end if not.
+        ends: the first line of the last statement; beyond the end if there is none.
+        shown: whether that is an expression.
         inside: the lines of functions.
     """
 
@@ -141,7 +149,8 @@ class _Facts:
         other = code[1:] if docstring else code
         self.leads = other[0].lineno - 1 if other else end
         last = module.body[-1] if module.body else None
-        self.shown = last.lineno if isinstance(last, ast.Expr) else end
+        self.ends = last.lineno if last else end
+        self.shown = isinstance(last, ast.Expr)
         functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda))
         self.inside = {line for node in functions for line in range(node.lineno, node.end_lineno + 1)}
 
