@@ -21,7 +21,7 @@ _TEMPLATE = """
 
 {% endfor -%}"""
 _WORD = re.compile(r"[^\W\d]\w*")
-_FUNCTION = re.compile(r"\b(?:def|lambda)\b")
+_AWAITS = re.compile(r"\b(?:async|await)\b")
 _BINDS_ANYTHING = re.compile(r"^\s*%(?:run|pylab|load|macro|store\s+-r)\b", re.MULTILINE)
 
 
@@ -118,16 +118,11 @@ def _bare(cells: list[dict[str, Any]]) -> Any:
 
 def _places(cell: int, lines: list[Line]) -> Iterator[Place]:
     yield Place(cell, 0)
-    facts = _Facts(tree(lines), any(_FUNCTION.search(line.text) for line in lines))
+    facts = _Facts(tree(lines), awaits=any(_AWAITS.search(line.text) for line in lines))
     for number, line in enumerate(lines, 1):
         ends = number >= facts.ends
-        yield Place(
-            *(cell, number, line.shift, line.own),
-            leads=number <= facts.leads,
-            ends=ends,
-            shown=ends and facts.shown,
-            at_top=number not in facts.inside,
-        )
+        top = number not in facts.inside
+        yield Place(cell, number, line.shift, line.own, number <= facts.leads, ends, ends and facts.shown, top)
     yield Place(cell, len(lines) + 1)
 
 
@@ -138,12 +133,12 @@ class _Facts:
         leads: the last line before which there are only imports.
         ends: the first line of the last statement; beyond the end if there is none.
         shown: whether that is an expression.
-        inside: the lines of functions.
+        inside: the lines of functions, where something awaits.
     """
 
-    def __init__(self, module: ast.Module, has_functions: bool) -> None:
+    def __init__(self, module: ast.Module, awaits: bool) -> None:
         end = 1 << 30
-        nodes = ast.walk(module) if has_functions else ()
+        nodes = ast.walk(module) if awaits else ()
         code = [node for node in module.body if not _is_import(node) and not _is_magic(node)]
         docstring = bool(code) and code[0] is module.body[0] and ast.get_docstring(module) is not None
         other = code[1:] if docstring else code
