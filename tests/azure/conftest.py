@@ -145,7 +145,7 @@ def resend(azure: Azure) -> Callable[[Record, str], requests.Response]:
             params={"api-version": call.version},
             json=call.body,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=5,
+            timeout=30,
         )
 
     return resend

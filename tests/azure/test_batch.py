@@ -7,6 +7,7 @@ import csv
 import bench
 import pytest
 import servers
+from emulator import batch_jobs
 
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
 
@@ -98,7 +99,7 @@ def test_a_second_version_takes_its_place_and_a_rollback_gives_it_back(azure, se
 def test_a_third_version_takes_the_slot_of_the_former_one(azure, second, client, tmp_path):
     assert deploy().exit_code == 0
     text = bench.tdsp("status").output
-    assert "green: v2, default, Succeeded, 1 x batch-cluster" in text
+    assert "green: v2, default, Succeeded, 1 x cpu-cluster" in text
     assert "blue: v1, kept for rollback" in text
     assert azure.cloud.subscription not in text
     bench.register(client, bench.model(tmp_path / "m3", 4.0))
@@ -113,6 +114,9 @@ def test_wrong_predictions_never_become_the_default(azure, second):
     assert "on this machine it is" in result.stderr
     assert "v1 in blue is still the default" in result.stderr
     assert (default(azure), versions(azure)) == ("blue", {"blue": "1"})
+    azure.cloud.scorer.off = False  # it was not the model's fault
+    assert deploy().exit_code == 0
+    assert default(azure) == "green"
 
 
 def test_a_file_is_scored_with_the_default_and_once(azure, first, rows):
@@ -154,8 +158,41 @@ def test_nothing_can_be_scored_before_the_first_deployment(project, rows):
 
 def test_who_may_deploy_but_not_create_clusters_is_told_who_may(azure, client, project, tmp_path):
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    azure.fail("PUT *computes/batch-cluster", "403")
+    azure.fail("PUT *computes/cpu-cluster", "403")
     result = deploy()
     assert result.exit_code == 1
     assert "somebody with Contributor on rg runs `tdsp deploy --batch --env dev` once" in result.stderr
     assert deploy().exit_code == 0
+
+
+@pytest.mark.slow
+def test_the_script_runs_in_a_process_of_its_own_as_in_a_job(azure, first, rows):
+    azure.cloud.scorer = batch_jobs.Scorer()
+    result = bench.tdsp("score", str(rows), "--batch", "--env", "dev")
+    assert result.exit_code == 0, result.output + result.stderr
+    assert predicted(rows) == pytest.approx([4.0, 10.5])
+    rows.write_text("x,z\n1,2\noops,3\n")
+    result = bench.tdsp("score", str(rows), "--batch", "--env", "dev")
+    assert result.exit_code == 1
+    assert "row 2: column 'x': 'oops' is not a number" in result.stderr
+
+
+def test_destroy_takes_the_batch_endpoint_and_the_cluster_that_the_project_made(azure, first):
+    azure.cloud.github.users["octo"] = 77
+    azure.cloud.github.login = "octo"
+    azure.cloud.github.add("demo", "octo")
+    assert bench.tdsp("destroy", says="demo\n").exit_code == 0
+    kinds = ("batchEndpoints", "batchEndpoints/deployments", "computes")
+    left = [azure.cloud.resources.of_type(f"Microsoft.MachineLearningServices/workspaces/{kind}") for kind in kinds]
+    assert left == [[], [], []]
+
+
+def test_the_cluster_of_infra_is_used_and_left_to_it(azure, client, project, tmp_path):
+    from azure.ai.ml.entities import AmlCompute
+
+    tags = {"tdsp.project": bench.SLUG}  # as infra/ sets them
+    made = AmlCompute(name="cpu-cluster", size="Standard_DS2_v2", tags=tags)
+    client.compute.begin_create_or_update(made).result()
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    assert deploy().exit_code == 0
+    assert "cluster" not in bench.tdsp("destroy", "--dry-run").output

@@ -113,6 +113,12 @@ def test_who_is_not_let_in_is_told_in_one_line(azure, project):
     assert changes(azure) == []
 
 
+def test_a_repository_is_not_created_there(azure, project):
+    result = bench.tdsp("connect", "--create-repository", "--yes")
+    assert result.exit_code == 2
+    assert "--create-repository is for GitHub" in result.stderr
+
+
 def test_another_project_is_not_made(azure, project):
     subprocess.run(["git", "remote", "set-url", "origin", ORIGIN.replace("Data%20Science", "Other")], check=True)
     result = bench.tdsp("connect", "--yes")

@@ -100,6 +100,9 @@ def test_what_only_a_subscription_can_prove_is_proved_here_and_its_model_goes_to
     assert champion.tags["tdsp.data_sha256"]
     home = project / ".tdsp" / "runs" / job
     assert json.loads((home / "outputs/register/registration/outcome.json").read_text())["version"] == 1
+    told("report", job)
+    page = (project / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+    assert champion.tags["tdsp.commit"][:7] in page, "the report is not that of the job"
     assert len(pipelines(azure, "ws")) == 2
     assert len(registry_azure.versions(client, slug)) == 1
     assert len(of_kind(azure, "onlineEndpoints/deployments", "ws")) == 1

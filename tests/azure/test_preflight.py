@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import bench
 import pytest
 import yaml
 from tdsp.azure import client as facts
 from tdsp.azure import names
+from tdsp.project import Environment
 
 # Words -> what the service made of them (published by people who asked it).
 GIVEN = {
@@ -22,6 +25,21 @@ GIVEN = {
 @pytest.mark.parametrize(("words", "text"), GIVEN.items())
 def test_a_unique_string_is_the_one_that_the_service_makes(words, text):
     assert names.unique_string(*words) == text
+
+
+@pytest.mark.parametrize("slug", ["demo", "a-name-of-many-letters-that-is-cut"])
+def test_the_names_are_those_that_the_infrastructure_gives(slug):
+    """Bicep's own expressions, filled in here."""
+    text = (bench.TEMPLATE / "infra" / "main.bicep").read_text(encoding="utf-8")
+    assert "var suffix = take(uniqueString(resourceGroup().id, slug, env), 5)" in text
+    assert "var compact = replace(slug, '-', '')" in text
+    assert "var stem = take(compact, 10)" in text
+    where = facts.Target("prod", slug, Environment(subscription_id=bench.SUBSCRIPTION, resource_group="rg-prod"))
+    compact, suffix = slug.replace("-", ""), names.unique_string(where.group_id, slug, "prod")[:5]
+    values = {"stem": compact[:10], "env": "prod", "suffix": suffix, "take(compact, 38)": compact[:38]}
+    written = dict(re.findall(r"^  (storage|vault|containers): '(.*)'$", text, re.MULTILINE))
+    filled = {key: re.sub(r"\$\{(.*?)\}", lambda part: values[part[1]], value) for key, value in written.items()}
+    assert list(names.of(where).values()) == [filled["storage"], filled["vault"], filled["containers"]]
 
 
 @pytest.fixture

@@ -30,6 +30,21 @@ def mirrors(request):
     )
 
 
+def test_without_a_champion_or_with_an_unknown_version_nothing_is_made(azure, client, project, server, tmp_path):
+    refused = deploy()
+    assert refused.exit_code == 2
+    assert "no champion among the versions of model demo: run `tdsp submit --env dev --wait` first" in refused.stderr
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    unknown = deploy("--version", "9")
+    assert unknown.exit_code == 2
+    assert "has no version 9 of model demo" in unknown.stderr
+    assert slots(azure) == {}
+    assert not [call for call in azure.calls if call.method == "PUT" and "/onlineEndpoints/" in call.path]
+    for command in ("rollback", "status"):
+        assert "Traceback" not in bench.tdsp(command).output
+    assert "nothing is deployed in ws" in bench.tdsp("rollback").stderr
+
+
 @pytest.mark.parametrize("share", [10, 50, 100])
 @pytest.mark.parametrize("fault", ["broken", "wrong", "slow"])
 def test_a_guard_that_fails_at_a_step_gives_everything_back(azure, second, server, share, fault):

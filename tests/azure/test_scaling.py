@@ -2,6 +2,7 @@
 
 import bench
 import pytest
+import servers
 import yaml
 from emulator.autoscale import TYPE
 from tdsp.azure import scaling
@@ -14,7 +15,7 @@ SCORING = bench.TEMPLATE / "scoring"
 @pytest.fixture
 def project(azure, client, tmp_path, monkeypatch):
     monkeypatch.chdir(bench.project(tmp_path / "project"))
-    azure.cloud.server = bench.ModelServer()
+    azure.cloud.server = servers.ModelServer()
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     return tmp_path / "project"
 

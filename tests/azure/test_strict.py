@@ -177,6 +177,8 @@ def test_a_test_that_leaves_a_refusal_fails(tmp_path):
         "--rootdir",
         str(tmp_path),
         "-q",
+        "-W",
+        "ignore",
         str(tmp_path),
     ]
     environment = {**os.environ, "PYTHONPATH": str(HERE)}

@@ -11,6 +11,7 @@ import pytest
 from tdsp.engine.executor import processes
 from tdsp.engine.executor.processes import Processes, StoppedError
 from tdsp.engine.warm import client as fork
+from tdsp.engine.warm import fitness
 
 from tests.engine.watching import alive, pids, until
 
@@ -96,4 +97,4 @@ def test_where_a_fork_would_not_be_a_fresh_python_it_is_refused(bench, server, m
     [({}, False), ({"TDSP_COMMIT": "1"}, False), ({"TZ": "Asia/Tokyo"}, True), ({"X": "1"}, True)],
 )
 def test_a_step_with_variables_of_its_own_is_not_forked(variables, late: bool):
-    assert fork.too_late(variables) is late
+    assert fitness.too_late(variables) is late

@@ -76,12 +76,12 @@ def test_a_terminal_has_a_living_line_that_never_wraps_and_leaves_no_trace(bench
 
 def test_ctrl_c_on_a_terminal_ends_in_two_lines(bench):
     bench.pipeline({"a": "sleep 60", **{f"s{number}": f"sleep 6{number + 1}" for number in range(8)}})
-    terminal = Terminal(bench.folder, "run", "pipeline.yml")
+    terminal = Terminal(bench.folder, "run", "pipeline.yml", columns=200)
     terminal.read("… ")
     terminal.press(b"\x03")
     assert terminal.code() == 130, terminal.seen
     said = [line for line in terminal.lines() if line and not line.startswith(">")]
-    assert said[-1] == "interrupted: every step was ended; 7 steps had not started"
+    assert said[-1].startswith("interrupted, every step was ended; 7 steps had not started: .tdsp/runs/2")
     assert [line.split()[2] for line in said[:-1]] == ["stopped:", "stopped:"]
     assert "Traceback" not in terminal.seen
 

@@ -11,6 +11,7 @@ import pytest
 from tdsp import engine
 from tdsp.engine.executor.processes import Processes
 from tdsp.engine.warm import client as fork
+from tdsp.engine.warm import fitness
 
 THREADED = """\
 import threading, time
@@ -31,16 +32,16 @@ threading.Thread(target=time.sleep, args=(30,), daemon=True).start()
     ],
 )
 def test_only_plain_python_is_forked(command: str, words):
-    assert fork.arguments(command) == words
+    assert fitness.arguments(command) == words
 
 
 def test_unsafe_imports_are_not_forked(tmp_path: Path):
     (tmp_path / "a.py").write_text("import json, util\nfrom sklearn.tree import x\ndef f():\n    import torch\n")
     (tmp_path / "util.py").write_text("import csv\n")
     files = {name: tmp_path / name for name in ("a.py", "util.py")}
-    assert fork.imports(files) is None
+    assert fitness.imports(files) is None
     (tmp_path / "a.py").write_text("import json, util\nfrom sklearn.tree import x\n")
-    assert fork.imports(files) == ["json", "sklearn.tree", "csv"]
+    assert fitness.imports(files) == ["json", "sklearn.tree", "csv"]
 
 
 PROBE = """

@@ -11,7 +11,8 @@ from infra.bicep.standins import PLACE
 from infra.demands import FIXED, IDENTITY, REGION, TAGS
 from infra.policy import value_at
 
-GUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
+OUTPUTS = {"deployClientId", "planClientId", "planPrincipalId", "tenantId"}
 GIVES = ROLES["Role Based Access Control Administrator"]
 LOOKS = {
     "*/read",
@@ -22,11 +23,14 @@ LOOKS = {
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
-def broken(plan: Plan, slug: str, env: str, givable: set[str]) -> Iterator[str]:
+def broken(plan: Plan, stem: str, givable: set[str], first: bool) -> Iterator[str]:
     """Yield the rules that a deployment of deployers.bicep breaks; `givable` are the roles that main.bicep gives."""
     names = {made.name for made in plan.of(IDENTITY)}
-    if names != {f"id-{slug}-{env}-deploy", f"id-{slug}-{env}-plan"}:
+    if names != {f"id-{stem}-deploy", *([f"id-{stem}-plan"] if first else [])}:
         yield f"the identities are {', '.join(sorted(names))}"
+    empty = {key for key, value in plan.outputs.items() if not value}
+    if plan.outputs.keys() != OUTPUTS or empty != (set() if first else {"planClientId"}):
+        yield f"the outputs are {plan.outputs}"
     for made in plan.of(IDENTITY):
         if made.body.get("tags", {}).keys() != TAGS - {"tdsp.owner"} or made.body.get("location") != REGION:
             yield f"{made.name}: wrong tags, or in the wrong region"
@@ -37,6 +41,8 @@ def broken(plan: Plan, slug: str, env: str, givable: set[str]) -> Iterator[str]:
     (custom,) = plan.of("Microsoft.Authorization/roleDefinitions") or (None,)
     if custom is None or set(value_at(custom, "permissions.0.actions")) != LOOKS:
         yield "who looks ahead may do something else than that"
+    elif not value_at(custom, "roleName"):
+        yield "the role of who looks ahead has no name"
     elif value_at(custom, "assignableScopes") != [PLACE.group_id] or value_at(custom, "type") != "CustomRole":
         yield "the role of who looks ahead holds in other places"
     held = {
@@ -47,7 +53,7 @@ def broken(plan: Plan, slug: str, env: str, givable: set[str]) -> Iterator[str]:
         yield f"roles are {sorted(held)}"
     for (_, kind), made in held.items():
         condition = value_at(made, "condition") or ""
-        if kind == GIVES and not (limits(condition, givable) and value_at(made, "conditionVersion") == "2.0"):
+        if kind == GIVES and (condition, value_at(made, "conditionVersion")) != (limit(givable), "2.0"):
             yield "who deploys may give other roles than those of main.bicep"
         if kind != GIVES and condition:
             yield f"{made.item.name}: a condition where none belongs"
@@ -58,22 +64,15 @@ def role(made: Made) -> str:
     return made.body["properties"]["roleDefinitionId"].rsplit("/", 1)[-1]
 
 
-def limits(condition: str, givable: set[str]) -> bool:
-    """Whether a condition lets these roles be given and taken, to and from identities, and no others."""
-    actions = [f"ActionMatches{{'Microsoft.Authorization/roleAssignments/{word}'}}" for word in ("write", "delete")]
-    return (
-        sorted(re.findall(GUID, condition)) == sorted([*givable, *givable])
-        and condition.count("{'ServicePrincipal'}") == len(actions)
-        and all(condition.count(action) == 1 for action in actions)
-        and balanced(condition)
+def limit(givable: set[str]) -> str:
+    """Return the condition under which these roles may be given and taken, to and from identities, and no others."""
+    ids = ", ".join(ROLES[name] for name in sorted(ROLES) if ROLES[name] in givable)
+    given, kind = (
+        f"ForAnyOfAnyValues:GuidEquals {{{ids}}}",
+        "ForAnyOfAnyValues:StringEqualsIgnoreCase {'ServicePrincipal'}",
     )
-
-
-def balanced(text: str) -> bool:
-    """Whether every bracket is closed."""
-    depth = 0
-    for letter in text:
-        depth += {"(": 1, ")": -1}.get(letter, 0)
-        if depth < 0:
-            return False
-    return depth == 0
+    return " AND ".join(
+        f"((!(ActionMatches{{'{ASSIGNMENTS}/{action}'}})) OR "
+        f"({source}[{ASSIGNMENTS}:RoleDefinitionId] {given} AND {source}[{ASSIGNMENTS}:PrincipalType] {kind}))"
+        for action, source in (("write", "@Request"), ("delete", "@Resource"))
+    )

@@ -186,7 +186,13 @@ def ways(plan: Plan) -> Iterator[str]:
         for made in plan.of("Microsoft.Network/privateEndpoints/privateDnsZoneGroups")
         for i in range(len(value_at(made, "privateDnsZoneConfigs")))
     }
-    if recorded != {made.id for made in zones}:
+    unnamed = [
+        config
+        for made in plan.of("Microsoft.Network/privateEndpoints/privateDnsZoneGroups")
+        for config in value_at(made, "privateDnsZoneConfigs")
+        if not config.get("name")
+    ]
+    if unnamed or recorded != {made.id for made in zones}:
         yield "a zone is not written to, or does not exist"
 
 

@@ -149,6 +149,8 @@ SEEDS = (
     Seed("an index into no loop", ACCESS, "parent: endpoints[i]", "parent: endpoints"),
     # -- names, places, roles
     Seed("a name that gets too long", MAIN, "'st${stem}${env}${suffix}'", "'st${compact}${env}${suffix}'"),
+    Seed("a guard that is too tight", CONTAINERS, "@maxLength(50)", "@maxLength(24)"),
+    Seed("a guard that is gone", STORAGE, "@maxLength(24)\n", ""),
     Seed(
         "a hyphen where none is allowed",
         MAIN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -46,7 +47,11 @@ TRUST = {
     "issuer": "https://token.actions.githubusercontent.com",
     "subject": "repo:o/r:environment:dev",
 }
-SUBJECTS = {"deploySubject": "repo:o/r:environment:dev", "planSubject": "repo:o/r:pull_request"}
+# Deployments of deployers.bicep: for the first environment, and for the second.
+DEPLOYERS = {
+    "first": {"deploySubject": "repo:o/r:environment:dev", "planSubject": "repo:o/r:pull_request"},
+    "second": {"deploySubject": "repo:o/r:environment:prod", "planPrincipalId": "there-plan.properties.principalId"},
+}
 LONGEST, SHORTEST = "a" + "-bc" * 13, "k"
 # Named deployments: what is given beside the parameter file.
 SCENARIOS: dict[str, dict[str, Any]] = {
@@ -110,18 +115,21 @@ def judge_settings(infra: Path) -> Iterator[Finding]:
 
 def judge_guards(infra: Path) -> Iterator[Finding]:
     """What is given is held to limits: texts that become names, and every number."""
-    guards = {"slug": ("minLength", "maxLength"), "workspaceName": ("maxLength",), "days": ("minValue", "maxValue")}
     template = Template(infra, LIBRARY)
-    for name in ("main.bicep", "modules/vault.bicep"):
-        file = template.open(infra / name)
+    for path in sorted(infra.rglob("*.bicep")):
+        file = template.open(path)
         for item in file.of("param") if file else ():
-            if item.name == "env" and not item.decorator("allowed"):
-                yield Finding(name, file.text.count("\n", 0, item.at) + 1, "param env: @allowed is missing")
-            is_number = file.declared(item).label == "int"
-            for wanted in guards.get(item.name, ("minValue",) if is_number else ()):
-                if not item.decorator(wanted):
+            limits = (
+                ("maxLength",) if item.name == "workspaceName" and path.parent == infra else ("minLength", "maxLength")
+            )
+            wanted = limits if re.search(r"(^|[a-z])([Nn]ame|slug)$", item.name) else ()
+            if path.parent == infra and file.declared(item).label == "int":
+                wanted = ("minValue",)
+            for decorator in ("allowed",) if item.name == "env" else wanted:
+                if not item.decorator(decorator):
+                    line = file.text.count("\n", 0, item.at) + 1
                     yield Finding(
-                        name, file.text.count("\n", 0, item.at) + 1, f"param {item.name}: @{wanted} is missing"
+                        path.relative_to(infra).as_posix(), line, f"param {item.name}: @{decorator} is missing"
                     )
 
 
@@ -129,8 +137,8 @@ def judge_deployers(infra: Path) -> Iterator[Finding]:
     """Those who deploy from a workflow can do what main.bicep does, and no more."""
     template = Template(infra, LIBRARY)
     for env in ENVIRONMENTS:
-        for slug in (LONGEST, SHORTEST):
-            given = {"slug": slug, "env": env, "location": demands.REGION, **SUBJECTS}
+        for slug, (name, subjects) in itertools.product((LONGEST, SHORTEST), DEPLOYERS.items()):
+            given = {"slug": slug, "env": env, "location": demands.REGION, **subjects}
             try:
                 made = deploy(template.open(infra / "deployers.bicep"), given)
             except UndoableError as error:
@@ -138,7 +146,7 @@ def judge_deployers(infra: Path) -> Iterator[Finding]:
                 continue
             yield from check_plan(made, LIBRARY)
             allowed = json.loads((infra / "roles.json").read_text(encoding="utf-8")).values()
-            for problem in deployers.broken(made, slug, env, set(allowed)):
+            for problem in deployers.broken(made, f"{slug}-{env}", set(allowed), first=name == "first"):
                 yield Finding("deployers.bicep", 1, problem)
 
 

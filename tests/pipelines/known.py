@@ -16,8 +16,8 @@ TASKS: dict[str, tuple[set[str], set[str]]] = {
 }
 IMAGES = {"ubuntu-24.04"}  # `latest` changes without anybody's change
 ENVIRONMENTS = {"dev": "dev", "prod": "main"}  # environment -> the branch that deploys to it
-# Service connection -> environment; `-infra` may create resources.
-CONNECTIONS = {f"azureml-{name}{kind}": name for name in ENVIRONMENTS for kind in ("", "-infra")}
+# Service connection -> environment. `-plan` may only look, so nobody has to be asked; `-infra` may create resources.
+CONNECTIONS = {f"azureml-{name}{kind}": name for name in ENVIRONMENTS for kind in ("", "-plan", "-infra")}
 SECRETS = {"TEAMS_WEBHOOK_URL"}  # secret variables; each has to be mapped where it is used, and may be missing
 PROGRAMS = {"cruft", "detect-secrets-hook", "mypy", "pytest", "ruff", "tdsp"}  # what `uv run` starts
 # Values that a command of `tdsp` gives to later steps.

@@ -95,8 +95,8 @@ MISTAKES = {
     ),
     "resources made without anybody being asked": (
         "infra.yml",
-        "what-if --resource-group",
-        "create --resource-group",
+        "connection: -plan",
+        "connection: -infra",
         "nobody is asked",
     ),
     "another service connection": (AZURE, "azureml-${{", "azure-${{", "service connection azure-dev"),

@@ -26,7 +26,7 @@ def test_infra_is_previewed_and_waits(play):
     assert run.results["deploy"] == "Waiting"
     (line,) = azure(run)
     assert line.startswith("az deployment group what-if --resource-group rg-churn --template-file infra/main.bicep")
-    assert line.endswith("@azureml-prod-infra")
+    assert line.endswith("@azureml-prod-plan")
     assert run.summaries
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,10 @@ from typing import Any
 
 import pytest
 from baking import COMBINATIONS, Kitchen
+from workflows import door, tools
 from workflows.host import Host, Outcome
 
 AZURE = Path(__file__).parents[1] / "azure"
-IDS = {"AZURE_CLIENT_ID": "client-id", "AZURE_TENANT_ID": "tenant-id"}
 
 
 @dataclass
@@ -84,20 +85,31 @@ def _of_azure(name: str) -> Any:
     if str(AZURE) not in sys.path:
         sys.path.insert(0, str(AZURE))
     spec = importlib.util.spec_from_file_location(f"workflows_{name}", AZURE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+@pytest.fixture(scope="session")
+def way_in(generated, tmp_path_factory) -> Iterator[Path]:
+    """A door to processes that have azure-ai-ml imported, and that never wait long."""
+    patience = tmp_path_factory.mktemp("patience")
+    (patience / "sitecustomize.py").write_text(tools.IMPATIENT)
+    forks = _of_azure("forks").Forks({"PYTHONPATH": f"{patience}{os.pathsep}{generated / 'src'}"})
+    with door.opened(forks) as address:
+        yield address
+    forks.stop()
+
+
 @pytest.fixture
-def connected(generated, tmp_path, monkeypatch) -> Iterator[Stage]:
+def connected(generated, way_in, tmp_path, monkeypatch) -> Iterator[Stage]:
     """A small project, connected to the workspaces of an emulated tenant as `tdsp connect` does it."""
     tenants, bench = _of_azure("conftest"), _of_azure("bench")
     folder = tmp_path / "emulator"
     folder.mkdir()
     cloud = tenants.Cloud(folder).start()
     azure = tenants.Azure(cloud, tmp_path / "azure-config")
-    azure.bench = bench
+    azure.bench, azure.model_server = bench, tenants.servers.ModelServer
     for group, workspace in (("rg", "ws"), ("rg-prod", "ws-prod")):
         azure.workspace(group, workspace)
     for key, text in azure.env.items():
@@ -114,6 +126,7 @@ def connected(generated, tmp_path, monkeypatch) -> Iterator[Stage]:
     for env in ("dev", "prod"):
         assert bench.tdsp("connect", "--env", env, "--yes").exit_code == 0
     _let_sign_in(stage)
+    stage.host.environment["STUB_DOOR"] = str(way_in)
     azure.sign_out()
     yield stage
     cloud.stop()
@@ -130,8 +143,6 @@ def _let_sign_in(stage: Stage) -> None:
         (stage.host.identities / f"{ids['clientId']}.json").write_text(json.dumps(state))
     leading = {key: text for key, text in azure.env.items() if key != "PATH"}
     stage.host.environment = leading | {"STUB_AZ": str(azure.folder / "bin" / "az")}
-    monkey = {"AZUREML_RUN_POLLING_INTERVAL_MIN": "1"}
-    stage.host.environment |= monkey
 
 
 def ids_of(stage: Stage, env: str) -> dict[str, str]:

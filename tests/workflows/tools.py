@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from workflows import door
+
 # Commands that run for real, found beside this Python. mypy, which takes half a minute, has a test of its own.
 REAL = ("ruff", "pytest", "detect-secrets-hook", "actionlint", "zizmor")
 UV = """#!/bin/bash
@@ -27,7 +29,11 @@ case "$command" in
   tdsp)
     if [ "$1" = deploy ]; then set -- "$@" --soak 0 --requests 2; fi
     if [ "$1" = check ] && [ -n "$STUB_SKIP" ]; then set -- "$@" --no-sdk; fi
-    "{python}" -c 'from tdsp.cli import main; main()' "$@"
+    if [ -n "$STUB_DOOR" ]; then
+      "{python}" -S -E "{patience}/client.py" "$@"
+    else
+      "{python}" -c 'from tdsp.cli import main; main()' "$@"
+    fi
     status=$?
     if [ -s "$GITHUB_STEP_SUMMARY" ]; then cp "$GITHUB_STEP_SUMMARY" "$STUB_SUMMARY"; fi
     exit $status ;;
@@ -72,6 +78,7 @@ def install(folder: Path) -> Path:
     patience = folder / "patience"
     patience.mkdir(parents=True)
     (patience / "sitecustomize.py").write_text(IMPATIENT)
+    (patience / "client.py").write_text(door.CLIENT)
     places = {"python": sys.executable, "beside": Path(sys.executable).parent, "patience": patience}
     for name, text in {"uv": UV, "az": AZ, "gh": GH}.items():
         file = folder / name

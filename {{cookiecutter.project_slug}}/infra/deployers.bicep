@@ -25,9 +25,11 @@ param issuer string = 'https://token.actions.githubusercontent.com'
 @minLength(1)
 param deploySubject string
 
-@description('Subject of the job that shows what would change, such as repo:OWNER@1/REPOSITORY@2:pull_request.')
-@minLength(1)
-param planSubject string
+@description('Subject of the job that shows what would change, such as repo:OWNER@1/REPOSITORY@2:pull_request. A repository has one such identity: give this for the first environment.')
+param planSubject string = ''
+
+@description('Object id of that identity: give this for the second environment, instead of the subject.')
+param planPrincipalId string = ''
 
 var roles = loadJsonContent('roles.json')
 var tags = {
@@ -59,7 +61,7 @@ module deployer 'modules/identity.bicep' = {
   }
 }
 
-module planner 'modules/identity.bicep' = {
+module planner 'modules/identity.bicep' = if (!empty(planSubject)) {
   name: 'tdsp-${env}-planner'
   params: {
     name: 'id-${slug}-${env}-plan'
@@ -115,10 +117,10 @@ resource looksAhead 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
-module mayLookAhead 'modules/group-role.bicep' = {
+module mayLookAhead 'modules/group-role.bicep' = if (!empty(planSubject) || !empty(planPrincipalId)) {
   name: 'tdsp-${env}-planner-looks-ahead'
   params: {
-    principalId: planner.outputs.principalId
+    principalId: empty(planPrincipalId) ? planner!.outputs.principalId : planPrincipalId
     roleId: looksAhead.name
   }
 }
@@ -127,7 +129,10 @@ module mayLookAhead 'modules/group-role.bicep' = {
 output deployClientId string = deployer.outputs.clientId
 
 @description('The variable AZURE_PLAN_CLIENT_ID of the repository: pull requests have no environment.')
-output planClientId string = planner.outputs.clientId
+output planClientId string = empty(planSubject) ? '' : planner!.outputs.clientId
+
+@description('For `planPrincipalId`, when the second environment follows.')
+output planPrincipalId string = empty(planSubject) ? planPrincipalId : planner!.outputs.principalId
 
 @description('The variable AZURE_PLAN_TENANT_ID of the repository.')
-output tenantId string = planner.outputs.tenantId
+output tenantId string = deployer.outputs.tenantId

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tdsp import files
@@ -66,6 +67,13 @@ def test_a_study_becomes_a_champion_that_only_a_better_model_replaces(project):
     page = project / "docs" / "reports" / "train.html"
     assert first["lineage"]["data_sha256"] == files.sha256_of(project / "data" / "raw" / "study.csv")
     assert first["lineage"]["data_sha256"] in page.read_text(encoding="utf-8")
+
+    tdsp(project, "score", "data/raw/study.csv", "--batch")
+    scored = pd.read_csv(project / "data" / "raw" / "study.predictions.csv")
+    rows = pd.read_csv(project / "data" / "raw" / "study.csv")
+    assert scored["row"].tolist() == list(range(1, len(rows) + 1))
+    assert (scored["prediction"] - rows["progression"]).abs().mean() < 50
+    (project / "data" / "raw" / "study.predictions.csv").unlink()
 
     assert "unchanged: " in tdsp(project, "run")
     again = last(project, "outcome.json")

@@ -266,6 +266,28 @@ def test_azure_ml_gets_the_same_versions(resolved):
 
 
 @pytest.fixture(scope="module")
+def batch_pins() -> dict[str, str]:
+    """What pip installs for batch jobs in Azure ML, package -> version."""
+    conda = yaml.safe_load((ROOT / "scoring" / "batch-conda.yml").read_text())["dependencies"]
+    return dict(line.split("==") for line in conda[-1]["pip"])
+
+
+def test_batch_jobs_get_the_same_versions_but_for_numpy(resolved, batch_pins):
+    found = versions(resolved, "3.11")
+    same = [name for name in SHARED if name != "numpy"]  # which Azure ML's own package holds back
+    assert {name: batch_pins[name] for name in same} == {name: found[name] for name in same}
+
+
+def test_the_packages_of_batch_jobs_agree_with_each_other(locked, batch_pins):
+    wanted = locked / "batch.in"
+    wanted.write_text("".join(f"{name}=={version}\n" for name, version in batch_pins.items()))
+    command = [serving.uv(), "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python-version", "3.11"]
+    command += ["--python-platform", "linux", str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, env=serving.environment(os.environ))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
 def home(locked, tmp_path_factory) -> Path:
     """A project's root with nothing but its scoring folder: the first server builds the environment, once."""
     folder = tmp_path_factory.mktemp("home")

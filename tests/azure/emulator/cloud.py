@@ -30,6 +30,7 @@ from emulator import (
     identities,
     job_identity,
     jobs,
+    model_registry,
     operations,
     preflight,
     registry,
@@ -50,7 +51,7 @@ from emulator.wire import ContractError, Request, Response, ServiceError
 
 ABOVE = (signin, graph_query, subscriptions, preflight, authorization, identities, operations)
 WITHIN = (workspaces, computes, assets, jobs, endpoints, deployments, batch, history, blobs)
-INSIDE = (tracking, job_identity, autoscale)
+INSIDE = (model_registry, tracking, job_identity, autoscale)
 SERVICES = [
     module.routes for module in (*ABOVE, *WITHIN, *INSIDE, devops, github, github_environments, github_rules, registry)
 ]

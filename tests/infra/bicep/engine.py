@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .files import BicepFile
+from .fitting import allowed, from_data, misfit
 from .plan import Made, Plan, Seen
 from .standins import CALLS, PLACE, Place, Runtime, UndoableError
 from .tree import (
@@ -71,6 +72,18 @@ class Run:
         self.file, self.given, self.place, self.name, self.plan = file, given, place, name, plan
         self.way = way
         self.known: dict[str, Any] = {}
+        for key, value in given.items():
+            self.accept(key, value)
+
+    def accept(self, key: str, value: Any) -> None:
+        """Refuse what Azure refuses before it begins: a value outside the limits of its parameter."""
+        field = self.file.parameters.fields.get(key)
+        if field is None:
+            raise UndoableError(f"{self.file.path.name} has no parameter {key}")
+        if isinstance(value, str | int | list) and not isinstance(value, Runtime):
+            problem = misfit(from_data(value), allowed(field))
+            if problem:
+                raise UndoableError(f"{self.file.path.name}: param {key}: {problem}")
 
     def all(self) -> dict[str, Any]:
         """Make everything; return the outputs."""

@@ -1,5 +1,7 @@
 // A warning before a month gets dear. It stops nothing.
 
+@minLength(1)
+@maxLength(63)
 param name string
 
 @description('What a month may cost, in the currency of the subscription.')

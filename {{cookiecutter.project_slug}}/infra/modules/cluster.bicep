@@ -5,6 +5,7 @@
 param name string
 
 @minLength(3)
+@maxLength(33)
 param workspaceName string
 param location string
 param tags object

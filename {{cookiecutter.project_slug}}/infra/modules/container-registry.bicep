@@ -1,5 +1,7 @@
 // Where the images of environments and endpoints lie. There is no admin user: identities pull and push.
 
+@minLength(5)
+@maxLength(50)
 param name string
 param location string
 param tags object

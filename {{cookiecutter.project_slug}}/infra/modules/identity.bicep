@@ -1,5 +1,7 @@
 // The identity that workflows act as. It has no password: it trusts what a federated credential names.
 
+@minLength(3)
+@maxLength(128)
 param name string
 param location string
 param tags object

@@ -1,5 +1,7 @@
 // A registry of models that several workspaces read. Its storage and its images lie in a resource group that Azure keeps.
 
+@minLength(3)
+@maxLength(33)
 param name string
 param location string
 param tags object

@@ -1,6 +1,10 @@
 // Where logs and metrics go: a Log Analytics workspace, and Application Insights on top of it.
 
+@minLength(4)
+@maxLength(63)
 param logsName string
+@minLength(1)
+@maxLength(255)
 param insightsName string
 param location string
 param tags object

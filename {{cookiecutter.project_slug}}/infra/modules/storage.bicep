@@ -1,5 +1,7 @@
 // The workspace's storage. It has no keys: whoever reads or writes does so as an identity with a role.
 
+@minLength(3)
+@maxLength(24)
 param name string
 param location string
 param tags object

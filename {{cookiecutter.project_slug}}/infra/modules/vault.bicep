@@ -1,5 +1,7 @@
 // The workspace's key vault. Roles say who may read it, and nobody can purge it before its time.
 
+@minLength(3)
+@maxLength(24)
 param name string
 param location string
 param tags object

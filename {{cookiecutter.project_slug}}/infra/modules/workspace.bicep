@@ -1,5 +1,7 @@
 // The Azure Machine Learning workspace. Its own datastores use the identity of who asks, never a key.
 
+@minLength(3)
+@maxLength(33)
 param name string
 param location string
 param tags object

@@ -87,7 +87,8 @@ class Environment(_Facts):
 class Azure(_Facts):
     """How the project uses Azure ML."""
 
-    promotion: Literal["retrain", "copy"] = "retrain"
+    promotion: Literal["retrain", "copy", "registry"] = "retrain"
+    registry: str | None = None
     compute: str | None = None
 
 
@@ -155,6 +156,8 @@ def _impossible(facts: Project):
     for key in ("time", "group"):
         if getattr(data, key) == data.target:
             yield f"data.{key}: {data.target!r} is the target"
+    if facts.azure.promotion == "registry" and not facts.azure.registry:
+        yield "azure.registry: promotion by registry needs its name"
     if Path(data.file).name != data.file:
         yield f"data.file: {data.file!r} must be a plain file name; the folder is always data/raw"
 

@@ -49,7 +49,8 @@ def score(
         raise TdspError(f"no batch endpoint in {where} yet: run `tdsp deploy --batch --env {where.env}`")
     digest = files.sha256_of(folder)
     name, version = f"{where.slug}-scoring", digest[:16]
-    material = f"{now.name}|{slot}|{now.content(slot)}|{digest}"
+    made = now.deployments[slot].creation_context.created_at  # one that was made again has everything to prove again
+    material = f"{now.name}|{slot}|{now.content(slot)}|{made}|{digest}"
     job, job_name = follow.attempt(ml, f"score-{hashlib.sha256(material.encode()).hexdigest()[:16]}")
     if job is None:
         assets.provide(ml, name, version, folder)

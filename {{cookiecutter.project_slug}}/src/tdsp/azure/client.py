@@ -132,6 +132,18 @@ def connect(where: Target) -> MLClient:
     )
 
 
+def connect_registry(name: str) -> MLClient:
+    """Return a client of a registry that workspaces share.
+
+    Raises:
+        TdspError: there is none of this name, or it cannot be seen.
+    """
+    from azure.ai.ml import MLClient
+
+    with speaking(f"registry {name}"):
+        return MLClient(credential(), registry_name=name, show_progress=False, enable_telemetry=False)
+
+
 def _end_failed_uploads() -> None:
     """Make a failed upload an error.
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
 FILE = "batch-cluster.yml"  # in scoring/
+MAKER = "tdsp.made_by"
 
 
 def definition(scoring: Path) -> Any:
@@ -44,7 +45,7 @@ def provide(ml: MLClient, where: client.Target, scoring: Path) -> None:
     found = get(ml, wanted.name)
     if found and found.provisioning_state != "Failed":
         return
-    wanted.tags = {slots.OWNER: where.slug}
+    wanted.tags = {slots.OWNER: where.slug, MAKER: "tdsp deploy"}
     with client.speaking(f"cluster {wanted.name}"):
         try:
             ml.compute.begin_create_or_update(wanted).result()
@@ -58,9 +59,10 @@ def provide(ml: MLClient, where: client.Target, scoring: Path) -> None:
 
 
 def own(ml: MLClient, where: client.Target) -> list[Any]:
-    """Return the clusters of the workspace that this project made."""
+    """Return the clusters of the workspace that `provide` made for this project; those of infra/ stay with it."""
     with client.speaking("clusters"):
-        return [item for item in ml.compute.list() if (item.tags or {}).get(slots.OWNER) == where.slug]
+        tagged = [(item, item.tags or {}) for item in ml.compute.list()]
+    return [item for item, tags in tagged if tags.get(slots.OWNER) == where.slug and MAKER in tags]
 
 
 def remove(ml: MLClient, name: str) -> None:

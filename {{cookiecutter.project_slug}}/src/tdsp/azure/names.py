@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import string
+
 from tdsp.azure import client
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"  # pragma: allowlist secret
+_LETTERS = string.ascii_lowercase + "234567"
 _LOW, _ALL = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
 _ONE, _TWO = 0xAB0E9789, 0x239B961B
 

@@ -56,10 +56,9 @@ class Api:
             answer = self._client.send_request(request)
             if answer.status_code == 404 and method in {"GET", "DELETE"}:
                 return None
-            if answer.status_code == 203:  # Azure DevOps shows its sign-in page to who may not come in
-                raise RefusedError(
-                    f"{what}: not signed in there, or not allowed in: `az login` with another account", 203
-                )
+            if answer.status_code in (203, 302):  # Azure DevOps leads who may not come in to its sign-in page
+                said = "not signed in there, or not allowed in: `az login` with another account"
+                raise RefusedError(f"{what}: {said}", answer.status_code)
             if answer.status_code >= 400:
                 raise RefusedError(f"{what}: {client.advised(_said(answer), answer.status_code)}", answer.status_code)
             return answer.json() if answer.content else None

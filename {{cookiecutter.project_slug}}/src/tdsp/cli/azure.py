@@ -110,9 +110,12 @@ def ci_system(root: Path, slug: str, create: bool = False):
     """Return where the pipelines run, as project.yml says: a repository on GitHub, or a project in Azure DevOps."""
     from tdsp import project
     from tdsp.azure import devops, github
+    from tdsp.errors import WrongInput
 
     facts = project.load(root / project.FILE)
     if facts.ci == "azure-pipelines":
+        if create:
+            raise WrongInput("--create-repository is for GitHub; in Azure DevOps create project and repository there")
         return devops.of(root)
     return github.of(root, facts.people.owner, slug, create)
 

@@ -112,5 +112,6 @@ def _tell(root: Path, added, dry_run: bool) -> None:
     typer.echo(
         "next: the same without --dry-run"
         if dry_run
-        else "next: look at data/schema.yml and at the question in project.yml, then: uv run tdsp run"
+        else "next: look at data/schema.yml, at the question in project.yml and at the origin of the data in\n"
+        "  docs/1-business-understanding/data-sources.md, then: uv run tdsp run"
     )

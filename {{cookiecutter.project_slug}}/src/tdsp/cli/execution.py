@@ -90,6 +90,7 @@ def carry_out(
         how: options of the engine.
     """
     from tdsp import engine
+    from tdsp.engine import records
     from tdsp.engine.progress import Progress
 
     facts, overrides, extra = None, {}, {"tracking_uri": os.environ.get("MLFLOW_TRACKING_URI")}
@@ -104,7 +105,7 @@ def carry_out(
         with _ended_as_by_ctrl_c():
             result = engine.run(file, home=home_of(root), overrides=overrides | chosen, options=options, tell=progress)
     except KeyboardInterrupt:
-        progress.interrupted()
+        progress.interrupted(records.latest(home_of(root) / "runs"))
         raise SystemExit(130) from None
     progress.end(result, None if root else options.tracking_uri)  # a project has `tdsp ui`
     return result, facts

@@ -125,15 +125,17 @@ def promote(
     origin, where = client.target(root, source), client.target(root, target)
     there, here = client.connect(origin), client.connect(where)
     model = promotion.champion(there, origin)
-    if project.load(root / project.FILE).azure.promotion == "retrain":
+    facts = project.load(root / project.FILE).azure
+    if facts.promotion == "retrain":
         promotion.check_code(root, model)
         print(f"{model.name} v{model.version} of {source}: trained again in {target} from the same commit")
         azure.submit(env=target, wait=True, dry_run=dry_run)
         return
-    plan.show(f"Promote to {where}", promotion.copy_plan(here, origin, where, model))
+    registry = facts.registry if facts.promotion == "registry" else None
+    plan.show(f"Promote to {where}", promotion.copy_plan(here, origin, where, model, registry))
     if dry_run:
         return
-    made = promotion.copy(root, there, here, where, origin, model)
+    made = promotion.copy(root, there, here, where, origin, model, registry)
     print(f"champion of {target}: {made.name} v{made.version}\nnext: tdsp deploy --env {target}")
 
 

@@ -72,12 +72,13 @@ class Progress:
             lines += [f"  {advice}"] if advice else []
         return lines
 
-    def interrupted(self) -> None:
-        """Say that the user stopped the run."""
+    def interrupted(self, folder: Path | None = None) -> None:
+        """Say that the user stopped the run, and where it lies."""
         self._done.set()
         with self._lock:
             rest = f"; {_counted(self._waiting)} had not started" if self._waiting else ""
-            self._print(f"interrupted: every step was ended{rest}")
+            place = f": {shown(folder)}" if folder else ""
+            self._print(f"interrupted, every step was ended{rest}{place}")
 
     def end(self, result: Result, tracking_uri: str | None = None) -> None:
         """Print how the run ended, where it lies and the next command."""

@@ -30,8 +30,9 @@ class Answer:
 
     @property
     def sentence(self) -> str:
-        """The error in the answer, empty when there is none."""
-        return str(self.content.get("error", "")) if isinstance(self.content, dict) else ""
+        """The scoring script's own error in the answer, empty when there is none."""
+        error = self.content.get("error", "") if isinstance(self.content, dict) else ""
+        return error if isinstance(error, str) else ""  # the front of an endpoint in Azure sends an object
 
 
 def send(url: str, body: bytes | None, method: str = "POST", token: str = "") -> Answer:
@@ -75,7 +76,8 @@ def predict(url: str, body: bytes, token: str = "") -> dict[str, list]:
     if answer.sentence:
         raise WrongInput(answer.sentence)
     if answer.status != 200 or not isinstance(answer.content, dict) or "predictions" not in answer.content:
-        hint = "; the address ends in /score" if answer.status == 404 else ""
+        refused = "; who is signed in lacks a role that may score there, such as AzureML Data Scientist"
+        hint = {401: refused, 403: refused, 404: "; the address ends in /score"}.get(answer.status, "")
         raise TdspError(f"{url} answered with status {answer.status} and no predictions{hint}")
     return answer.content
 

@@ -6,7 +6,8 @@ is really missing shows itself one line later. Commands that only look (`pip lis
 
 Three belts, for the ways to call one: programs that come first on `PATH`; packages that come first on `PYTHONPATH`, for
 `python -m pip`; and variables that the installers themselves read, for `python -I -m pip`, a path of one's own and
-`import pip`.
+`import pip`. Options that make an installer forget its variables (`pip --isolated`, `uv --no-config`) together with a
+path of one's own get past all three: the guard is against mishaps, not against a step that means harm.
 """
 
 from __future__ import annotations

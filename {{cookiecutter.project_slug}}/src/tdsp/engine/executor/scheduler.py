@@ -12,19 +12,17 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from pathlib import Path
 
-from tdsp.engine.executor import editable, snapshot, tail
+from tdsp.engine.executor import editable, snapshot
 from tdsp.engine.executor.handover import Handover
+from tdsp.engine.executor.making import Maker
 from tdsp.engine.executor.processes import StoppedError
 from tdsp.engine.plan import Plan, Step
 from tdsp.engine.records import Result, StepResult
-from tdsp.engine.steps import command
 from tdsp.engine.steps.command import Machine, StepFailedError, Workspace
 from tdsp.engine.store import digests, keys
 from tdsp.engine.store.entries import Entry, Store
 from tdsp.engine.store.memory import Memories
-from tdsp.errors import TdspError
 
 _GLANCE = 0.5  # seconds; a signal that comes just before a wait without an end would not be seen
 Listener = Callable[[str, str, StepResult], None]
@@ -51,6 +49,7 @@ class Executor:
 
     def __post_init__(self):
         self._handover = Handover(self.result, self.memories.files, self.store.folder.parent)
+        self._maker = Maker(self.store, self.memories, self.machine, self._handover)
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         self._warmed = self._failed = False
@@ -132,7 +131,7 @@ class Executor:
     def _entry(self, step: Step, outcome: StepResult) -> Entry:
         files = snapshot.files_of(step.code)
         code, packages = digests.of_files(files, self.memories.files), editable.used(step.command, files)
-        parts = keys.ingredients(step, code, self._handover.contents(step), self._contents(packages))
+        parts = keys.ingredients(step, code, self._handover.contents(step), self._maker.contents(packages))
         key = keys.key_of(parts)
         forced = "asked to" if self.forced & {"*", step.name} else ""
         forced = forced or ("not deterministic" if not step.deterministic else "")
@@ -153,7 +152,7 @@ class Executor:
             self._warm_up()
             with self.store.workspace() as folder, self._handover.kept(step, folder, outcome):
                 work = Workspace(folder, step, self._handover.paths(step), files, self._handover.log(step), packages)
-                entry = self._tracked(work, key, parts, outcome)
+                entry = self._maker.make(work, key, parts, outcome)
             if entry.facts["key"] is None:
                 outcome.reason += "; its code changed meanwhile, so the result is not reused"
             else:
@@ -177,7 +176,8 @@ class Executor:
         with self._lock:
             first, self._warmed = not self._warmed, True
         if first and self.machine.forks:
-            from tdsp.engine.warm.client import Warm, arguments, imports
+            from tdsp.engine.warm.client import Warm
+            from tdsp.engine.warm.fitness import arguments, imports
 
             left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
             plain = (step for step in left if step.kind == "command" and arguments(step.command))
@@ -186,75 +186,6 @@ class Executor:
                 self.machine.warm = warm = Warm(self.machine.environment, self.machine.processes)
                 wanted = (imports(files, editable.used(step.command, files)) or [] for step, files in python)
                 warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
-
-    def _tracked(self, work: Workspace, key: str, parts: keys.Ingredients, outcome: StepResult) -> Entry:
-        """Make a step's entry inside an MLflow run of its own, if runs are wanted."""
-        runs, work.environment = self.machine.runs, dict(self.machine.environment)
-        if runs is None:
-            return self._make(work, key, parts, {})
-        run = outcome.mlflow_run_id = runs.start(work.step.name, outcome.reason)
-        work.environment |= runs.variables(run)
-        status = "FAILED"
-        try:
-            store = digests.of_text(runs.uri)  # the address itself may hold a password
-            entry = self._make(work, key, parts, {"mlflow_store": store, "mlflow_run_id": run})
-            status = "FINISHED"
-        except StoppedError:
-            status = "KILLED"
-            raise
-        finally:
-            try:
-                runs.end(run, status)
-            except TdspError as error:  # no reason to lose what the step made
-                outcome.reason += f"; {error}"
-        return entry
-
-    def _make(self, work: Workspace, key: str, parts: keys.Ingredients, facts: dict[str, object]) -> Entry:
-        import shutil  # slow to import, and only needed where a step has run
-
-        step, files = work.step, work.files
-        started = time.monotonic()
-        work.lay_out()
-        same = self._unchanged(files, parts)
-        try:
-            _runner(step.kind)(work, self.machine)
-        except StepFailedError as error:
-            raise StepFailedError(str(error), tail.of(work.log, files, work.code)) from None
-        self._handover.check(step, parts["input"])
-        if step.kind == "sweep":  # each trial has copied the code
-            same = same and self._unchanged(files, parts)
-        same = same and self._contents(editable.used(step.command, files)) == parts["package"]
-        outputs = self._handover.collect(step, work.folder)
-        if work.log.stat().st_size:
-            shutil.copyfile(work.log, work.folder / "log.txt")
-        seconds = round(time.monotonic() - started, 3)
-        noted = {"step": step.name, "seconds": seconds, **facts}
-        return self.store.commit(work.folder, key if same else None, outputs, noted)
-
-    def _contents(self, packages: editable.Packages) -> dict[str, str]:
-        """Return import name -> digest of the package's files."""
-        memory = self.memories.files
-        return {name: digests.of_data(digests.of_files(files, memory)) for name, files in packages.items()}
-
-    def _unchanged(self, files: dict[str, Path], parts: keys.Ingredients) -> bool:
-        """Whether the sources of a snapshot, just copied, are still those that the key was made from."""
-        try:
-            return digests.of_files(files, self.memories.files) == parts["code"]
-        except OSError:
-            return False
-
-
-def _runner(kind: str) -> Callable[[Workspace, Machine], None]:
-    """Return what runs a kind of step; the rare ones are imported when they are met."""
-    if kind == "sweep":
-        from tdsp.engine.steps import sweep
-
-        return sweep.run
-    if kind == "parallel":
-        from tdsp.engine.steps import parallel
-
-        return parallel.run
-    return command.run
 
 
 class _Turn:

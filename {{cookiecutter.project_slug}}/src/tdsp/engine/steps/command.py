@@ -149,17 +149,18 @@ def _warmly(
     command: str, work: Workspace, warm: Warm, environment: dict[str, str], timeout: float | None
 ) -> int | None:
     """Run a plain `python` command in a forked interpreter; None if it is not one."""
-    from tdsp.engine.warm import client as fork
+    from tdsp.engine.warm import fitness
+    from tdsp.engine.warm.client import ServerGoneError
 
-    plain = "distribution" not in work.step.settings and not fork.too_late(work.step.variables)
-    argv = fork.arguments(command) if plain else None
-    modules = fork.imports(work.files, work.packages) if argv else None
+    plain = "distribution" not in work.step.settings and not fitness.too_late(work.step.variables)
+    argv = fitness.arguments(command) if plain else None
+    modules = fitness.imports(work.files, work.packages) if argv else None
     if argv is None or modules is None:
         return None
-    own = [*fork.own(work.files), *work.packages]  # edited ones must not be there from before
+    own = [*fitness.own(work.files), *work.packages]  # edited ones must not be there from before
     try:
         return warm.run(argv, modules, own, shellsafe.safe(work.code), environment, work.log, timeout)
-    except fork.ServerGoneError:
+    except ServerGoneError:
         raise StepFailedError("the fork server it was started from has ended; try again with --no-warm") from None
 
 
