@@ -94,6 +94,15 @@ def test_deploy_batch(walk, azure, live_batch):
     walk(live_batch, ["deploy", "--batch"], reached=reached, always=always)
 
 
+def test_rollback_batch(walk, azure, live_batch):
+    assert bench.tdsp("deploy", "--batch").exit_code == 0
+
+    def reached(cloud, folder):
+        assert default(cloud) == ("blue", "1")
+
+    walk(live_batch, ["rollback", "--batch"], reached=reached)
+
+
 def test_status(walk, azure, live):
     before = traffic(azure.cloud)
 
