@@ -12,7 +12,7 @@ SECRETS = {
     "a key of the emulator": re.compile(r"emulated-(primary|secondary|github|secret)[\w-]*"),
     "a token": re.compile(r"\beyJ[\w-]{10,}\.[\w-]+"),
     "a header with a token": re.compile(r"Bearer\s+(?!\*)[\w.~+/-]{20,}"),
-    "a signature": re.compile(r"[?&;\s](sig|signature)=(?!\*)[\w%/+=-]+", re.IGNORECASE),
+    "a signature": re.compile(r"([?&;\s]sig|[?&;]signature)=(?!\*)[\w%/+=-]+", re.IGNORECASE),
     "an account key": re.compile(r"(AccountKey|SharedAccessKey)=(?!\*)\S+", re.IGNORECASE),
     "a password": re.compile(r"client_secret\W+(?!\*)\w+", re.IGNORECASE),
 }
