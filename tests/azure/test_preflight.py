@@ -64,11 +64,11 @@ def test_names_that_are_free_are_told(azure, without):
     assert sorted(asked) == sorted(without.values())
 
 
-def test_a_vault_that_was_deleted_softly_is_told_with_the_command_that_frees_its_name(azure, without):
+def test_a_vault_that_was_deleted_softly_is_told_with_the_command_that_takes_it_back(azure, without):
     vault = without["Microsoft.KeyVault/vaults"]
     azure.cloud.deleted_vaults += ["kv-another", vault]
     line = workspace_line()
-    assert f"az keyvault purge --name {vault}" in line
+    assert f"az keyvault recover --name {vault}" in line
     assert "kv-another" not in line
     assert "is taken" not in line
 

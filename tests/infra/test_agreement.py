@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from infra import demands
 from infra.bicep.engine import Run, deploy
 from infra.bicep.files import Template
-from infra.bicep.limits import NAMES, PUBLIC, RESERVED, ROLES, check_plan
+from infra.bicep.limits import PUBLIC, RESERVED, ROLES, check_plan
 from infra.bicep.plan import Plan as Nothing
 from infra.bicep.standins import PLACE, Place, Runtime, UndoableError
 from infra.suite import ENVIRONMENTS, LIBRARY, LONGEST, TRUST
-from tdsp.azure import github, identity, slots
+from tdsp.azure import github, identity, names, slots
 from tdsp.azure.client import Target
 from tdsp.project import Environment
 
@@ -122,12 +122,12 @@ def test_the_same_project_elsewhere_has_other_names(main):
     assert not {ours[key] for key in worldwide} & {theirs[key] for key in worldwide}
 
 
-def test_a_deleted_vault_is_recognised_by_its_name(main):
-    """`tdsp connect` looks for the first ten letters of the slug in the names of deleted vaults."""
-    for slug in ("k", "churn", LONGEST):
-        vault = named(main, slug)["vault"]
-        assert slug.replace("-", "")[:10] in vault.replace("-", "")
-        assert NAMES[demands.VAULT].longest >= len(vault)
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+@pytest.mark.parametrize("slug", ["k", "churn-model", LONGEST])
+def test_connect_asks_whether_the_names_that_bicep_gives_are_free(main, slug, env):
+    made = {one.type: one.name for one in everything(main, slug, env).made}
+    wanted = names.of(target(slug, env))
+    assert wanted == {kind: made[kind] for kind in wanted}
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import uuid
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import chain
 from typing import Any
+
+from tdsp.azure import names
 
 GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")  # documented with Bicep's guid()
 SUFFIXES = {"storage": "core.windows.net", "keyvaultDns": ".vault.azure.net", "acrLoginServer": ".azurecr.io"}
@@ -64,12 +64,6 @@ PLACE = Place()
 def guid(*parts: str) -> str:
     """As Azure does it: a UUID of version 5 over the parts joined by hyphens."""
     return str(uuid.uuid5(GUIDS, "-".join(map(str, parts))))
-
-
-def unique_string(*parts: str) -> str:
-    """Thirteen letters and digits, the same for the same parts; Azure's own letters are others."""
-    digest = hashlib.sha256("-".join(map(str, parts)).encode()).digest()
-    return base64.b32encode(digest).decode().lower()[:13]
 
 
 def resource_id(*parts: str) -> str:
@@ -138,6 +132,6 @@ CALLS: dict[str, Any] = {
     "toUpper": str.upper,
     "trim": str.strip,
     "union": merged,
-    "uniqueString": unique_string,
+    "uniqueString": names.unique_string,
     "utcNow": lambda form="yyyyMMddTHHmmssZ": form.replace("yyyy", "2026").replace("MM", "11").replace("dd", "21"),
 }

@@ -56,7 +56,8 @@ def _names(where: client.Target) -> str:
                 taken.append(name)
     except TdspError as error:  # who may not look at vaults still wants to know about the workspace
         return f"whether its names are free cannot be seen ({str(error).splitlines()[0]})"
-    held = [f"a deleted vault holds the name {name}: az keyvault purge --name {name}" for name in sorted(deleted)]
+    # infra/ protects its vaults from being purged, and goes on with one that was taken back.
+    held = [f"a deleted vault holds the name {name}: az keyvault recover --name {name}" for name in sorted(deleted)]
     held += [f"the name {name} is taken: infra/ takes another for another resource group" for name in taken]
     return "; ".join(held) or "the names that infra/ would give are free"
 
