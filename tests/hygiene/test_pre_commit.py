@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import notebook_cells
@@ -198,3 +199,27 @@ def test_once_installed_git_asks_before_each_commit(repository):
     repository.write("src/science/bad.py", '"""Good."""\n')
     accepted = repository.commit("Good")
     assert accepted.returncode == 0, accepted.stdout
+
+
+@pytest.mark.slow
+def test_this_repository_passes_hooks_of_its_own(root, tmp_path):
+    """With the tools of this environment in the place of `uv run`; the hook for secrets refuses one outside tests."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(root), str(clone)], check=True)
+    shutil.copy(root / CONFIG, clone)
+    stand_in = tmp_path / "uv"
+    stand_in.write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    stand_in.chmod(0o755)
+    places = (tmp_path, Path(sys.executable).parent, os.environ["PATH"])
+    variables = os.environ | {"PATH": os.pathsep.join(map(str, places)), "PRE_COMMIT_HOME": str(tmp_path / "home")}
+    run = [sys.executable, "-m", "pre_commit", "run"]
+    for command, expected, said in (
+        (["git", "add", "--all"], 0, ""),
+        ([*run, "--all-files"], 0, "no secrets"),
+        (["cp", "tests/hygiene/test_pre_commit.py", "key.py"], 0, ""),
+        (["git", "add", "--all"], 0, ""),
+        ([*run, "secrets"], 1, "key.py:"),
+    ):
+        done = subprocess.run(command, cwd=clone, env=variables, capture_output=True, text=True)
+        assert done.returncode == expected, f"{command}\n{done.stdout}{done.stderr}"
+        assert said in done.stdout

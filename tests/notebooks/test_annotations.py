@@ -4,14 +4,14 @@ import json
 
 import notebook_cells
 from tdsp.notebooks import reading
-from tdsp.notebooks.findings import Finding, annotations
+from tdsp.notebooks.findings import Finding, annotated
 
 FOUND = [Finding(reading.Path("notebooks/a, b.ipynb"), 2, 3, 5, "F821", "50 % of [x]; no\nline")]
 
 
 def test_github_shows_a_finding_beside_the_changed_line(here):
     path = notebook_cells.write(here / "notebooks" / "a, b.ipynb", "1", "a\nb\nprint(x)")
-    (told,) = annotations(FOUND, {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(here)})
+    (told,) = annotated(FOUND, {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(here)})
     at = path.read_text().splitlines().index('    "print(x)"') + 1
     assert told == (
         f"::error file=notebooks/a%2C b.ipynb,line={at},title=F821 in cell 2%2C line 3::50 %25 of [x]; no%0Aline"
@@ -20,7 +20,7 @@ def test_github_shows_a_finding_beside_the_changed_line(here):
 
 def test_azure_pipelines_shows_it_too(here):
     path = notebook_cells.write(here / "notebooks" / "a, b.ipynb", "1", "a\nb\nprint(x)")
-    (told,) = annotations(FOUND, {"TF_BUILD": "True", "BUILD_SOURCESDIRECTORY": str(here)})
+    (told,) = annotated(FOUND, {"TF_BUILD": "True", "BUILD_SOURCESDIRECTORY": str(here)})
     at = path.read_text().splitlines().index('    "print(x)"') + 1
     assert told == (
         f"##vso[task.logissue type=error;sourcepath=notebooks/a, b.ipynb;linenumber={at};columnnumber=5;code=F821]"
@@ -32,7 +32,7 @@ def test_a_notebook_laid_out_otherwise_is_shown_from_its_top(here):
     path = here / "notebooks" / "a, b.ipynb"
     path.parent.mkdir()
     path.write_text(json.dumps(notebook_cells.notebook("1", "a\nb\nc")))
-    assert ",line=1," in annotations(FOUND, {"GITHUB_ACTIONS": "true"})[0]
+    assert ",line=1," in annotated(FOUND, {"GITHUB_ACTIONS": "true"})[0]
 
 
 def test_the_environment_decides_what_ci_sees(here, monkeypatch, tdsp):

@@ -138,3 +138,9 @@ def test_a_cell_that_looks_like_a_heading_moves_nothing(here):
         *((2, 0), (2, 1), (2, 2)),
         (2, 0),
     ]
+
+
+@pytest.mark.parametrize("name", ["the defaults", "a classification"])
+def test_the_notebooks_of_a_project_are_clean(baked, monkeypatch, tdsp, name):
+    monkeypatch.chdir(baked(name).root)
+    assert tdsp() == "2 notebooks, 0 findings\n"

@@ -68,7 +68,7 @@ def _look(paths: list[Path], outputs: Outputs, to: Path | None, execute: Execute
     """Do all that was asked for and print it; return whether nothing was found."""
     from tdsp.notebooks import lint, reading, running, script, writing
     from tdsp.notebooks import outputs as policy
-    from tdsp.notebooks.findings import annotations
+    from tdsp.notebooks.findings import annotated
     from tdsp.wording import counted
 
     gc.disable()  # a tenth of the time, for nothing: what is read and imported here stays
@@ -90,7 +90,7 @@ def _look(paths: list[Path], outputs: Outputs, to: Path | None, execute: Execute
         findings += running.execute(notebook)
         print(f"{notebook.path}: ran for {time.monotonic() - started:.1f} s", flush=True)
     findings.sort()
-    for line in (*findings, *annotations(findings)):
+    for line in (*findings, *annotated(findings)):
         print(line)
     others = len(found) - len(scripts)
     skipped = f" ({others} not in Python, so not linted)" if others else ""

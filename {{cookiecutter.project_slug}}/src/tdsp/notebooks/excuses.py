@@ -13,9 +13,9 @@ _NAME = re.compile(r"[^\W\d]\w*")
 _OF_FILES = {"CPY001", "D100", "INP001", "N999", "W292", "W391"}
 _OF_BLANK_LINES = {"E301", "E302", "E303", "E304", "E305", "E306"}
 _OF_THE_TOP = {"E402", "F404"}
-_OF_RESULTS = {"B015", "B018", "E703", "PLW0104"}
+_OF_RESULTS = {"B015", "B018", "PLW0104"}
 _OF_AWAITING = {"F704", "PLE1142"}
-_OF_UNUSED_NAMES = {"ARG001", "ARG002", "ARG005", "B007", "F401", "F811", "F841", "PLW0612", "RUF059"}
+_OF_UNUSED_NAMES = {"ARG001", "ARG002", "ARG005", "B007", "F401", "F811", "F841", "PLW0612", "RET504", "RUF059"}
 _OF_UNKNOWN_NAMES = {"F821", "F822"}
 
 
@@ -35,7 +35,9 @@ def is_excused(finding: dict[str, Any], script: Script) -> bool:
     if code in _OF_THE_TOP:
         return place.leads  # each cell begins anew
     if code in _OF_RESULTS:
-        return place.shown  # Jupyter displays it, and `;` tells it not to
+        return place.shown  # Jupyter displays it
+    if code == "E703":
+        return place.ends  # `;` tells Jupyter not to
     if code in _OF_AWAITING:
         return place.at_top and "yield" not in finding["message"]
     if code in _OF_UNUSED_NAMES:

@@ -37,7 +37,7 @@ class Finding:
         return f"{self.path}:{place}{self.code} {self.message}"
 
 
-def annotations(findings: list[Finding], environment: Mapping[str, str] = os.environ) -> list[str]:
+def annotated(findings: list[Finding], environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the findings as this CI system wants them beside the changed lines; nothing outside CI."""
     if environment.get("GITHUB_ACTIONS") == "true":
         write, top = _github, environment.get("GITHUB_WORKSPACE")

@@ -68,8 +68,9 @@ def mistake(lines: Sequence[Line]) -> SyntaxError | None:
 
 
 def tree(lines: Sequence[Line]) -> ast.Module:
-    """Return the syntax tree of lines without a mistake."""
-    return _parse("\n".join(line.text for line in lines))
+    """Return the syntax tree of the lines; without branches when there is a mistake in them."""
+    parsed = _parse("\n".join(line.text for line in lines))
+    return parsed if isinstance(parsed, ast.Module) else ast.Module([], [])
 
 
 @cache

@@ -21,7 +21,7 @@ _TEMPLATE = """
 
 {% endfor -%}"""
 _WORD = re.compile(r"[^\W\d]\w*")
-_FUNCTION = re.compile(r"\b(?:def|lambda)\b")
+_AWAITS = re.compile(r"\b(?:async|await)\b")
 _BINDS_ANYTHING = re.compile(r"^\s*%(?:run|pylab|load|macro|store\s+-r)\b", re.MULTILINE)
 
 
@@ -34,7 +34,8 @@ class Place(NamedTuple):
         shift: how many columns the text stands further right in the cell.
         own: whether the text is the author's Python, not written by the conversion.
         leads: whether only imports stand before it in its cell.
-        shown: whether it belongs to the last expression of its cell, which Jupyter displays.
+        ends: whether it belongs to the last statement of its cell.
+        shown: whether that is an expression, which Jupyter displays.
         at_top: whether it stands outside every function, where Jupyter can await.
     """
 
@@ -43,6 +44,7 @@ class Place(NamedTuple):
     shift: int = 0
     own: bool = False
     leads: bool = False
+    ends: bool = False
     shown: bool = False
     at_top: bool = True
 
@@ -116,11 +118,11 @@ def _bare(cells: list[dict[str, Any]]) -> Any:
 
 def _places(cell: int, lines: list[Line]) -> Iterator[Place]:
     yield Place(cell, 0)
-    facts = _Facts(tree(lines), any(_FUNCTION.search(line.text) for line in lines))
+    facts = _Facts(tree(lines), awaits=any(_AWAITS.search(line.text) for line in lines))
     for number, line in enumerate(lines, 1):
-        yield Place(
-            cell, number, line.shift, line.own, number <= facts.leads, number >= facts.shown, number not in facts.inside
-        )
+        ends = number >= facts.ends
+        top = number not in facts.inside
+        yield Place(cell, number, line.shift, line.own, number <= facts.leads, ends, ends and facts.shown, top)
     yield Place(cell, len(lines) + 1)
 
 
@@ -129,19 +131,21 @@ class _Facts:
 
     Attributes:
         leads: the last line before which there are only imports.
-        shown: the first line of the last statement if it is an expression; beyond the end if not.
-        inside: the lines of functions.
+        ends: the first line of the last statement; beyond the end if there is none.
+        shown: whether that is an expression.
+        inside: the lines of functions, where something awaits.
     """
 
-    def __init__(self, module: ast.Module, has_functions: bool) -> None:
+    def __init__(self, module: ast.Module, awaits: bool) -> None:
         end = 1 << 30
-        nodes = ast.walk(module) if has_functions else ()
+        nodes = ast.walk(module) if awaits else ()
         code = [node for node in module.body if not _is_import(node) and not _is_magic(node)]
         docstring = bool(code) and code[0] is module.body[0] and ast.get_docstring(module) is not None
         other = code[1:] if docstring else code
         self.leads = other[0].lineno - 1 if other else end
         last = module.body[-1] if module.body else None
-        self.shown = last.lineno if isinstance(last, ast.Expr) else end
+        self.ends = last.lineno if last else end
+        self.shown = isinstance(last, ast.Expr)
         functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda))
         self.inside = {line for node in functions for line in range(node.lineno, node.end_lineno + 1)}
 
