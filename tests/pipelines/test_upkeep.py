@@ -47,7 +47,7 @@ NO_GIT = ("^git ", 0, "")
 def test_a_newer_template_comes_as_a_pull_request(play):
     run = play("update.yml", Event("Schedule", "main"), [NEWER, NO_GIT], **LINKED)
     assert run.results["update"] == "Succeeded", run.log
-    assert "uv run --group update cruft update --skip-apply-ask" in run.commands
+    assert "uv run --group update cruft update --skip-apply-ask --allow-untracked-files" in run.commands
     assert "git push --force origin template-update" in run.commands
     (line,) = asked(run, "az repos pr create")
     assert "--source-branch template-update --target-branch main" in line

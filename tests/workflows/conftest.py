@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from baking import COMBINATIONS, Kitchen
 from workflows import door, tools
-from workflows.host import Host, Outcome
+from workflows.host import PATIENCE, Host, Outcome
 
 AZURE = Path(__file__).parents[1] / "azure"
 
@@ -95,7 +95,9 @@ def way_in(generated, tmp_path_factory) -> Iterator[Path]:
     """A door to processes that have azure-ai-ml imported, and that never wait long."""
     patience = tmp_path_factory.mktemp("patience")
     (patience / "sitecustomize.py").write_text(tools.IMPATIENT)
-    forks = _of_azure("forks").Forks({"PYTHONPATH": f"{patience}{os.pathsep}{generated / 'src'}"})
+    module = _of_azure("forks")
+    module.PATIENCE = PATIENCE
+    forks = module.Forks({"PYTHONPATH": f"{patience}{os.pathsep}{generated / 'src'}"})
     with door.opened(forks) as address:
         yield address
     forks.stop()

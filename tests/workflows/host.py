@@ -106,7 +106,7 @@ class Host:
         subprocess.run(["git", "checkout", "-q", "-B", branch], cwd=repository, check=True)
         event_file = room / "event.json"
         event_file.write_text(json.dumps({"ref": f"refs/heads/{branch}", **(payload or {})}))
-        path = os.pathsep.join((str(tools.install(room / "tools")), os.defpath, "/usr/local/bin"))
+        path = os.pathsep.join((str(tools.install(room / "tools")), os.environ["PATH"]))
         given = {
             **self.environment,
             "PATH": path,
