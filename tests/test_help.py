@@ -41,7 +41,17 @@ def imported(*arguments, root):
     return {name.split(".")[0] for name in re.findall(r"\|\s+([\w.]+)$", result.stderr, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["data", "--help"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["data", "--help"],
+        ["serve", "--help"],
+        ["connect", "--help"],
+        ["deploy", "--help"],
+    ],
+)
 def test_help_imports_nothing_heavy(root, arguments):
     packages = imported("-c", "from tdsp.cli import main; main()", *arguments, root=root)
     assert "typer" in packages

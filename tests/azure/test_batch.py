@@ -196,3 +196,11 @@ def test_the_cluster_of_infra_is_used_and_left_to_it(azure, client, project, tmp
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
     assert deploy().exit_code == 0
     assert "cluster" not in bench.tdsp("destroy", "--dry-run").output
+
+
+def test_the_pipeline_that_runs_here_can_be_sent_too(azure, project):
+    result = bench.tdsp("submit", "score")
+    assert result.exit_code == 0, result.output + result.stderr
+    jobs = azure.cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/jobs")
+    (step,) = jobs[0]["properties"]["jobs"].values()
+    assert step["type"] == "parallel"

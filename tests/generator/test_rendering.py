@@ -17,12 +17,21 @@ UNTOUCHED = (".py", ".ipynb")
 MADE_BY_A_RUN = ("reports/train.md", "reports/train.html")
 
 
-def test_the_files_are_exactly_these(baked, request):
-    """`pytest tests/generator --update` writes the list anew."""
-    files = baked("the defaults").files
+def is_listed(files, path, request):
+    """Compare files with a list; `pytest tests/generator --update` writes it anew."""
     if request.config.getoption("--update"):
-        FILES.write_text("\n".join(files) + "\n", encoding="utf-8")
-    assert files == FILES.read_text(encoding="utf-8").splitlines()
+        path.write_text("\n".join(files) + "\n", encoding="utf-8")
+    return files == path.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_files_are_exactly_these(baked, request):
+    assert is_listed(baked("the defaults").files, FILES, request)
+
+
+def test_the_files_that_azure_pipelines_bring_are_exactly_these(baked, request):
+    others = set(baked("the defaults").files)
+    own = [name for name in baked("Azure Pipelines").files if name not in others]
+    assert is_listed(own, FILES.with_name("files-azure-pipelines.txt"), request)
 
 
 def test_the_task_does_not_change_which_files_there_are(baked):

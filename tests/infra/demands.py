@@ -114,6 +114,7 @@ ZONES = {
 WAYS = {"amlworkspace": MACHINE_LEARNING, "blob": STORAGE, "file": STORAGE, "vault": VAULT, "registry": REGISTRY}
 # type -> property -> the least and the most.
 RANGES = {VAULT: {"softDeleteRetentionInDays": (7, 90)}, LOGS: {"retentionInDays": (30, 730)}}
+SKUS = {STORAGE: {"name": "Standard_LRS"}, MACHINE_LEARNING: {"name": "Basic", "tier": "Basic"}}
 KINDS = {STORAGE: "StorageV2", MACHINE_LEARNING: "Default", INSIGHTS: "web"}
 HOSTS = ["one.example", "two.example"]  # in the deployment of everything
 OUTPUTS = {"workspaceName", "clientId", "tenantId"}

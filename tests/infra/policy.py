@@ -27,6 +27,7 @@ from infra.demands import (
     RANGES,
     REGION,
     REGISTRY,
+    SKUS,
     STORAGE,
     TAGS,
     VAULT,
@@ -75,6 +76,8 @@ def broken(plan: Plan, env: str, name: str) -> Iterator[str]:
                 yield f"{made.item.name}: {path} is {value_at(made, path)}, has to be from {low} to {high}"
         if made.type in KINDS and made.body.get("kind") != KINDS[made.type]:
             yield f"{made.item.name}: kind is {made.body.get('kind')}, has to be {KINDS[made.type]}"
+        if made.type in SKUS and made.body.get("sku") != SKUS[made.type]:
+            yield f"{made.item.name}: sku is {made.body.get('sku')}, has to be {SKUS[made.type]}"
         yield from misplaced(made, env)
         if made.type == "Microsoft.Authorization/roleAssignments":
             if made.body["properties"].get("principalType") != "ServicePrincipal":

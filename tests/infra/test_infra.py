@@ -12,11 +12,13 @@ from infra.bicep.files import Template
 from infra.seeds import SEEDS
 from infra.suite import ENVIRONMENTS, LIBRARY, plan, verdict
 
+PROJECTS = ("the defaults", "a chosen workspace", "odd characters")  # no other answer reaches the folder
 NOTICED = 46  # of 50: what has to be reached with any mistakes; of our own seeds, all
 
 
-def test_nothing_is_wrong(project):
-    assert list(map(str, verdict(project.root / "infra"))) == []
+@pytest.mark.parametrize("name", PROJECTS)
+def test_nothing_is_wrong(baked, name):
+    assert list(map(str, verdict(baked(name).root / "infra"))) == []
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=[seed.title for seed in SEEDS])
@@ -87,7 +89,9 @@ def test_the_name_of_a_new_workspace_does_not_change_once_it_is_written_down(inf
     assert [one.name for one in again.of(demands.MACHINE_LEARNING)] == [name]
 
 
-def test_the_parameter_files_read_the_facts_of_the_project(project):
+@pytest.mark.parametrize("name", PROJECTS)
+def test_the_parameter_files_read_the_facts_of_the_project(baked, name):
+    project = baked(name)
     infra = project.root / "infra"
     for env in ENVIRONMENTS:
         given = parameters(infra, env)

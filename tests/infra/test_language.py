@@ -47,6 +47,14 @@ RIGHT = {
     "loops with functions": "param a string[]\noutput x array = [for (b, i) in a: {\n  name: b\n  at: i\n}]\n"
     "output y array = map(a, b => '${b}!')\n",
     "a filtered loop": "param a int[]\nvar b = [for x in a: x * 2]\noutput c array = filter(b, x => x > 2)\n",
+    "a loop in a variable": "param a int[]\nvar b = [for x in a: {\n  c: x\n}]\noutput d array = [for y in b: y.c]\n",
+    "a loop whose item is called like the resource": ACCOUNT.replace("= {", "= [for account in ['a', 'b']: {", 1)
+    .replace("'stexample'", "'st${account}'")
+    .rstrip()
+    + "]\n",
+    "what is known to be there": "param a bool\n"
+    + ACCOUNT.replace("= {", "= if (a) {", 1)
+    + "output x string = a ? account!.properties.accessTier : ''\n",
     "a condition with a safe look": "param a bool\n"
     + ACCOUNT.replace("= {", "= if (a) {", 1)
     + "output x string? = account.?properties.accessTier\n",

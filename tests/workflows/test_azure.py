@@ -80,6 +80,9 @@ def test_a_merge_to_main_deploys_to_prod_and_goes_back_when_the_smoke_test_fails
     prod.azure.cloud.server.wrong.add("green")
     done = prod.push("train", "main")
     assert done.code != 0
+    waits = prod.azure.repository.environments["prod"]  # the environment that both jobs name: `rules` sees to that
+    assert waits["reviewers"]
+    assert list(waits["policies"].values()) == ["main"]
     assert done.jobs["train"] == "success"
     assert done.jobs["deploy"] == "failure"
     assert done.ran("uv run tdsp submit --env prod")

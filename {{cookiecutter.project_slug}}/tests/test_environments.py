@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 COMPONENTS = ROOT / "pipelines" / "components"
+AZURE = ("azure-ai-ml", "azure-core", "azure-identity")  # `import azure` alone does not say which one is meant
 UNSEEN = {"azureml-mlflow", "pyarrow"}  # plug-ins: MLflow finds the one by its entry point, pandas imports the other
 
 
@@ -48,12 +49,21 @@ def imported() -> set[str]:
     for path in shipped():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                names |= {alias.name.split(".")[0] for alias in node.names}
+                names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                names.add(node.module.split(".")[0])
-    distributions = importlib.metadata.packages_distributions()
-    others = names - set(sys.stdlib_module_names) - {"science", "tdsp"}
-    return {"mlflow-skinny" if name == "mlflow" else canonicalize_name(distributions[name][0]) for name in others}
+                names.add(node.module)
+    known = {*sys.stdlib_module_names, "science", "tdsp"}
+    return {distribution(name) for name in names if name.split(".")[0] not in known}
+
+
+def distribution(module: str) -> str:
+    """Return the name of what brings a module; the extra `azure` need not be installed for that."""
+    top = module.split(".")[0]
+    if top == "azure":
+        return next(name for name in AZURE if f"{module}.".startswith(f"{name.replace('-', '.')}."))
+    if top == "mlflow":
+        return "mlflow-skinny"
+    return canonicalize_name(importlib.metadata.packages_distributions()[top][0])
 
 
 def test_azure_ml_installs_what_the_steps_import_and_no_more():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from .files import BicepFile
 from .judge import Judge, Locals
-from .statements import names_in, only_in_defaults
-from .tree import Array, Call, Declaration, For, Index, Name, Object, Text
+from .statements import only_in_defaults
+from .tree import Array, Call, Declaration, For, Index, Name, Object, Text, names_in, thing
 from .types import ANY, BOOL, TEXT, Field, List, Resource, Struct
 
 SCOPE_CALLS = {
@@ -64,7 +64,7 @@ def check_resource(file: BicepFile, judge: Judge, item: Declaration, names: Loca
     if known.version != version:
         file.report(item.reference, f"{name}: version {version} was not checked, {known.version} was")
     check_parent(file, item, known)
-    check_resource_scope(file, judge, item, known)
+    check_resource_scope(file, judge, item, known, names)
     special = tuple(prop for prop in item.body.properties if prop.key.constant in RESOURCE_ONLY)
     plain = tuple(prop for prop in item.body.properties if prop not in special)
     body, expected = Object(item.body.at, plain), known.body
@@ -90,8 +90,7 @@ def check_parent(file: BicepFile, item: Declaration, known: Resource) -> None:
         if segments == 1 and isinstance(name, Text) and "/" in (name.constant or ""):
             file.report(name, f"{item.name}: a name with a slash needs a type with as many")
         return
-    owner = parent.owner if isinstance(parent, Index) else parent
-    target = file.symbols.get(owner.name) if isinstance(owner, Name) else None
+    target = file.symbols.get(thing(parent))
     if target is None or target.kind != "resource":
         file.report(parent, f"{item.name}: parent is no resource of this file")
         return
@@ -105,7 +104,7 @@ def check_parent(file: BicepFile, item: Declaration, known: Resource) -> None:
         file.report(name, f"{item.name}: with a parent, the name has no slash")
 
 
-def check_resource_scope(file: BicepFile, judge: Judge, item: Declaration, known: Resource) -> None:
+def check_resource_scope(file: BicepFile, judge: Judge, item: Declaration, known: Resource, names: Locals) -> None:
     scope = item.body.get("scope")
     permitted = {one[0].lower() + one[1:] for one in known.scopes}
     if scope is None:
@@ -114,9 +113,8 @@ def check_resource_scope(file: BicepFile, judge: Judge, item: Declaration, known
                 item, f"{known.name} cannot be deployed to a {file.scope}, only to {', '.join(sorted(permitted))}"
             )
         return
-    judge.infer(scope, {})
-    owner = scope.owner if isinstance(scope, Index) else scope
-    if isinstance(owner, Name) and (target := file.symbols.get(owner.name)):
+    judge.infer(scope, names)
+    if target := file.symbols.get(thing(scope)):
         if target.kind != "resource":
             file.report(scope, f"{item.name}: scope is no resource")
         elif "extension" not in permitted:
@@ -154,14 +152,14 @@ def check_module(file: BicepFile, judge: Judge, item: Declaration, names: Locals
         judge.check(params, module.parameters, item.name, names)
     elif missing := [key for key, value in module.parameters.fields.items() if value.required]:
         file.report(item, f"{item.name}: params with {', '.join(missing)} are missing")
-    check_module_scope(file, judge, item, module)
+    check_module_scope(file, judge, item, module, names)
 
 
-def check_module_scope(file: BicepFile, judge: Judge, item: Declaration, module: BicepFile) -> None:
+def check_module_scope(file: BicepFile, judge: Judge, item: Declaration, module: BicepFile, names: Locals) -> None:
     scope = item.body.get("scope")
     target = file.scope
     if scope is not None:
-        judge.infer(scope, {})
+        judge.infer(scope, names)
         if isinstance(scope, Call) and scope.function in SCOPE_CALLS:
             target = SCOPE_CALLS[scope.function]
         elif isinstance(scope, Name) and (found := file.symbols.get(scope.name)) and found.kind == "resource":
@@ -185,8 +183,7 @@ def check_depends(file: BicepFile, judge: Judge, item: Declaration, names: Local
     rest = [prop for prop in item.body.properties if prop.key.constant != "dependsOn"]
     used = {name.name for prop in rest for name in names_in(prop)}
     for node in listed.items:
-        owner = node.owner if isinstance(node, Index) else node
-        target = file.symbols.get(owner.name) if isinstance(owner, Name) else None
+        target = file.symbols.get(thing(node))
         if target is None or target.kind not in ("resource", "module"):
             file.report(node, f"{item.name}: dependsOn takes resources and modules")
             continue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .fitting import from_data
 from .functions import FUNCTIONS, KINDS, ONLY_IN_PARAMETER_FILES, PLACES, RESULTS
-from .tree import Call, Index, Lambda, Name, Node
+from .tree import Call, Lambda, Name, Node, thing
 from .types import ANY, INT, TEXT, Choice, List, Type
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def infer_method(judge: Judge, node: Call, names: Locals) -> Type:
     judge.infer(node.owner, names)
     for argument in node.arguments:
         judge.infer(argument, names)
-    owner = node.owner.owner if isinstance(node.owner, Index) else node.owner
-    item = judge.file.symbols.get(owner.name) if isinstance(owner, Name) else None
+    item = judge.file.symbols.get(thing(node.owner))
     is_resource = item is not None and item.kind == "resource"
     if not is_resource or not (node.function.startswith("list") or node.function == "getSecret"):
         judge.report(node, f"there is no method {node.function} here")

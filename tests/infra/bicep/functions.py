@@ -14,7 +14,7 @@ _TABLE = """
 any x = x                             array x = a                           base64 s = s
 base64ToJson s = x                    base64ToString s = s                  bool x = b
 buildUri o = s                        cidrHost s i = s                      cidrSubnet s i i = s
-coalesce x* = x                       concat sa* = 1                        contains soa x = b
+coalesce x* = x                       concat sabi* = 1                        contains soa x = b
 dataUri x = s                         dataUriToString s = s                 dateTimeAdd s s s? = s
 dateTimeFromEpoch i = s               dateTimeToEpoch s = i                 deployer = o
 empty soa = b                         endsWith s s = b                      extension s = o
@@ -92,7 +92,7 @@ PLACES: dict[str, tuple[int, int, Struct]] = {
         _struct("subscription", id=TEXT, subscriptionId=TEXT, tenantId=TEXT, displayName=TEXT),
     ),
     "tenant": (0, 0, _struct("tenant", tenantId=TEXT, displayName=TEXT, countryCode=TEXT)),
-    "deployment": (0, 0, _struct("deployment", name=TEXT, properties=ANY)),
+    "deployment": (0, 0, _struct("deployment", name=TEXT, location=TEXT, properties=ANY)),
     "environment": (
         0,
         0,

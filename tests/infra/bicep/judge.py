@@ -64,7 +64,7 @@ class Judge:
             return ANY
         self.under_way.add(name)
         kind = self.declared(item)
-        if item.loop is not None:
+        if item.loop is not None and item.kind in ("resource", "module"):
             kind = List(kind)
         self.under_way.discard(name)
         self.known[name] = kind

@@ -113,12 +113,9 @@ def check_name(file: BicepFile, item: Declaration) -> None:
     if name is None or item.existing:
         return
     reference = (item.reference.constant or "").split("@")[0]
-    if reference == "Microsoft.Authorization/roleAssignments":
-        right = (isinstance(name, Call) and name.function == "guid") or (
-            isinstance(name, Text) and GUID.match(name.constant or "")
-        )
-        if not right:
-            file.report(name, f"{item.name}: the name of a role assignment is made by guid()")
+    is_assignment = reference == "Microsoft.Authorization/roleAssignments"
+    if is_assignment and isinstance(name, Text) and not GUID.match(name.constant or ""):
+        file.report(name, f"{item.name}: the name of a role assignment is made by guid()")
     for node in name.all():
         param = file.symbols.get(node.name) if isinstance(node, Name) else None
         if param and param.kind == "param" and param.value and calls(param.value) & ONLY_IN_DEFAULTS:

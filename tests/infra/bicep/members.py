@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .fitting import either, misfit, unknown
-from .tree import Index, Member, Name
+from .tree import Index, Member, Unary, thing
 from .types import ANY, INT, NULL, TEXT, Choice, List, Literal, Null, Struct, Tagged, Type
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ def member(judge: Judge, node: Member | Index, owner: Type, key: str) -> Type:
 
 def check_presence(judge: Judge, node: Member) -> None:
     """A module or resource under a condition may not be there."""
-    owner = node.owner.owner if isinstance(node.owner, Index) else node.owner
-    item = judge.file.symbols.get(owner.name) if isinstance(owner, Name) else None
+    item = judge.file.symbols.get(thing(node.owner)) if not isinstance(node.owner, Unary) else None
     if item and item.condition and not item.existing and not node.safe and node.name in ("outputs", "properties"):
         judge.report(node, f"{item.name} is made under a condition only: it may not be there")

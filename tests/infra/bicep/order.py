@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from .files import BicepFile, Finding
 from .plan import Made, Plan
-from .statements import names_in
-from .tree import Call, Declaration, Index, Member, Name, Node
+from .tree import Call, Declaration, Member, Name, Node, binds, names_in, thing
 from .types import Struct
 
 KNOWN_AT_START = {"id", "name", "type", "apiVersion"}
@@ -36,28 +35,24 @@ def is_early(file: BicepFile, item: Declaration, key: str | None) -> bool:
     return key in fields and fields[key].constant
 
 
-def runtime(file: BicepFile, node: Node, seen: set[str]) -> Iterator[Node]:
+def runtime(file: BicepFile, node: Node, hidden: set[str]) -> Iterator[Node]:
     """Yield the parts of an expression whose value exists only once something was deployed."""
     if isinstance(node, Call) and (node.function.startswith("list") or node.function == "reference"):
         yield node
         return
-    if isinstance(node, Member):
-        owner = node.owner.owner if isinstance(node.owner, Index) else node.owner
-        item = file.symbols.get(owner.name) if isinstance(owner, Name) else None
-        if item and item.kind == "resource" and node.name not in KNOWN_AT_START:
+    item = file.symbols.get(thing(node.owner)) if isinstance(node, Member) else None
+    if item and item.name not in hidden:
+        known = KNOWN_AT_START if item.kind == "resource" else {"name"}
+        if item.kind in ("resource", "module") and node.name not in known:
             yield node
             return
-        if item and item.kind == "module" and node.name != "name":
+    if isinstance(node, Name) and node.name not in hidden:
+        inner = file.symbols.get(node.name)
+        if inner and inner.kind == "var" and next(runtime(file, inner.value, hidden | {node.name}), None):
             yield node
-            return
-    if isinstance(node, Name) and node.name not in seen:
-        item = file.symbols.get(node.name)
-        if item and item.kind == "var" and item.value is not None:
-            if next(runtime(file, item.value, seen | {node.name}), None):
-                yield node
-            return
+        return
     for child in node.children():
-        yield from runtime(file, child, seen)
+        yield from runtime(file, child, hidden | binds(node))
 
 
 def cycle(file: BicepFile, name: str, path: list[str]) -> list[str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .files import BicepFile
 from .fitting import misfit
 from .functions import ONLY_IN_DEFAULTS
 from .judge import Judge
-from .tree import Call, Declaration, Name, Node, Text, Value
+from .tree import Call, Declaration, Node, Text, Value, names_in
 from .types import Integer, List, Type
 
 SCOPES = {"resourceGroup", "subscription", "managementGroup", "tenant"}
@@ -162,7 +160,3 @@ def check_use(file: BicepFile) -> None:
             and not item.decorator("export")
         ):
             file.report(item, f"{item.name} is never used")
-
-
-def names_in(node: Node) -> Iterator[Name]:
-    return (inner for inner in node.all() if isinstance(inner, Name))

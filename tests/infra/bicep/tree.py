@@ -208,3 +208,25 @@ class Declaration(Node):
 
     def decorator(self, name: str) -> Call | None:
         return next((item for item in self.decorators if item.function == name), None)
+
+
+def thing(node: Node) -> str:
+    """Return the name of what an expression looks into: `a` for `a`, `a[0]` and `a!`; nothing for anything else."""
+    while isinstance(node, Index) or (isinstance(node, Unary) and node.sign == "x!"):
+        node = node.owner if isinstance(node, Index) else node.operand
+    return node.name if isinstance(node, Name) else ""
+
+
+def binds(node: Node) -> set[str]:
+    """Return the names that a loop or a function gives to its own items: they hide symbols of the same name."""
+    if isinstance(node, For):
+        return {node.item, node.index or node.item}
+    return set(node.parameters) if isinstance(node, Lambda) else set()
+
+
+def names_in(node: Node, hidden: frozenset[str] = frozenset()) -> Iterator[Name]:
+    """Yield the names of symbols in an expression."""
+    if isinstance(node, Name) and node.name not in hidden:
+        yield node
+    for child in node.children():
+        yield from names_in(child, hidden | binds(node))

@@ -58,6 +58,15 @@ def fitting(repository: Repository) -> Iterator[str]:
                 yield f"{step.where}: the input {key} of {name} is empty"
 
 
+def own(repository: Repository) -> Iterator[str]:
+    """Yield inputs that an action of this repository reads and does not declare, or declares and does not read."""
+    for name, action in repository.composites.items():
+        declared, text = set(action.get("inputs") or {}), yaml.safe_dump(action, width=10_000)
+        read = set(re.findall(r"\binputs\.([\w-]+)", text))
+        yield from (f"{name}: has no input {key}" for key in sorted(read - declared))
+        yield from (f"{name}: nobody reads the input {key}" for key in sorted(declared - read))
+
+
 def outputs(repository: Repository) -> Iterator[str]:
     """Yield outputs that the action of a step does not have."""
     for step in repository.steps:
@@ -83,4 +92,4 @@ def _text_around(repository: Repository, step) -> str:
     return next(yaml.safe_dump(item) for item in repository.composites.values() if item["runs"]["steps"] is step.peers)
 
 
-RULES = (pinned, fitting, outputs)
+RULES = (pinned, fitting, own, outputs)

@@ -14,9 +14,9 @@ import yaml
 from workflows.rules.reading import Repository
 
 KNOWN = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
-ENVIRONMENTS = {"dev", "prod", "$TDSP_ENV"}
+ENVIRONMENTS = {"$TDSP_ENV"}  # it follows from the branch
 RESERVED = {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "{", "}", "!", "esac", "time"}
-FREE = {"echo", "printf", "test", "sudo", "exit"}  # whatever follows is theirs to say
+FREE = {"echo", "exit", "printf", "python", "sudo", "test"}  # whatever follows is theirs to say
 UNSAFE = re.compile(r"(curl|wget)\b[^\n]*\|\s*(ba)?sh|\beval\b")
 
 

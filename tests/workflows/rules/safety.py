@@ -78,7 +78,7 @@ def identities(repository: Repository) -> Iterator[str]:
             yield f"{job.where}: a pull request must not get the identity of an environment"
         if not on_pull_requests and not job.body.get("environment"):
             yield f"{job.where}: signs in outside an environment: no credential trusts it, and no reviewer is asked"
-        if "always()" in str(job.body.get("if")):
+        if re.search(r"(always|failure)\(\)", str(job.body.get("if"))):
             yield f"{job.where}: changes Azure even after a failure"
         for step in job.steps:
             if step.uses.endswith("/sign-in"):

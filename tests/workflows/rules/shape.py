@@ -24,7 +24,7 @@ def limits(repository: Repository) -> Iterator[str]:
         if not isinstance(minutes, int) or not 0 < minutes < LONGEST:
             yield f"{job.where}: timeout-minutes must be a number below {LONGEST}"
         runner = job.body.get("runs-on")
-        if runner not in RUNNERS and not str(runner).startswith("${{ matrix."):
+        if str(runner) not in RUNNERS and not str(runner).startswith("${{ matrix."):
             yield f"{job.where}: runs-on {runner}"
     for job in repository.jobs:
         for body in (job.body, *(job.body.get("steps") or [])):

@@ -11,6 +11,7 @@ import typer
 LOCAL = "http://127.0.0.1:5001/score"  # where `tdsp serve` listens
 PIPELINE = Path("pipelines", "score.yml")
 STEP, OUTPUT = "score", "predictions"  # as the pipeline calls them
+MISTAKE = "RequestError: "  # what comes before a sentence of scoring/batch.py in a log
 ROOM = Path(".tdsp", "batch")
 
 
@@ -127,13 +128,21 @@ def _here(root: Path, folder: Path) -> Path:
     """Run the pipeline on this machine; return its output."""
     from tdsp.cli import lifecycle
     from tdsp.cli.execution import carry_out
+    from tdsp.errors import TdspError
 
     _, name = lifecycle.champion(root)  # before anything starts
     typer.echo(f"scoring with {name}")
     result, _ = carry_out(root, root / PIPELINE, {"inputs.data": str(folder.resolve())})
     if not result.ok:
-        raise typer.Exit(1)
+        raise TdspError(_mistake(result.folder / "logs" / f"{STEP}.txt"))
     return Path(result.steps[STEP].outputs[OUTPUT])
+
+
+def _mistake(log: Path) -> str:
+    """Return the sentence of scoring/batch.py about what cannot be scored, or where to look."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    said = [line.split(MISTAKE, 1)[1] for line in lines if MISTAKE in line]
+    return said[-1] if said else f"nothing was scored; the log is {log}"
 
 
 def _by_endpoint(root: Path, folder: Path, env: str) -> Path:

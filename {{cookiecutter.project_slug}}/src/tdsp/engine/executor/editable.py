@@ -4,7 +4,7 @@ Their version says nothing about what they hold, so what a step may import of th
 """
 
 # Looked at by every run: plain strings and `os` are several times faster than pathlib.
-# ruff: noqa: PTH110, PTH112, PTH113, PTH118, PTH119, PTH120, PTH122, PTH208
+# ruff: noqa: PTH110, PTH112, PTH113, PTH116, PTH118, PTH119, PTH120, PTH122, PTH208
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SCRIPT = re.compile(r"^\s*([\w.-]+)\s*=\s*(\w+)[\w.]*\s*:", re.MULTILINE)
 _IMPORTED = re.compile(r"\b(?:from|import)\s+([^#\n]+)")
 _QUOTED = re.compile(r"""['"](\w+)(?:\.[\w.]+)?['"]""")
 _PYTHON = (".py", ".ipynb")
-_SHELL = (".sh", ".bash", "")
+_WRITTEN = (*_PYTHON, ".sh", ".bash")  # or without a suffix
 _LONGEST = 1_000_000  # bytes of a file that somebody wrote
 
 Packages = dict[str, dict[str, Path]]
@@ -109,9 +109,9 @@ def _files_of(name: str, places: tuple[str, ...]) -> dict[str, Path]:
 
 def _in_files(files: dict[str, Path], names: frozenset[str]) -> set[str]:
     found: set[str] = set()
-    for path in files.values():
-        if path.suffix in _PYTHON or path.suffix in _SHELL:
-            status = path.stat()
+    for name, path in files.items():
+        if name.endswith(_WRITTEN) or "." not in name.rpartition("/")[2]:
+            status = os.stat(path)
             found |= _in_file(str(path), status.st_mtime_ns, status.st_size, names)
     return found
 

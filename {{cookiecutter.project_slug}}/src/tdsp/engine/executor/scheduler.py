@@ -51,7 +51,7 @@ class Executor:
         self._handover = Handover(self.result, self.memories.files, self.store.folder.parent)
         self._maker = Maker(self.store, self.memories, self.machine, self._handover)
         self._making: dict[str, threading.Event] = {}
-        self._lock = threading.Lock()
+        self._lock, self._warming = threading.Lock(), threading.Lock()
         self._warmed = self._failed = False
 
     def run(self) -> None:
@@ -173,19 +173,22 @@ class Executor:
 
         A step alone gains nothing from a server that imports on its behalf.
         """
-        with self._lock:
-            first, self._warmed = not self._warmed, True
-        if first and self.machine.forks:
-            from tdsp.engine.warm.client import Warm
-            from tdsp.engine.warm.fitness import arguments, imports
+        with self._warming:  # a second step waits for it too, else it would start the plain way
+            if not self._warmed and self.machine.forks:
+                self._start_server()
+            self._warmed = True
 
-            left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
-            plain = (step for step in left if step.kind == "command" and arguments(step.command))
-            python = [(step, snapshot.files_of(step.code)) for step in plain]
-            if len(python) > 1:
-                self.machine.warm = warm = Warm(self.machine.environment, self.machine.processes)
-                wanted = (imports(files, editable.used(step.command, files)) or [] for step, files in python)
-                warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
+    def _start_server(self) -> None:
+        from tdsp.engine.warm.client import Warm
+        from tdsp.engine.warm.fitness import arguments, imports
+
+        left = (step for name, step in self.plan.steps.items() if self.result.steps[name].state != "cached")
+        plain = (step for step in left if step.kind == "command" and arguments(step.command))
+        python = [(step, snapshot.files_of(step.code)) for step in plain]
+        if len(python) > 1:
+            self.machine.warm = warm = Warm(self.machine.environment, self.machine.processes)
+            wanted = (imports(files, editable.used(step.command, files)) or [] for step, files in python)
+            warm.preload(list(dict.fromkeys(module for modules in wanted for module in modules)))
 
 
 class _Turn:

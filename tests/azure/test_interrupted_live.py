@@ -1,0 +1,126 @@
+"""Every request of deploy, rollback and status is broken once; the endpoint answers all the time."""
+
+from __future__ import annotations
+
+import signal
+
+import bench
+import pytest
+import servers
+from emulator import snapshots
+from walk import Walk
+
+pytestmark = pytest.mark.slow
+ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
+BATCH = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
+DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]
+
+
+@pytest.fixture
+def live(azure, project, server, client, tmp_path):
+    """Version 1 is live; version 2 is champion, its answers are worked out."""
+    from tdsp import project as facts
+    from tdsp import registry_azure
+    from tdsp.azure import evidence
+
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    assert bench.tdsp(*DEPLOY).exit_code == 0
+    bench.register(client, bench.model(tmp_path / "m2", 3.0))
+    evidence.exchanges(facts.find_root(), client, registry_azure.champion(client, bench.SLUG), say=print)
+    return project
+
+
+def traffic(cloud):
+    endpoints = cloud.resources.of_type(ENDPOINT)
+    shares = (endpoints[0]["properties"]["traffic"] or {}) if endpoints else {}
+    return {slot: share for slot, share in shares.items() if share}
+
+
+def whole(cloud, folder):
+    """What is live has all traffic at any moment, and only slots whose container answers have any."""
+    shares = traffic(cloud)
+    assert sum(shares.values()) == 100, shares
+    for slot in shares:
+        assert cloud.server.answered.get(slot) is not None, f"{slot} has traffic and no container"
+
+
+def test_deploy(walk, azure, live):
+    def reached(cloud, folder):
+        assert traffic(cloud) == {"green": 100}
+
+    walk(live, DEPLOY, reached=reached, always=whole)
+
+
+def test_rollback(walk, azure, live):
+    assert bench.tdsp(*DEPLOY).exit_code == 0
+
+    def reached(cloud, folder):
+        assert traffic(cloud) == {"blue": 100}
+
+    walk(live, ["rollback"], reached=reached, always=whole)
+
+
+@pytest.fixture
+def live_batch(azure, project, client, tmp_path):
+    """Version 1 scores files; version 2 is champion, its answers are worked out."""
+    from tdsp import project as facts
+    from tdsp import registry_azure
+    from tdsp.azure import evidence
+
+    azure.cloud.scorer = servers.BatchScorer()
+    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    assert bench.tdsp("deploy", "--batch").exit_code == 0
+    bench.register(client, bench.model(tmp_path / "m2", 3.0))
+    evidence.exchanges(facts.find_root(), client, registry_azure.champion(client, bench.SLUG), say=print)
+    return project
+
+
+def default(cloud):
+    """The deployment that jobs go to, with its model's version."""
+    endpoint = cloud.resources.of_type(BATCH)[0]
+    name = endpoint["properties"]["defaults"]["deploymentName"]
+    return name, cloud.resources[f"{endpoint['id']}/deployments/{name}"]["tags"]["tdsp.model_version"]
+
+
+def test_deploy_batch(walk, azure, live_batch):
+    def reached(cloud, folder):
+        assert default(cloud) == ("green", "2")
+
+    def always(cloud, folder):
+        assert default(cloud) in {("blue", "1"), ("green", "2")}
+        tried = [call for call in cloud.calls if call.method == "POST" and call.path == "/jobs"]
+        assert tried or default(cloud)[0] == "blue", "green is the default without a trial"
+
+    walk(live_batch, ["deploy", "--batch"], reached=reached, always=always)
+
+
+def test_status(walk, azure, live):
+    before = traffic(azure.cloud)
+
+    def reached(cloud, folder):
+        assert traffic(cloud) == before
+
+    walk(live, ["status"], reached=reached, always=whole)
+
+
+def test_a_bad_version_never_gets_traffic_however_its_deployment_ends(azure, live, server, forks, tmp_path):
+    """The command is killed at each request that changes or asks something of the endpoint, then runs again."""
+    server.wrong.add("green")
+    start = snapshots.take(azure.cloud)
+    azure.calls.clear()
+    assert bench.tdsp(*DEPLOY).exit_code == 1
+    writes = [number for number, call in enumerate(azure.calls) if call.method != "GET"]
+    walker = Walk(azure.cloud, live, {**azure.env, "HOME": str(tmp_path)}, forks, lambda *_: None)
+    assert len(writes) >= 3
+    for number in writes:
+        snapshots.restore(azure.cloud, start)
+        walker._arm(number, "kill")
+        code, _ = walker._command(tuple(DEPLOY), live)
+        assert code == -signal.SIGKILL
+        assert traffic(azure.cloud) == {"blue": 100}
+        azure.cloud.faults.clear()
+        code, printed = walker._command(tuple(DEPLOY), live)
+        assert code == 1
+        assert "failed its smoke test" in printed
+        assert traffic(azure.cloud) == {"blue": 100}
+    print(f"{len(writes)} requests of a deployment that fails were followed by a kill")
