@@ -33,6 +33,14 @@ def test_every_hook_takes_its_tool_from_the_lock(project):
         assert hook["language"] == "fail" or hook["entry"].startswith("uv run --frozen "), hook["id"]
 
 
+@pytest.mark.parametrize(
+    ("name", "ci"), [("the defaults", ".github/workflows/ci.yml"), ("Azure Pipelines", ".azuredevops/ci.yml")]
+)
+def test_ci_looks_for_secrets_with_the_command_of_the_hook(baked, name, ci):
+    (entry,) = (hook["entry"] for hook in hooks(baked(name)) if hook["id"] == "secrets")
+    assert f"| xargs -0 {entry.replace('--frozen ', '')}\n" in baked(name).read(ci)
+
+
 class Repository:
     """A fresh project, synced, with everything committed."""
 

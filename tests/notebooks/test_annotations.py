@@ -24,7 +24,7 @@ def test_azure_pipelines_shows_it_too(here):
     at = path.read_text().splitlines().index('    "print(x)"') + 1
     assert told == (
         f"##vso[task.logissue type=error;sourcepath=notebooks/a, b.ipynb;linenumber={at};columnnumber=5;code=F821]"
-        "cell 2, line 3: 50 %AZP25 of [x%5D%3B no%0Aline"
+        "F821 in cell 2, line 3: 50 %AZP25 of [x%5D%3B no%0Aline"
     )
 
 
@@ -43,3 +43,9 @@ def test_the_environment_decides_what_ci_sees(here, monkeypatch, tdsp):
     monkeypatch.delenv("GITHUB_ACTIONS")
     monkeypatch.setenv("TF_BUILD", "True")
     assert "\n##vso[task.logissue type=error;sourcepath=a.ipynb;" in tdsp("a.ipynb", code=1)
+
+
+def test_what_is_wrong_with_the_whole_notebook_names_no_cell(here):
+    notebook_cells.write(here / "a.ipynb", "1", widgets={})
+    (told,) = annotated([Finding(reading.Path("a.ipynb"), 0, 1, 1, "output", "no")], {"GITHUB_ACTIONS": "true"})
+    assert told == "::error file=a.ipynb,line=1,title=output::no"

@@ -8,7 +8,11 @@ import pytest
 from notebook_cells import code, stream
 from tdsp.notebooks import outputs, reading
 
-OUTPUT = {"output": code("print(1)", stream("1\n")), "the count of its last run": code("print(1)", count=3)}
+OUTPUT = {
+    "output of this cell": code("print(1)", stream("1\n")),
+    "the count of this cell's last run": code("print(1)", count=3),
+    "the times of this cell's last run": code("print(1)") | {"metadata": {"execution": {"iopub.status.idle": "2026"}}},
+}
 
 
 @pytest.mark.parametrize("what", OUTPUT)
@@ -48,3 +52,8 @@ def test_a_full_disk_leaves_the_notebook_as_it_was(here, monkeypatch):
         outputs.strip(reading.read(path, here))
     assert path.read_bytes() == before
     assert list(here.iterdir()) == [path]
+
+
+def test_how_a_cell_is_shown_is_no_output(here, tdsp):
+    notebook_cells.write(here / "a.ipynb", code("1") | {"metadata": {"scrolled": True, "tags": ["parameters"]}})
+    tdsp("a.ipynb")

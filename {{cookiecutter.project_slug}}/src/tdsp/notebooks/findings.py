@@ -36,6 +36,11 @@ class Finding:
         place = f"cell {self.cell}:{self.line}:{self.column}: " if self.cell else " "
         return f"{self.path}:{place}{self.code} {self.message}"
 
+    @property
+    def where(self) -> str:
+        """The place in words, behind something; nothing for the notebook as a whole."""
+        return f" in cell {self.cell}, line {self.line}" if self.cell else ""
+
 
 def annotated(findings: list[Finding], environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the findings as this CI system wants them beside the changed lines; nothing outside CI."""
@@ -50,7 +55,7 @@ def annotated(findings: list[Finding], environment: Mapping[str, str] = os.envir
 
 
 def _github(found: Finding, path: str, line: int) -> str:
-    keys = {"file": path, "line": line, "title": f"{found.code} in cell {found.cell}, line {found.line}"}
+    keys = {"file": path, "line": line, "title": f"{found.code}{found.where}"}
     told = ",".join(f"{key}={_escaped(str(value), _GITHUB_KEY)}" for key, value in keys.items())
     return f"::error {told}::{_escaped(found.message, _GITHUB)}"
 
@@ -58,8 +63,7 @@ def _github(found: Finding, path: str, line: int) -> str:
 def _azure_pipelines(found: Finding, path: str, line: int) -> str:
     keys = {"type": "error", "sourcepath": path, "linenumber": line, "columnnumber": found.column, "code": found.code}
     told = ";".join(f"{key}={_escaped(str(value), _AZURE)}" for key, value in keys.items())
-    place = f"cell {found.cell}, line {found.line}: "
-    return f"##vso[task.logissue {told}]{_escaped(place + found.message, _AZURE)}"
+    return f"##vso[task.logissue {told}]{_escaped(f'{found.code}{found.where}: {found.message}', _AZURE)}"
 
 
 _GITHUB = {"%": "%25", "\r": "%0D", "\n": "%0A"}

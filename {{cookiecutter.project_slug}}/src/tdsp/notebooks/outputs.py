@@ -13,17 +13,22 @@ Policy = Literal["keep", "refuse", "strip"]
 
 
 def refused(notebook: Notebook) -> list[Finding]:
-    """Return one finding for each cell that carries output or a count, and one for the state of widgets."""
-    found = []
-    for number, (cell, bare) in enumerate(zip(notebook.node.cells, stripped(notebook).cells, strict=True), 1):
-        if cell != bare:
-            what = "output" if cell.outputs else "the count of its last run"
-            message = f"the file keeps {what} of this cell; `tdsp notebooks --outputs strip` takes it out"
-            found.append(Finding(notebook.path, number, 1, 1, "output", message))
-    if "widgets" in notebook.node.metadata:
-        message = "the file keeps the state of widgets; `tdsp notebooks --outputs strip` takes it out"
-        found.append(Finding(notebook.path, 0, 1, 1, "output", message))
-    return found
+    """Return one finding for each cell that carries output, count or times of a run, and one for widgets."""
+    kept = [(number, _kept(cell)) for number, cell in enumerate(notebook.content["cells"], 1)]
+    if "widgets" in notebook.content["metadata"]:
+        kept.append((0, "the state of widgets"))
+    message = "the file keeps {}; `tdsp notebooks --outputs strip` takes it out"
+    return [Finding(notebook.path, number, 1, 1, "output", message.format(what)) for number, what in kept if what]
+
+
+def _kept(cell: dict[str, Any]) -> str | None:
+    if cell["cell_type"] != "code":
+        return None
+    if cell["outputs"]:
+        return "output of this cell"
+    if cell.get("execution_count") is not None:
+        return "the count of this cell's last run"
+    return "the times of this cell's last run" if "execution" in cell.get("metadata", {}) else None
 
 
 def strip(notebook: Notebook) -> bool:
