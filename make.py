@@ -114,9 +114,10 @@ def demo(options: list[str]) -> None:
 
 
 def test(options: list[str]) -> None:
-    """Run the tests, the fast ones first, the slow ones two files at a time; with options, run what they select."""
+    """Run the tests on two processes, the fast ones first; with options, run what they select."""
     uv = find_uv()
-    both = (["-m", "not slow"], ["-m", "slow", "--numprocesses=2", "--dist=loadfile"])
+    two = "--numprocesses=2"
+    both = (["-m", "not slow", two, "--dist=worksteal"], ["-m", "slow", two, "--dist=loadfile"])
     for selection in [options] if options else both:
         run(uv, "run", "pytest", *selection)
 
