@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import bench
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import DefaultAzureCredential
 from bench import deploy, endpoint, slots, traffic
+from tdsp.azure import client
 
 
 def test_the_first_version_is_tested_then_gets_everything(azure, first):
@@ -21,6 +24,22 @@ def test_a_second_version_passes_every_step_and_the_first_is_kept(azure, second)
     shares = [properties["traffic"] for properties in sent if properties.get("traffic")]
     assert [share.get("green", 0) for share in shares] == [0, 0, 10, 50, 100]
     assert "mirror 10 %" in result.output
+
+
+def test_a_proof_of_identity_that_ends_while_the_slot_is_built_stops_nothing(azure, second, monkeypatch):
+    """A workflow's sign-in can be renewed for minutes only; building a slot takes longer."""
+    known = DefaultAzureCredential.get_token
+
+    def get_token(self, *scopes, **options):
+        if any(call.method == "PUT" and call.path.endswith("/deployments/green") for call in azure.calls):
+            raise ClientAuthenticationError("AADSTS700024: the client assertion is not within its valid time range")
+        return known(self, *scopes, **options)
+
+    monkeypatch.setattr(DefaultAzureCredential, "get_token", get_token)
+    client.credential.cache_clear()
+    result = deploy()
+    assert result.exit_code == 0, result.output
+    assert traffic(azure) == {"green": 100}
 
 
 def test_deploying_what_is_live_changes_nothing(azure, first):

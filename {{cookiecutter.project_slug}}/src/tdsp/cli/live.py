@@ -43,6 +43,7 @@ def deploy(
     plan.show(f"Deploy {new.label} to {where}", releases.plan(new, now, again=bool(version)))
     if dry_run:
         return
+    client.stay_signed_in()
     guards = probe.Guards(max_errors, max_latency, requests=requests, soak=soak)
     exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
     after = rollout.roll_out(ml, new, exchanges, guards, keep, say=print)
@@ -64,6 +65,7 @@ def _deploy_batch(env: str, version: str | None, dry_run: bool) -> None:
     plan.show(f"Deploy {new.label} for batches to {where}", batch.plan(ml, new, now, again=bool(version)))
     if dry_run:
         return
+    client.stay_signed_in()
     exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
     after = batch.roll_out(ml, new, exchanges, root / ".tdsp" / "batch", say=print)
     print(f"default: {new.label} in {after.live} of {after.name}")
@@ -135,6 +137,7 @@ def promote(
     plan.show(f"Promote to {where}", promotion.copy_plan(here, origin, where, model, registry))
     if dry_run:
         return
+    client.stay_signed_in()
     made = promotion.copy(root, there, here, where, origin, model, registry)
     print(f"champion of {target}: {made.name} v{made.version}\nnext: tdsp deploy --env {target}")
 
