@@ -196,7 +196,8 @@ def command_again(answers: dict, wrong: set[str]) -> str:
     import shutil
     import subprocess
 
-    program = ["cookiecutter"] if shutil.which("cookiecutter") else ["uvx", "cookiecutter"]
+    lasting = shutil.which("cookiecutter") and not os.environ.get("UV")  # uv sets that for what uvx brought to PATH
+    program = ["cookiecutter"] if lasting else ["uvx", "cookiecutter"]
     places = {"--output-dir": answers["_output_dir"], "--checkout": answers["_checkout"]}
     if places["--output-dir"] == os.environ.get("PWD"):  # where the user's shell is, and cookiecutter by itself writes
         del places["--output-dir"]

@@ -49,7 +49,7 @@ def test_a_better_model_passes():
 def test_a_worse_model_is_refused():
     verdict = judge(FACTS, QUALITY, evidence(champion=WORSE))
     assert failed(verdict) == ["champion"]
-    assert verdict.failed[0].detail.startswith("worse than the champion by 5")
+    assert verdict.failed[0].detail == "worse than the champion by 5 (95% interval 2 to 8)"
 
 
 def test_of_noise_the_sign_is_put_in_words():

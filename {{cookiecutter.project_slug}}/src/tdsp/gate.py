@@ -106,7 +106,8 @@ def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float)
     interval = f"{confidence:.0%} interval {number(low)} to {number(high)}"
     if is_number(low) and is_number(better) and low > 0 and better > 0:
         return Check(name, True, f"better than {_COMPARED[other]} by {number(better)} ({interval})")
-    if is_number(high) and high < 0:
+    if is_number(low) and is_number(high) and high < 0:
+        interval = f"{confidence:.0%} interval {number(-high)} to {number(-low)}"
         return Check(name, False, f"worse than {_COMPARED[other]} by {number(-better)} ({interval})")
     by = f"worse by {number(-better)}" if is_number(better) and better < 0 else f"better by {number(better)}"
     return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {by} ({interval})")
