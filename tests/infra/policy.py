@@ -220,6 +220,9 @@ def optional(plan: Plan, name: str) -> Iterator[str]:
     rules = {value_at(made, "networkAcls.defaultAction") for made in (*plan.of(STORAGE), *plan.of(VAULT))}
     if rules - {"Deny" if everything else "Allow"}:
         yield "networkAcls.defaultAction does not go with publicNetworkAccess"
+    for made in plan.of("Microsoft.Consumption/budgets"):
+        if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])-01T00:00:00Z", str(value_at(made, "timePeriod.startDate"))):
+            yield f"the budget begins on {value_at(made, 'timePeriod.startDate')}, has to be a first of a month"
     hosts = [value_at(made, "destination") for made in plan.of(f"{MACHINE_LEARNING}/outboundRules")]
     if hosts != HOSTS * everything:
         yield f"approved hosts are {hosts}"

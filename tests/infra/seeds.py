@@ -116,6 +116,13 @@ SEEDS = (
         "name: guid(toLower(resourceGroup().id), principalId, roleId)",
         "name: reference(resourceGroup().id).name",
     ),
+    Seed(
+        "a budget that begins anew each month",
+        MAIN,
+        "param budgetStart string\n",
+        "param budgetStart string = '${utcNow('yyyy-MM')}-01T00:00:00Z'\n",
+    ),
+    Seed("a budget that begins in the middle of a month", DEV, "-01T00:00:00Z", "-15T00:00:00Z"),
     Seed("a clock outside a default", MAIN, "'tdsp.owner': owner", "'tdsp.owner': utcNow()"),
     # -- modules
     Seed("a module file that is not there", MAIN, "'modules/budget.bicep'", "'modules/budgets.bicep'"),

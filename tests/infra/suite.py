@@ -20,7 +20,7 @@ from infra.bicep.types import Library
 
 LIBRARY = Library()
 ENVIRONMENTS = ("dev", "prod")
-GIVEN = ("slug", "env", "location", "owner", "workspaceName", "createWorkspace")
+GIVEN = ("slug", "env", "location", "owner", "workspaceName", "createWorkspace", "budgetStart")
 RULES = {
     "adminusername-should-not-be-literal",
     "artifacts-parameters",
@@ -101,6 +101,11 @@ def judge_settings(infra: Path) -> Iterator[Finding]:
         wrong = [f"it cannot be read: {error}"]
     if wrong:
         yield Finding("bicepconfig.json", 1, f"no rule of the linter at level error: {', '.join(wrong)}")
+    for path in sorted(infra.rglob("*.bicep")):
+        text = path.read_text(encoding="utf-8")
+        for found in re.finditer(r"\b(utcNow|newGuid)\(", text):
+            line = text.count("\n", 0, found.start()) + 1
+            yield Finding(path.relative_to(infra).as_posix(), line, f"{found[1]}: another value in each deployment")
     for env in ENVIRONMENTS:
         text = (infra / f"{env}.bicepparam").read_text(encoding="utf-8")
         missing = [name for name in GIVEN if not re.search(rf"(?m)^param {name} = ", text)]

@@ -70,8 +70,10 @@ param monthlyBudget int = 100
 @description('E-mail addresses that are warned, beside the owners of the resource group.')
 param budgetContacts string[] = []
 
-@description('First day of the budget: a first of a month. The default is right; it is a parameter because only a default may ask for the time.')
-param budgetStart string = '${utcNow('yyyy-MM')}-01T00:00:00Z'
+@description('First day of the budget: the first of the month in which it is made. It has to stay what it was: Azure refuses another first day for a budget that is there.')
+@minLength(20)
+@maxLength(20)
+param budgetStart string
 
 // Names. hooks/pre_gen_project.py of the template refuses a slug from which one of them would be invalid; a test keeps
 // the two rules equal. The suffix makes them unique in the world, for this resource group, project and environment.
