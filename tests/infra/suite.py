@@ -20,7 +20,7 @@ from infra.bicep.types import Library
 
 LIBRARY = Library()
 ENVIRONMENTS = ("dev", "prod")
-GIVEN = ("slug", "env", "location", "owner", "workspaceName", "createWorkspace", "budgetStart")
+GIVEN = ("slug", "env", "location", "owner", "workspaceName", "budgetStart")
 RULES = {
     "adminusername-should-not-be-literal",
     "artifacts-parameters",
@@ -58,7 +58,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "as generated": {},
     "everything": {
         "slug": LONGEST,
-        "createWorkspace": True,
+        "workspaceName": "",
         "isolated": True,
         "approvedHosts": demands.HOSTS,
         "subnetId": SUBNET,
@@ -68,12 +68,11 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     },
     "as little as possible": {
         "slug": SHORTEST,
-        "createWorkspace": False,
         "workspaceName": "mlw-there",
         "createCluster": False,
         "monthlyBudget": 0,
     },
-    "a cluster in a workspace that is there": {"createWorkspace": False, "workspaceName": "mlw-there"},
+    "a cluster in a workspace that is there": {"workspaceName": "mlw-there"},
 }
 
 

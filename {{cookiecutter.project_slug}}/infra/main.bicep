@@ -21,10 +21,7 @@ param location string = resourceGroup().location
 @description('Who answers for the project: a tag on every resource.')
 param owner string = ''
 
-@description('Whether to make the workspace with storage, vault, registry and logs. Otherwise the named workspace, in this resource group, is used and left as it is.')
-param createWorkspace bool = true
-
-@description('Name of the workspace. Empty: made from the slug. Has to be given when the workspace is there already.')
+@description('Name of the workspace. Empty, or the name that is made from the slug: it is made, with storage, vault, registry and logs. Any other: that workspace, in this resource group, is used and left as it is.')
 @maxLength(33)
 param workspaceName string = ''
 
@@ -80,8 +77,11 @@ param budgetStart string
 var suffix = take(uniqueString(resourceGroup().id, slug, env), 5)
 var compact = replace(slug, '-', '')
 var stem = take(compact, 10)
+var ownWorkspace = 'mlw-${take(compact, 18)}-${env}-${suffix}'
+// What somebody else made is never overwritten: only a workspace that has the name from here is ours to make.
+var createWorkspace = empty(workspaceName) || workspaceName == ownWorkspace
 var names = {
-  workspace: empty(workspaceName) ? 'mlw-${take(compact, 18)}-${env}-${suffix}' : workspaceName
+  workspace: createWorkspace ? ownWorkspace : workspaceName
   storage: 'st${stem}${env}${suffix}'
   vault: 'kv-${stem}-${env}-${suffix}'
   containers: 'cr${take(compact, 38)}${env}${suffix}'

@@ -9,9 +9,6 @@ param location = facts.environments.prod.region
 param owner = facts.people.owner
 param workspaceName = facts.environments.prod.workspace
 
-// false: the workspace was there before this project. Its storage, vault, registry and logs are left as they are.
-param createWorkspace = true
-
 param clusterNodes = 4
 param logDays = 90
 param monthlyBudget = 300
