@@ -232,7 +232,7 @@ def optional(plan: Plan, name: str) -> Iterator[str]:
         "Microsoft.Network/privateDnsZones": 6 * everything,
         "Microsoft.MachineLearningServices/registries": int(everything),
         "Microsoft.Consumption/budgets": int(name != "as little as possible"),
-        f"{MACHINE_LEARNING}/computes": int(name != "as little as possible"),
+        f"{MACHINE_LEARNING}/computes": len(plan.of(MACHINE_LEARNING)),
         f"{IDENTITY}/federatedIdentityCredentials": int(everything),
     }
     for kind, count in counts.items():

@@ -178,6 +178,7 @@ SEEDS = (
         "empty(workspaceName) || workspaceName == ownWorkspace",
         "true",
     ),
+    Seed("somebody's cluster is made again", MAIN, "if (createCluster && createWorkspace)", "if (createCluster)"),
     Seed("a wrong role id", ROLES, "7f951dda-4ed3-4680-a7ca-43fe172d538d", "7f951dda-4ed3-4680-a7ca-43fe172d538e"),
     Seed("a role that is not in the list", MAIN, "  roles.AcrPull\n", "  roles.AcrPuller\n"),
     Seed("a role that a deployer may not give", DEPLOYERS, "role => role.value", "role => role.key"),

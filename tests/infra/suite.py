@@ -72,7 +72,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "createCluster": False,
         "monthlyBudget": 0,
     },
-    "a cluster in a workspace that is there": {"workspaceName": "mlw-there"},
+    "a workspace that is there": {"workspaceName": "mlw-there"},
 }
 
 

@@ -32,7 +32,7 @@ param trusts {
   subject: string
 }[] = []
 
-@description('Whether to make a cluster. `tdsp submit` uses serverless compute unless told otherwise.')
+@description('Whether to make a cluster in the workspace that is made. `tdsp submit` uses serverless compute unless told otherwise.')
 param createCluster bool = true
 
 @description('Size of the cluster\'s machines.')
@@ -78,7 +78,8 @@ var suffix = take(uniqueString(resourceGroup().id, slug, env), 5)
 var compact = replace(slug, '-', '')
 var stem = take(compact, 10)
 var ownWorkspace = 'mlw-${take(compact, 18)}-${env}-${suffix}'
-// What somebody else made is never overwritten: only a workspace that has the name from here is ours to make.
+// What somebody else made is never overwritten: only a workspace that has the name from here is ours to make,
+// and a cluster only in that one: `cpu-cluster` is what most people call theirs.
 var createWorkspace = empty(workspaceName) || workspaceName == ownWorkspace
 var names = {
   workspace: createWorkspace ? ownWorkspace : workspaceName
@@ -147,7 +148,7 @@ module platform 'modules/platform.bicep' = if (createWorkspace) {
   }
 }
 
-module cluster 'modules/cluster.bicep' = if (createCluster) {
+module cluster 'modules/cluster.bicep' = if (createCluster && createWorkspace) {
   name: 'tdsp-${env}-cluster'
   params: {
     name: names.cluster
