@@ -50,6 +50,20 @@ def test_the_variables_are_those_that_the_workflow_reads(text, baked):
     assert said == set(re.findall(r"vars\.(AZURE_(?:PLAN|INFRA)\w+)", workflow))
 
 
+@pytest.mark.parametrize(
+    ("name", "file"), [("the defaults", ".github/workflows/infra.yml"), ("Azure Pipelines", ".azuredevops/infra.yml")]
+)
+def test_the_compiler_and_its_linter_see_every_file(baked, infra, name, file):
+    pipeline = baked(name).read(file)
+    for path in infra.glob("*.bicep*"):
+        if path.suffix == ".bicep":
+            for verb in ("build", "lint"):
+                assert f"az bicep {verb} --file infra/{path.name}" in pipeline
+        elif path.suffix == ".bicepparam":
+            assert f"az bicep build-params --file infra/{path.name}" in pipeline
+    assert pipeline.count("project.yml") >= 2, "the parameter files read it: a change of it has to start this, too"
+
+
 def test_the_example_fits_into_a_parameter_file(text, infra):
     (example,) = blocks(text, "bicep")
     assert read(example)
