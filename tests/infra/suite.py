@@ -49,8 +49,11 @@ TRUST = {
 }
 # Deployments of deployers.bicep: for the first environment, and for the second.
 DEPLOYERS = {
-    "first": {"deploySubject": "repo:o/r:environment:dev", "planSubject": "repo:o/r:pull_request"},
-    "second": {"deploySubject": "repo:o/r:environment:prod", "planPrincipalId": "there-plan.properties.principalId"},
+    "first": {"deploySubject": "repo:o/r:environment:dev-infra", "planSubject": "repo:o/r:pull_request"},
+    "second": {
+        "deploySubject": "repo:o/r:environment:prod-infra",
+        "planPrincipalId": "there-plan.properties.principalId",
+    },
 }
 LONGEST, SHORTEST = "a" + "-bc" * 13, "k"
 # Named deployments: what is given beside the parameter file.

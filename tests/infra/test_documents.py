@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+import yaml
 from infra.bicep.engine import given_by
 from infra.bicep.files import Template
 from infra.bicep.reading import read
@@ -14,7 +15,8 @@ KNOWN = {
     "az group create": {"--name", "--location"},
     "az deployment group what-if": {"--resource-group", "--parameters", "--name"},
     "az deployment group create": {"--resource-group", "--parameters", "--name", "--template-file"},
-    "gh variable set": {"--env", "--body"},
+    "gh variable set": {"--body"},
+    "gh api": {"--method"},
 }
 
 
@@ -47,7 +49,27 @@ def test_each_command_exists_and_names_what_is_there(text, baked, infra):
 def test_the_variables_are_those_that_the_workflow_reads(text, baked):
     workflow = baked("the defaults").read(".github/workflows/infra.yml")
     said = set(re.findall(r"gh variable set (\w+)", text))
-    assert said == set(re.findall(r"vars\.(AZURE_(?:PLAN|INFRA)\w+)", workflow))
+    read_there = set(re.findall(r"vars\.(AZURE_(?:PLAN|INFRA)\w+)", workflow))
+    made_there = {name.format("DEV") for name in re.findall(r"format\('(AZURE_INFRA\w+\{0\})'", workflow)}
+    assert said == read_there | made_there
+
+
+def test_no_two_identities_trust_the_same_token(text, baked):
+    """Who trains and deploys models, who deploys the infrastructure, and who looks ahead."""
+    (models,) = re.findall(r"subject: '(\S+)'", text)
+    (deployer,) = re.findall(r"deploySubject=(\S+)", text)
+    (planner,) = re.findall(r"planSubject=(\S+)", text)
+    assert len({models, deployer, planner}) == 3
+    project = baked("the defaults")
+    named = {}
+    for file in (path for path in project.files if path.startswith(".github/workflows/") and path.endswith(".yml")):
+        for name, job in yaml.safe_load(project.read(file))["jobs"].items():
+            if "environment" in job:
+                named[f"{file} {name}"] = str(job["environment"])
+    deploys = named.pop(".github/workflows/infra.yml deploy").replace("${{ needs.build.outputs.environment }}", "dev")
+    assert deployer == f"{models.rpartition(':')[0]}:{deploys}" != models
+    assert named
+    assert not [environment for environment in named.values() if "infra" in environment]
 
 
 @pytest.mark.parametrize(
