@@ -109,12 +109,13 @@ def tables(text):
 
 
 def test_the_costs_add_up(text):
-    idle, active, private = tables(text)
+    idle, active, private, models = tables(text)
     for rows in (idle, active):
         *parts, (_, _, total) = rows
         assert f"{sum(float(month) for _, _, month in parts):.2f}" == total
     assert idle[-1][2] == active[0][2]
     assert len(private) == 4
+    assert len(models) == 1
 
 
 @pytest.mark.parametrize(("unit", "times"), [("an hour", 1), ("a GB", 1), ("a day", 1)])
