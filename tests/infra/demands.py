@@ -65,7 +65,6 @@ FIXED: dict[str, dict[str, Any]] = {
     "Microsoft.Consumption/budgets": {
         "timeGrain": "Monthly",
         "category": "Cost",
-        "timePeriod.startDate": "2026-11-01T00:00:00Z",
         "notifications.spent.enabled": True,
         "notifications.spent.threshold": 80,
         "notifications.spent.thresholdType": "Actual",

@@ -220,6 +220,9 @@ def optional(plan: Plan, name: str) -> Iterator[str]:
     rules = {value_at(made, "networkAcls.defaultAction") for made in (*plan.of(STORAGE), *plan.of(VAULT))}
     if rules - {"Deny" if everything else "Allow"}:
         yield "networkAcls.defaultAction does not go with publicNetworkAccess"
+    for made in plan.of("Microsoft.Consumption/budgets"):
+        if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])-01T00:00:00Z", str(value_at(made, "timePeriod.startDate"))):
+            yield f"the budget begins on {value_at(made, 'timePeriod.startDate')}, has to be a first of a month"
     hosts = [value_at(made, "destination") for made in plan.of(f"{MACHINE_LEARNING}/outboundRules")]
     if hosts != HOSTS * everything:
         yield f"approved hosts are {hosts}"
@@ -229,7 +232,7 @@ def optional(plan: Plan, name: str) -> Iterator[str]:
         "Microsoft.Network/privateDnsZones": 6 * everything,
         "Microsoft.MachineLearningServices/registries": int(everything),
         "Microsoft.Consumption/budgets": int(name != "as little as possible"),
-        f"{MACHINE_LEARNING}/computes": int(name != "as little as possible"),
+        f"{MACHINE_LEARNING}/computes": len(plan.of(MACHINE_LEARNING)),
         f"{IDENTITY}/federatedIdentityCredentials": int(everything),
     }
     for kind, count in counts.items():

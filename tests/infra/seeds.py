@@ -116,6 +116,13 @@ SEEDS = (
         "name: guid(toLower(resourceGroup().id), principalId, roleId)",
         "name: reference(resourceGroup().id).name",
     ),
+    Seed(
+        "a budget that begins anew each month",
+        MAIN,
+        "param budgetStart string\n",
+        "param budgetStart string = '${utcNow('yyyy-MM')}-01T00:00:00Z'\n",
+    ),
+    Seed("a budget that begins in the middle of a month", DEV, "-01T00:00:00Z", "-15T00:00:00Z"),
     Seed("a clock outside a default", MAIN, "'tdsp.owner': owner", "'tdsp.owner': utcNow()"),
     # -- modules
     Seed("a module file that is not there", MAIN, "'modules/budget.bicep'", "'modules/budgets.bicep'"),
@@ -165,6 +172,13 @@ SEEDS = (
         "privatelink.blob.${environment().suffixes.storage}",
         "privatelink.blob.core.windows.net",
     ),
+    Seed(
+        "a workspace that is there is made again",
+        MAIN,
+        "empty(workspaceName) || workspaceName == ownWorkspace",
+        "true",
+    ),
+    Seed("somebody's cluster is made again", MAIN, "if (createCluster && createWorkspace)", "if (createCluster)"),
     Seed("a wrong role id", ROLES, "7f951dda-4ed3-4680-a7ca-43fe172d538d", "7f951dda-4ed3-4680-a7ca-43fe172d538e"),
     Seed("a role that is not in the list", MAIN, "  roles.AcrPull\n", "  roles.AcrPuller\n"),
     Seed("a role that a deployer may not give", DEPLOYERS, "role => role.value", "role => role.key"),

@@ -20,7 +20,7 @@ from infra.bicep.types import Library
 
 LIBRARY = Library()
 ENVIRONMENTS = ("dev", "prod")
-GIVEN = ("slug", "env", "location", "owner", "workspaceName", "createWorkspace")
+GIVEN = ("slug", "env", "location", "owner", "workspaceName", "budgetStart")
 RULES = {
     "adminusername-should-not-be-literal",
     "artifacts-parameters",
@@ -49,8 +49,11 @@ TRUST = {
 }
 # Deployments of deployers.bicep: for the first environment, and for the second.
 DEPLOYERS = {
-    "first": {"deploySubject": "repo:o/r:environment:dev", "planSubject": "repo:o/r:pull_request"},
-    "second": {"deploySubject": "repo:o/r:environment:prod", "planPrincipalId": "there-plan.properties.principalId"},
+    "first": {"deploySubject": "repo:o/r:environment:dev-infra", "planSubject": "repo:o/r:pull_request"},
+    "second": {
+        "deploySubject": "repo:o/r:environment:prod-infra",
+        "planPrincipalId": "there-plan.properties.principalId",
+    },
 }
 LONGEST, SHORTEST = "a" + "-bc" * 13, "k"
 # Named deployments: what is given beside the parameter file.
@@ -58,7 +61,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "as generated": {},
     "everything": {
         "slug": LONGEST,
-        "createWorkspace": True,
+        "workspaceName": "",
         "isolated": True,
         "approvedHosts": demands.HOSTS,
         "subnetId": SUBNET,
@@ -68,12 +71,11 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     },
     "as little as possible": {
         "slug": SHORTEST,
-        "createWorkspace": False,
         "workspaceName": "mlw-there",
         "createCluster": False,
         "monthlyBudget": 0,
     },
-    "a cluster in a workspace that is there": {"createWorkspace": False, "workspaceName": "mlw-there"},
+    "a workspace that is there": {"workspaceName": "mlw-there"},
 }
 
 
@@ -101,6 +103,11 @@ def judge_settings(infra: Path) -> Iterator[Finding]:
         wrong = [f"it cannot be read: {error}"]
     if wrong:
         yield Finding("bicepconfig.json", 1, f"no rule of the linter at level error: {', '.join(wrong)}")
+    for path in sorted(infra.rglob("*.bicep")):
+        text = path.read_text(encoding="utf-8")
+        for found in re.finditer(r"\b(utcNow|newGuid)\(", text):
+            line = text.count("\n", 0, found.start()) + 1
+            yield Finding(path.relative_to(infra).as_posix(), line, f"{found[1]}: another value in each deployment")
     for env in ENVIRONMENTS:
         text = (infra / f"{env}.bicepparam").read_text(encoding="utf-8")
         missing = [name for name in GIVEN if not re.search(rf"(?m)^param {name} = ", text)]

@@ -50,7 +50,8 @@ def named(main, slug, env="dev", place=PLACE):
 
 
 def everything(main, slug, env="dev"):
-    given = {"slug": slug, "env": env, "createModelRegistry": True, "trusts": [TRUST]}
+    start = "2026-11-01T00:00:00Z"
+    given = {"slug": slug, "env": env, "budgetStart": start, "createModelRegistry": True, "trusts": [TRUST]}
     return deploy(main, given)
 
 
@@ -212,5 +213,4 @@ def test_the_readme_names_every_parameter(main, baked):
         "location",
         "owner",
         "workspaceName",
-        "budgetStart",
     }

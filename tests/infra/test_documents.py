@@ -4,6 +4,7 @@ import re
 import shlex
 
 import pytest
+import yaml
 from infra.bicep.engine import given_by
 from infra.bicep.files import Template
 from infra.bicep.reading import read
@@ -14,7 +15,8 @@ KNOWN = {
     "az group create": {"--name", "--location"},
     "az deployment group what-if": {"--resource-group", "--parameters", "--name"},
     "az deployment group create": {"--resource-group", "--parameters", "--name", "--template-file"},
-    "gh variable set": {"--env", "--body"},
+    "gh variable set": {"--body"},
+    "gh api": {"--method"},
 }
 
 
@@ -47,7 +49,41 @@ def test_each_command_exists_and_names_what_is_there(text, baked, infra):
 def test_the_variables_are_those_that_the_workflow_reads(text, baked):
     workflow = baked("the defaults").read(".github/workflows/infra.yml")
     said = set(re.findall(r"gh variable set (\w+)", text))
-    assert said == set(re.findall(r"vars\.(AZURE_(?:PLAN|INFRA)\w+)", workflow))
+    read_there = set(re.findall(r"vars\.(AZURE_(?:PLAN|INFRA)\w+)", workflow))
+    made_there = {name.format("DEV") for name in re.findall(r"format\('(AZURE_INFRA\w+\{0\})'", workflow)}
+    assert said == read_there | made_there
+
+
+def test_no_two_identities_trust_the_same_token(text, baked):
+    """Who trains and deploys models, who deploys the infrastructure, and who looks ahead."""
+    (models,) = re.findall(r"subject: '(\S+)'", text)
+    (deployer,) = re.findall(r"deploySubject=(\S+)", text)
+    (planner,) = re.findall(r"planSubject=(\S+)", text)
+    assert len({models, deployer, planner}) == 3
+    project = baked("the defaults")
+    named = {}
+    for file in (path for path in project.files if path.startswith(".github/workflows/") and path.endswith(".yml")):
+        for name, job in yaml.safe_load(project.read(file))["jobs"].items():
+            if "environment" in job:
+                named[f"{file} {name}"] = str(job["environment"])
+    deploys = named.pop(".github/workflows/infra.yml deploy").replace("${{ needs.build.outputs.environment }}", "dev")
+    assert deployer == f"{models.rpartition(':')[0]}:{deploys}" != models
+    assert named
+    assert not [environment for environment in named.values() if "infra" in environment]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("the defaults", ".github/workflows/infra.yml"), ("Azure Pipelines", ".azuredevops/infra.yml")]
+)
+def test_the_compiler_and_its_linter_see_every_file(baked, infra, name, file):
+    pipeline = baked(name).read(file)
+    for path in infra.glob("*.bicep*"):
+        if path.suffix == ".bicep":
+            for verb in ("build", "lint"):
+                assert f"az bicep {verb} --file infra/{path.name}" in pipeline
+        elif path.suffix == ".bicepparam":
+            assert f"az bicep build-params --file infra/{path.name}" in pipeline
+    assert pipeline.count("project.yml") >= 2, "the parameter files read it: a change of it has to start this, too"
 
 
 def test_the_example_fits_into_a_parameter_file(text, infra):
@@ -73,12 +109,13 @@ def tables(text):
 
 
 def test_the_costs_add_up(text):
-    idle, active, private = tables(text)
+    idle, active, private, models = tables(text)
     for rows in (idle, active):
         *parts, (_, _, total) = rows
         assert f"{sum(float(month) for _, _, month in parts):.2f}" == total
     assert idle[-1][2] == active[0][2]
     assert len(private) == 4
+    assert len(models) == 1
 
 
 @pytest.mark.parametrize(("unit", "times"), [("an hour", 1), ("a GB", 1), ("a day", 1)])

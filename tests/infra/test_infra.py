@@ -63,18 +63,24 @@ def parameters(infra, env):
 
 def test_a_chosen_workspace_is_used_and_left_as_it_is(copied):
     infra = copied("a chosen workspace")
-    assert parameters(infra, "dev")["createWorkspace"] is False
-    assert parameters(infra, "prod")["createWorkspace"] is True
+    assert plan(infra, "prod").of(demands.MACHINE_LEARNING)
     made = plan(infra, "dev")
     assert not {one.type for one in made.made} & demands.PLATFORM
-    (cluster,) = made.of(f"{demands.MACHINE_LEARNING}/computes")
-    assert f"/workspaces/{WORKSPACE.split('/')[2]}/" in cluster.id
+    assert not made.of(f"{demands.MACHINE_LEARNING}/computes")
     assert made.outputs["workspaceName"] == WORKSPACE.split("/")[2]
+
+
+def test_a_workspace_that_is_named_later_is_left_as_it_is_too(infra):
+    facts = infra.parent / "project.yml"
+    facts.write_text(facts.read_text(encoding="utf-8").replace('workspace: ""', 'workspace: "mlw-there"'))
+    for env in ENVIRONMENTS:
+        made = plan(infra, env)
+        assert not {one.type for one in made.made} & demands.PLATFORM
+        assert made.outputs["workspaceName"] == "mlw-there"
 
 
 def test_no_workspace_yet_means_a_new_one(infra):
     for env in ENVIRONMENTS:
-        assert parameters(infra, env)["createWorkspace"] is True
         (workspace,) = plan(infra, env).of(demands.MACHINE_LEARNING)
         assert workspace.name.startswith("mlw-diseaseprogression-")
 

@@ -11,6 +11,8 @@ def test_a_pull_request_to_infra_is_compiled_and_touches_nothing(play):
     assert [line.split(" --file")[0] for line in asked(run, "az ")] == [
         "az bicep build",
         "az bicep lint",
+        "az bicep build",
+        "az bicep lint",
         "az bicep build-params",
         "az bicep build-params",
     ]

@@ -138,9 +138,15 @@ def test_infrastructure_is_previewed_in_a_pull_request_and_deployed_by_the_merge
     assert "Resource changes: 1 to modify." in preview.comments
     assert not preview.ran("az deployment group create")
 
-    dev.host.variables = ids
+    dev.host.variables = ids | plan
+    without = dev.push("infra", "dev")
+    assert without.jobs == {"build": "success"}, "the identity that deploys models must not be tried"
+    assert "No identity may deploy infra/ to dev yet" in without.printed
+
+    dev.host.variables = plan | {"AZURE_INFRA_CLIENT_ID_DEV": ids["AZURE_CLIENT_ID"]}
     done = dev.push("infra", "dev")
     assert done.code == 0, done.printed[-4000:]
+    assert "No identity may deploy" not in done.printed
     (create,) = done.ran("az deployment group create")
     assert "--resource-group rg " in create
     assert "--parameters infra/dev.bicepparam" in create

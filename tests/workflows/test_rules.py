@@ -22,7 +22,7 @@ def whole(root, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "it"
     shutil.copytree(template, folder, ignore=shutil.ignore_patterns("__pycache__", "src", "*_cache", ".venv"))
     (folder / "infra").mkdir(exist_ok=True)
-    for name in ("main.bicep", "dev.bicepparam", "prod.bicepparam"):
+    for name in ("main.bicep", "deployers.bicep", "dev.bicepparam", "prod.bicepparam"):
         (folder / "infra" / name).touch()
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
     return folder

@@ -21,7 +21,7 @@ param location string = resourceGroup().location
 @description('Who issues the tokens of workflows.')
 param issuer string = 'https://token.actions.githubusercontent.com'
 
-@description('Subject of the job that deploys, such as repo:OWNER@1/REPOSITORY@2:environment:dev.')
+@description('Subject of the job that deploys, such as repo:OWNER@1/REPOSITORY@2:environment:dev-infra. No other identity may trust it.')
 @minLength(1)
 param deploySubject string
 
@@ -125,7 +125,7 @@ module mayLookAhead 'modules/group-role.bicep' = if (!empty(planSubject) || !emp
   }
 }
 
-@description('The variable AZURE_INFRA_CLIENT_ID of the GitHub environment.')
+@description('The variable AZURE_INFRA_CLIENT_ID_DEV, for prod AZURE_INFRA_CLIENT_ID_PROD, of the repository.')
 output deployClientId string = deployer.outputs.clientId
 
 @description('The variable AZURE_PLAN_CLIENT_ID of the repository: pull requests have no environment.')

@@ -9,5 +9,6 @@ param location = facts.environments.dev.region
 param owner = facts.people.owner
 param workspaceName = facts.environments.dev.workspace
 
-// false: the workspace was there before this project. Its storage, vault, registry and logs are left as they are.
-param createWorkspace = {{ "false" if cookiecutter.__workspace else "true" }}
+// The month of the first deployment, and then never changed: Azure refuses a new budget that begins in a month that is
+// over, and another beginning for a budget that is there. Here is the month in which the project was generated.
+param budgetStart = '{{ cookiecutter.__month }}-01T00:00:00Z'

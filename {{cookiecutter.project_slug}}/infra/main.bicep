@@ -21,10 +21,7 @@ param location string = resourceGroup().location
 @description('Who answers for the project: a tag on every resource.')
 param owner string = ''
 
-@description('Whether to make the workspace with storage, vault, registry and logs. Otherwise the named workspace, in this resource group, is used and left as it is.')
-param createWorkspace bool = true
-
-@description('Name of the workspace. Empty: made from the slug. Has to be given when the workspace is there already.')
+@description('Name of the workspace. Empty, or the name that is made from the slug: it is made, with storage, vault, registry and logs. Any other: that workspace, in this resource group, is used and left as it is.')
 @maxLength(33)
 param workspaceName string = ''
 
@@ -35,7 +32,7 @@ param trusts {
   subject: string
 }[] = []
 
-@description('Whether to make a cluster. `tdsp submit` uses serverless compute unless told otherwise.')
+@description('Whether to make a cluster in the workspace that is made. `tdsp submit` uses serverless compute unless told otherwise.')
 param createCluster bool = true
 
 @description('Size of the cluster\'s machines.')
@@ -70,16 +67,22 @@ param monthlyBudget int = 100
 @description('E-mail addresses that are warned, beside the owners of the resource group.')
 param budgetContacts string[] = []
 
-@description('First day of the budget: a first of a month. The default is right; it is a parameter because only a default may ask for the time.')
-param budgetStart string = '${utcNow('yyyy-MM')}-01T00:00:00Z'
+@description('First day of the budget: the first of the month in which it is made. It has to stay what it was: Azure refuses another first day for a budget that is there.')
+@minLength(20)
+@maxLength(20)
+param budgetStart string
 
 // Names. hooks/pre_gen_project.py of the template refuses a slug from which one of them would be invalid; a test keeps
 // the two rules equal. The suffix makes them unique in the world, for this resource group, project and environment.
 var suffix = take(uniqueString(resourceGroup().id, slug, env), 5)
 var compact = replace(slug, '-', '')
 var stem = take(compact, 10)
+var ownWorkspace = 'mlw-${take(compact, 18)}-${env}-${suffix}'
+// What somebody else made is never overwritten: only a workspace that has the name from here is ours to make,
+// and a cluster only in that one: `cpu-cluster` is what most people call theirs.
+var createWorkspace = empty(workspaceName) || workspaceName == ownWorkspace
 var names = {
-  workspace: empty(workspaceName) ? 'mlw-${take(compact, 18)}-${env}-${suffix}' : workspaceName
+  workspace: createWorkspace ? ownWorkspace : workspaceName
   storage: 'st${stem}${env}${suffix}'
   vault: 'kv-${stem}-${env}-${suffix}'
   containers: 'cr${take(compact, 38)}${env}${suffix}'
@@ -145,7 +148,7 @@ module platform 'modules/platform.bicep' = if (createWorkspace) {
   }
 }
 
-module cluster 'modules/cluster.bicep' = if (createCluster) {
+module cluster 'modules/cluster.bicep' = if (createCluster && createWorkspace) {
   name: 'tdsp-${env}-cluster'
   params: {
     name: names.cluster

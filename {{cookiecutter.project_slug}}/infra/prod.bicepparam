@@ -9,9 +9,10 @@ param location = facts.environments.prod.region
 param owner = facts.people.owner
 param workspaceName = facts.environments.prod.workspace
 
-// false: the workspace was there before this project. Its storage, vault, registry and logs are left as they are.
-param createWorkspace = true
-
 param clusterNodes = 4
 param logDays = 90
 param monthlyBudget = 300
+
+// The month of the first deployment, and then never changed: Azure refuses a new budget that begins in a month that is
+// over, and another beginning for a budget that is there. Here is the month in which the project was generated.
+param budgetStart = '{{ cookiecutter.__month }}-01T00:00:00Z'

@@ -83,9 +83,9 @@ def identities(repository: Repository) -> Iterator[str]:
         for step in job.steps:
             if step.uses.endswith("/sign-in"):
                 client, env = str((step.body.get("with") or {}).get("client-id")), job.body.get("environment")
-                if "vars." not in client:
+                if not re.search(r"\bvars[.[]", client):
                     yield f"{step.where}: the identity is a variable of the environment"
-                if env and not _same(job, (step.body["with"]).get("environment"), env):
+                if env and not _same(job, (step.body["with"]).get("environment"), str(env).removesuffix("-infra")):
                     yield f"{step.where}: the environment of the sign-in is not the job's"
 
 
