@@ -103,13 +103,15 @@ def test_a_project_that_is_not_connected_is_green_and_says_so(stage, branch):
         assert not done.ran("login")
 
 
-def test_without_data_the_pipeline_is_left_out_and_the_page_says_so(stage):
+@pytest.mark.parametrize("event", ["push", "pull_request", "schedule"])
+def test_without_data_pipeline_and_notebooks_are_left_out_and_the_page_says_so(stage, event):
     stage.skip(OTHER_CHECKS)
     stage.edit("project.yml", "sample: diabetes", "sample: null")
-    done = stage.push("ci", "main")
+    done = stage.pull_request() if event == "pull_request" else stage.host.run(stage.repository, "ci", event)
     assert done.code == 0, done.printed[-3000:]
     assert "not on this machine" in done.summary
     assert not done.ran("uv run tdsp run")
+    assert done.ran("uv run tdsp notebooks") == ["uv run tdsp notebooks"]
 
 
 def test_no_template_no_update(stage):
