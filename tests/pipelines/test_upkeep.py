@@ -50,8 +50,15 @@ def test_a_newer_template_comes_as_a_pull_request(play):
     assert "uv run --group update cruft update --skip-apply-ask --allow-untracked-files" in run.commands
     assert "git push --force origin template-update" in run.commands
     (line,) = asked(run, "az repos pr create")
-    assert "--source-branch template-update --target-branch main" in line
+    assert "--source-branch template-update --target-branch dev" in line
+    assert "uv lock" in run.commands
     assert "token-of-this-run" not in run.log + "".join(run.commands)
+
+
+def test_without_a_branch_dev_the_update_goes_where_the_pipeline_runs(play):
+    run = play("update.yml", Event("Schedule", "main"), [NEWER, ("^git rev-parse", 1, ""), NO_GIT], **LINKED)
+    assert not asked(run, "git switch --discard-changes")
+    assert "--target-branch main" in asked(run, "az repos pr create")[0]
 
 
 def test_a_pull_request_that_is_open_is_not_opened_again(play):

@@ -121,10 +121,14 @@ def test_no_template_no_update(stage):
     assert not done.ran("uv run --group update cruft")
 
 
+def git(folder, *words):
+    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
 CRUFT = """#!/bin/bash
 case "$1" in
   check) exit 1 ;;
-  update) echo new > "{file}" ;;
+  update) echo new > "{file}"; echo new > uv.lock ;;
 esac
 """
 
@@ -149,10 +153,26 @@ def test_a_newer_template_comes_as_a_pull_request(stage):
     done = stage.dispatch("update", "main")
     assert done.code == 0, done.printed[-3000:]
     assert done.ran("uv run --group update cruft update --skip-apply-ask")
-    assert done.ran("gh pr create --head template-update")
-    shown = subprocess.run(["git", "show", "--stat", "template-update"], cwd=bare, capture_output=True, text=True)
-    assert "docs/new.md" in shown.stdout
-    assert "Update from the template" in shown.stdout
+    assert done.ran("gh pr create --head template-update --base dev")
+    assert git(bare, "show", "--format=%s", "--name-only", "template-update").split("\n") == [
+        "Update from the template", "", ".cruft.json", "docs/new.md"
+    ]  # fmt: skip
+    assert git(bare, "rev-parse", "template-update~1") == git(stage.repository, "rev-parse", "origin/dev")
+
+    stage.host.environment["STUB_PULL"] = "7"
+    again = stage.dispatch("update", "main")
+    assert again.code == 0, again.printed[-3000:]
+    assert not again.ran("gh pr create")
+
+
+def test_an_update_that_may_open_no_pull_request_says_where_to_open_it(stage):
+    newer_template(stage, "docs/new.md")
+    stage.host.environment |= {"STUB_NO_PULLS": "yes"}
+    git(stage.repository, "update-ref", "-d", "refs/remotes/origin/dev")
+    done = stage.dispatch("update", "main")
+    assert done.code == 0, done.printed[-3000:]
+    assert done.ran("gh pr create --head template-update --base main")
+    assert "(https://github.com/octo/demo/compare/main...template-update?expand=1)" in done.printed
 
 
 def test_an_update_of_the_workflows_is_left_to_a_person(stage):
