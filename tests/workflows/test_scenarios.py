@@ -186,7 +186,7 @@ def test_an_update_of_the_workflows_is_left_to_a_person(stage):
 def test_a_failure_is_told_when_there_is_a_channel_and_the_message_may_fail(stage):
     stage.host.secrets["TEAMS_WEBHOOK_URL"] = "http://127.0.0.1/not-https"
     done = stage.dispatch("rollback", "main")
-    assert done.jobs == {"rollback": "failure", "notify": "success"}
+    assert done.jobs == {"agree": "success", "rollback": "failure", "notify": "success"}
     assert "prod is not connected" in done.printed
     (told,) = done.ran("uv run tdsp notify")
     assert told.startswith("uv run tdsp notify failure --what octo/demo: Rollback in prod")
