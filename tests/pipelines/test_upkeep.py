@@ -2,7 +2,7 @@
 
 import pytest
 from pipelines.events import Event
-from pipelines.scenes import CLICK, HOOK, PLACE, PULL_REQUEST, TO_DEV, TO_MAIN, asked, azure, told
+from pipelines.scenes import CLICK, HOOK, PLACE, PULL_REQUEST, TO_DEV, TO_MAIN, asked, azure, tells, told
 
 
 def test_a_pull_request_to_infra_is_compiled_and_touches_nothing(play):
@@ -37,6 +37,13 @@ def test_infra_is_deployed_after_the_approval(play):
         "az deployment group create --resource-group rg-churn --name infra-prod --template-file infra/main.bicep"
         " --parameters infra/prod.bicepparam --output none @azureml-prod-infra"
     )
+
+
+def test_where_the_environment_is_not_filled_in_nothing_is_asked_of_azure(play):
+    run = play("infra.yml", TO_MAIN, [("^uv run tdsp connected", 0, tells(connected="false"))])
+    assert (run.results["preview"], run.results["deploy"]) == ("Succeeded", "Succeeded"), run.log
+    assert azure(run) == []
+    assert run.summaries == []
 
 
 LINKED = {"change": lambda project: (project / ".cruft.json").write_text("{}")}
