@@ -188,6 +188,7 @@ def test_a_failure_is_told_when_there_is_a_channel_and_the_message_may_fail(stag
     done = stage.dispatch("rollback", "main")
     assert done.jobs == {"agree": "success", "rollback": "failure", "notify": "success"}
     assert "prod is not connected" in done.printed
+    assert done.ran("uv sync") == ["uv sync --extra azure", "uv sync"], "who signs in needs more"
     (told,) = done.ran("uv run tdsp notify")
     assert told.startswith("uv run tdsp notify failure --what octo/demo: Rollback in prod")
     assert "--link https://github.com/octo/demo/actions/runs/" in told
