@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import notebook_cells
 import pytest
 import yaml
 from baking import COMBINATIONS, WORKSPACE, questions
@@ -188,3 +189,12 @@ def test_the_linter_would_find_something(baked, tmp_path):
     (tmp_path / "pyproject.toml").write_text(baked("the defaults").read("pyproject.toml"), encoding="utf-8")
     (tmp_path / "bad.py").write_text("import os\n", encoding="utf-8")
     assert "F401" in ruff("check", at=tmp_path).stdout
+
+
+def test_the_linter_leaves_notebooks_to_the_command_that_knows_magics(baked, tmp_path):
+    for name in ("pyproject.toml", "notebooks/ruff.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(baked("the defaults").read(name), encoding="utf-8")
+    notebook_cells.write(tmp_path / "notebooks" / "a.ipynb", "import os\n\nx=[ 1]")
+    assert ruff("check", at=tmp_path).returncode == 0
+    assert ruff("format", "--check", at=tmp_path).returncode == 1

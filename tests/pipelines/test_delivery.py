@@ -21,6 +21,8 @@ from pipelines.scenes import (
     verdict,
 )
 
+NIGHT = Event("Schedule", "main")
+
 
 @pytest.mark.parametrize(
     ("event", "started"),
@@ -50,6 +52,8 @@ def test_a_good_pull_request_is_green_and_shows_its_verdict(play):
         "uv run ruff check --output-format azure",
         "uv run ruff format --check",
         "uv run mypy",
+        "uv run tdsp notebooks",
+        "uv run tdsp data look",
         "uv run tdsp notebooks --execute changed --since origin/dev",
         "uv run tdsp check",
         "uv run pytest --junitxml=test-results.xml",
@@ -70,9 +74,10 @@ def test_a_pull_request_gets_no_credentials(play):
     assert "AzureCLI@2" not in dict(run.tasks)
 
 
-@pytest.mark.parametrize(("event", "words"), [(TO_DEV, ""), (Event("Schedule", "main"), " --execute all")])
+@pytest.mark.parametrize(("event", "words"), [(TO_DEV, []), (NIGHT, [" --execute all"])])
 def test_notebooks_run_at_night(play, event, words):
-    assert asked(play("ci.yml", event, GOOD), "uv run tdsp notebooks") == [f"uv run tdsp notebooks{words}"]
+    run = play("ci.yml", event, GOOD)
+    assert asked(run, "uv run tdsp notebooks") == [f"uv run tdsp notebooks{word}" for word in ["", *words]]
 
 
 def test_a_lint_error_stops_before_a_model_is_made(play):
@@ -109,10 +114,12 @@ def test_a_run_that_fails_is_shown_too(play):
     assert run.summaries
 
 
-def test_where_the_data_is_not_nothing_is_run_and_nothing_fails(play):
-    run = play("ci.yml", PULL_REQUEST, [("^uv run tdsp data look", 0, tells(here="false")), *GOOD])
+@pytest.mark.parametrize("event", [PULL_REQUEST, NIGHT])
+def test_where_the_data_is_not_nothing_is_run_and_nothing_fails(play, event):
+    run = play("ci.yml", event, [("^uv run tdsp data look", 0, tells(here="false")), *GOOD])
     assert run.results["check"] == "Succeeded"
-    assert not asked(run, "uv run tdsp run", "uv run tdsp report")
+    assert not asked(run, "uv run tdsp run", "uv run tdsp report", "uv run tdsp notebooks --execute")
+    assert asked(run, "uv run tdsp notebooks") == ["uv run tdsp notebooks"]
     assert run.summaries == []
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from pipelines.events import Event
-from pipelines.scenes import CLICK, HOOK, PLACE, PULL_REQUEST, TO_DEV, TO_MAIN, asked, azure, told
+from pipelines.scenes import CLICK, HOOK, PLACE, PULL_REQUEST, TO_DEV, TO_MAIN, asked, azure, tells, told
 
 
 def test_a_pull_request_to_infra_is_compiled_and_touches_nothing(play):
@@ -41,6 +41,13 @@ def test_infra_is_deployed_after_the_approval(play):
     )
 
 
+def test_where_the_environment_is_not_filled_in_nothing_is_asked_of_azure(play):
+    run = play("infra.yml", TO_MAIN, [("^uv run tdsp connected", 0, tells(connected="false"))])
+    assert (run.results["preview"], run.results["deploy"]) == ("Succeeded", "Succeeded"), run.log
+    assert azure(run) == []
+    assert run.summaries == []
+
+
 LINKED = {"change": lambda project: (project / ".cruft.json").write_text("{}")}
 NEWER = ("cruft check", 1, "")
 NO_GIT = ("^git ", 0, "")
@@ -52,8 +59,15 @@ def test_a_newer_template_comes_as_a_pull_request(play):
     assert "uv run --group update cruft update --skip-apply-ask --allow-untracked-files" in run.commands
     assert "git push --force origin template-update" in run.commands
     (line,) = asked(run, "az repos pr create")
-    assert "--source-branch template-update --target-branch main" in line
+    assert "--source-branch template-update --target-branch dev" in line
+    assert "uv lock" in run.commands
     assert "token-of-this-run" not in run.log + "".join(run.commands)
+
+
+def test_without_a_branch_dev_the_update_goes_where_the_pipeline_runs(play):
+    run = play("update.yml", Event("Schedule", "main"), [NEWER, ("^git rev-parse", 1, ""), NO_GIT], **LINKED)
+    assert not asked(run, "git switch --discard-changes")
+    assert "--target-branch main" in asked(run, "az repos pr create")[0]
 
 
 def test_a_pull_request_that_is_open_is_not_opened_again(play):

@@ -103,13 +103,15 @@ def test_a_project_that_is_not_connected_is_green_and_says_so(stage, branch):
         assert not done.ran("login")
 
 
-def test_without_data_the_pipeline_is_left_out_and_the_page_says_so(stage):
+@pytest.mark.parametrize("event", ["push", "pull_request", "schedule"])
+def test_without_data_pipeline_and_notebooks_are_left_out_and_the_page_says_so(stage, event):
     stage.skip(OTHER_CHECKS)
     stage.edit("project.yml", "sample: diabetes", "sample: null")
-    done = stage.push("ci", "main")
+    done = stage.pull_request() if event == "pull_request" else stage.host.run(stage.repository, "ci", event)
     assert done.code == 0, done.printed[-3000:]
     assert "not on this machine" in done.summary
     assert not done.ran("uv run tdsp run")
+    assert done.ran("uv run tdsp notebooks") == ["uv run tdsp notebooks"]
 
 
 def test_no_template_no_update(stage):
@@ -119,10 +121,14 @@ def test_no_template_no_update(stage):
     assert not done.ran("uv run --group update cruft")
 
 
+def git(folder, *words):
+    return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
 CRUFT = """#!/bin/bash
 case "$1" in
   check) exit 1 ;;
-  update) echo new > "{file}" ;;
+  update) echo new > "{file}"; echo new > uv.lock ;;
 esac
 """
 
@@ -147,10 +153,26 @@ def test_a_newer_template_comes_as_a_pull_request(stage):
     done = stage.dispatch("update", "main")
     assert done.code == 0, done.printed[-3000:]
     assert done.ran("uv run --group update cruft update --skip-apply-ask")
-    assert done.ran("gh pr create --head template-update")
-    shown = subprocess.run(["git", "show", "--stat", "template-update"], cwd=bare, capture_output=True, text=True)
-    assert "docs/new.md" in shown.stdout
-    assert "Update from the template" in shown.stdout
+    assert done.ran("gh pr create --head template-update --base dev")
+    assert git(bare, "show", "--format=%s", "--name-only", "template-update").split("\n") == [
+        "Update from the template", "", ".cruft.json", "docs/new.md"
+    ]  # fmt: skip
+    assert git(bare, "rev-parse", "template-update~1") == git(stage.repository, "rev-parse", "origin/dev")
+
+    stage.host.environment["STUB_PULL"] = "7"
+    again = stage.dispatch("update", "main")
+    assert again.code == 0, again.printed[-3000:]
+    assert not again.ran("gh pr create")
+
+
+def test_an_update_that_may_open_no_pull_request_says_where_to_open_it(stage):
+    newer_template(stage, "docs/new.md")
+    stage.host.environment |= {"STUB_NO_PULLS": "yes"}
+    git(stage.repository, "update-ref", "-d", "refs/remotes/origin/dev")
+    done = stage.dispatch("update", "main")
+    assert done.code == 0, done.printed[-3000:]
+    assert done.ran("gh pr create --head template-update --base main")
+    assert "(https://github.com/octo/demo/compare/main...template-update?expand=1)" in done.printed
 
 
 def test_an_update_of_the_workflows_is_left_to_a_person(stage):
@@ -164,8 +186,9 @@ def test_an_update_of_the_workflows_is_left_to_a_person(stage):
 def test_a_failure_is_told_when_there_is_a_channel_and_the_message_may_fail(stage):
     stage.host.secrets["TEAMS_WEBHOOK_URL"] = "http://127.0.0.1/not-https"
     done = stage.dispatch("rollback", "main")
-    assert done.jobs == {"rollback": "failure", "notify": "success"}
+    assert done.jobs == {"agree": "success", "rollback": "failure", "notify": "success"}
     assert "prod is not connected" in done.printed
+    assert done.ran("uv sync") == ["uv sync --extra azure", "uv sync"], "who signs in needs more"
     (told,) = done.ran("uv run tdsp notify")
     assert told.startswith("uv run tdsp notify failure --what octo/demo: Rollback in prod")
     assert "--link https://github.com/octo/demo/actions/runs/" in told

@@ -62,7 +62,10 @@ case "$1 $2" in
   "auth git-credential") echo ;;
   "api "*) [ -n "$GH_TOKEN" ] || exit 4
     for word in "$@"; do case "$word" in body=@*) cat "${{word#body=@}}" >> "$STUB_COMMENTS" ;; esac; done ;;
-  "pr create") [ -n "$GH_TOKEN" ] || exit 4 ;;
+  "pr list") [ -z "$STUB_PULL" ] || echo "$STUB_PULL" ;;
+  "pr create") [ -n "$GH_TOKEN" ] || exit 4
+    if [ -n "$STUB_PULL" ]; then echo "a pull request for branch template-update already exists" >&2; exit 1; fi
+    if [ -n "$STUB_NO_PULLS" ]; then echo "GitHub Actions is not permitted to create pull requests" >&2; exit 1; fi ;;
   *) echo "unknown command: $*" >&2; exit 1 ;;
 esac
 """

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from workflows.rules.reading import Repository, triggers
+from workflows.rules.reading import Job, Repository, triggers
 
 RUNNERS = {"ubuntu-latest", "macos-latest", "windows-latest"}
 BRANCHES = {"dev", "main"}
@@ -56,9 +56,20 @@ def one_at_a_time(repository: Repository) -> Iterator[str]:
             groups.setdefault(re.sub(r"\$\{\{.*?\}\}", "*", group.get("group", "")), set()).add(job.file)
             if "rollback" not in job.name and group.get("cancel-in-progress") is not False:
                 yield f"{job.where}: must not be cut off"
+            if group.get("cancel-in-progress") is True and not _agreed(repository, job):
+                yield f"{job.where}: cuts off another before the reviewer agreed: a job before it asks"
     live = {job.file for job in repository.jobs if re.search(r"tdsp (deploy|rollback)\b", str(job.body))}
     if live and groups.get("live-*") != live:
         yield f"{', '.join(sorted(live))}: whatever moves traffic belongs to one group, live-*"
+
+
+def _agreed(repository: Repository, job: Job) -> bool:
+    """Tell whether a job in the same environment, and in no group, comes before."""
+    return any(
+        other.body.get("environment") == job.body.get("environment") and "concurrency" not in other.body
+        for other in repository.jobs
+        if other.file == job.file and other.name in job.needs
+    )
 
 
 def shells(repository: Repository) -> Iterator[str]:

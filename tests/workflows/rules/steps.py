@@ -41,10 +41,12 @@ def ready(repository: Repository) -> Iterator[str]:
             if step.uses.startswith("./") and "checkout" not in done:
                 yield f"{step.where}: the repository is not checked out yet"
             if step.uses.endswith("/setup"):
-                done.add("setup")
+                done |= {"setup"} | ({"azure"} if (step.body.get("with") or {}).get("azure") is True else set())
             if step.uses.endswith("/sign-in"):
                 if "setup" not in done:
                     yield f"{step.where}: signs in before uv is there"
+                if "azure" not in done:
+                    yield f"{step.where}: signs in without the packages that talk to Azure: setup with azure: true"
                 done.add("sign-in")
             if re.search(r"\buv (run|sync)\b", step.script) and "setup" not in done:
                 yield f"{step.where}: uv is not there yet"

@@ -36,7 +36,7 @@ def notebooks(
 
     Each finding is one line: notebook, cell, line and column in the cell, ruff's rule. In GitHub Actions and Azure
     Pipelines it is shown beside the changed lines too. Lines have 79 columns: `notebooks/ruff.toml` has the settings,
-    for this command, for `ruff format` and for the editor. What ruff can mend, `ruff check --fix notebooks` mends.
+    for this command, for `ruff format` and for the editor. `ruff check` leaves notebooks to it.
     Ends with 0 (nothing found), 1 (findings) or 2 (no notebook there, or not one).
 
     For example:
