@@ -22,6 +22,15 @@ def impatient(monkeypatch):
     monkeypatch.setattr(facts, "settled", lambda *words, **options: settled(*words, **{**options, "pause": 0.05}))
 
 
+def shares(wanted):
+    def fits(request):
+        if request.method != "PUT" or "/onlineendpoints/" not in request.path.lower():
+            return False
+        return (request.json["properties"].get("traffic") or {}).get("green") == wanted
+
+    return fits
+
+
 def mirrors(request):
     return (
         request.method == "PUT"
@@ -73,6 +82,25 @@ def test_an_endpoint_that_cannot_mirror_gets_its_version_all_the_same(azure, sec
     assert "no mirroring here" in result.output
     assert "not supported for this endpoint" in result.output
     assert traffic(azure) == {"green": 100}
+
+
+@pytest.mark.parametrize("fits", [shares(10)], ids=["10 %"])
+def test_a_change_whose_end_is_not_seen_is_waited_for_and_taken_back(azure, second, fits, monkeypatch):
+    monkeypatch.setattr(facts, "settled", functools.partial(facts.settled, pause=0.05))
+
+    def accepted(_request):
+        azure.fail("GET */mfeoperationsstatus/*", "403")  # the service goes on with it, nobody can see how far it is
+
+    azure.fail(fits, accepted)
+    result = deploy("--requests", "2")
+    azure.cloud.operations.release()
+    azure.cloud.operations.watch(endpoint(azure)["id"])
+    assert result.exit_code == 1
+    assert "v1 in blue still has all traffic" in result.stderr
+    assert "going back failed" not in result.stderr
+    assert traffic(azure) == {"blue": 100}
+    assert not endpoint(azure)["properties"]["mirrorTraffic"]
+    assert slots(azure) == {"blue": "1"}
 
 
 def test_the_former_slot_is_deleted_after_its_time(azure, second):

@@ -199,9 +199,10 @@ def _give_up(
     """Give all traffic back to the slot that had it, show the log, delete the failed slot, and raise `error`."""
     say(f"{slot}: {error or 'interrupted'}")
     try:
-        now = slots.look(ml, where, name)
+        # A change whose answer was lost may still be under way: what one sees before it ends is not what will be.
+        now = slots.settled(ml, where, name, whole=False)
         back = now.previous if now.live == slot else now.live
-        if back and (now.traffic != {back: 100} or now.mirror):
+        if back:
             slots.shift(ml, now, {back: 100}, **{slots.LIVE: back, slots.PREVIOUS: "", slots.UNTIL: ""})
             say(f"{back}: back to 100 %")
     except TdspError as second:
@@ -215,7 +216,8 @@ def _give_up(
     with contextlib.suppress(TdspError):  # the next deployment deletes it
         if slot in now.deployments and not now.traffic.get(slot):
             slots.remove(ml, now, slot)
-    serving = f"v{now.version(back)} in {back} still has all traffic" if back else "nothing is live yet"
+    serving = f"v{now.version(now.live)} in {now.live} has all traffic" if now.live else "nothing is live yet"
+    serving = f"v{now.version(back)} in {back} still has all traffic" if back else serving
     raise TdspError(f"{error}; {serving}") from None
 
 

@@ -160,7 +160,13 @@ def look(ml: MLClient, where: client.Target, name: str, kind: type[Found] = Slot
 
 
 def settled(
-    ml: MLClient, where: client.Target, name: str, kind: type[Found] = Slots, patience: float = 1800, pause: float = 5
+    ml: MLClient,
+    where: client.Target,
+    name: str,
+    kind: type[Found] = Slots,
+    patience: float = 1800,
+    pause: float = 5,
+    whole: bool = True,
 ) -> Found:
     """Wait until nothing of the endpoint is being changed any more, by this command's killed forerunner for instance.
 
@@ -171,6 +177,7 @@ def settled(
         kind: sort of the endpoint.
         patience: seconds after which it counts as stuck.
         pause: seconds between two looks.
+        whole: whether its deployments are waited for, too.
 
     Raises:
         TdspError: it is stuck.
@@ -178,7 +185,7 @@ def settled(
     end = time.monotonic() + patience
     while True:
         slots = look(ml, where, name, kind)
-        things = [slots.endpoint, *slots.deployments.values()] if slots.endpoint else []
+        things = [slots.endpoint, *(slots.deployments.values() if whole else ())] if slots.endpoint else []
         busy = [thing for thing in things if thing.provisioning_state not in _SETTLED]
         if not busy:
             return slots
