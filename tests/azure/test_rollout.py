@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
+import signal
+import time
 from datetime import UTC, datetime, timedelta
 
 import bench
@@ -10,6 +14,7 @@ import pytest
 from bench import deploy, endpoint, slots, traffic
 from emulator.wire import Response
 from tdsp.azure import deploy as rollout
+from tdsp.azure import probe
 from tdsp.azure import slots as facts
 
 
@@ -103,6 +108,28 @@ def test_a_change_whose_end_is_not_seen_is_waited_for_and_taken_back(azure, seco
     assert slots(azure) == {"blue": "1"}
 
 
+@pytest.mark.parametrize("share", [10, 50])
+@pytest.mark.parametrize("fault", ["mistake", "cancelled"])
+def test_whatever_ends_the_command_gives_the_traffic_back(azure, second, monkeypatch, share, fault):
+    def measure(_caller, exchanges, slot, guards):
+        if traffic(azure).get("green") != share:
+            return probe.Measured(1, (), 1.0)
+        if fault == "cancelled":  # as a CI system ends a job
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr(probe.Caller, "measure", measure)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with contextlib.suppress(ZeroDivisionError):
+            assert deploy().exit_code == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert traffic(azure) == {"blue": 100}
+    assert slots(azure) == {"blue": "1", "green": "2"}
+
+
 def test_the_former_slot_is_deleted_after_its_time(azure, second):
     assert deploy("--keep", "2").exit_code == 0
     until = datetime.fromisoformat(endpoint(azure)["tags"]["tdsp.previous_until"])
@@ -171,6 +198,7 @@ def test_a_deployment_that_is_stuck_is_told_and_finished_later(azure, second, im
         assert result.exit_code == 1
         assert said in result.stderr
         assert traffic(azure) == {"blue": 100}
+    assert not [call for call in azure.calls if call.method == "DELETE"], "the service goes on with it"
     azure.cloud.slow.clear()
     azure.cloud.operations.release()
     assert deploy().exit_code == 0

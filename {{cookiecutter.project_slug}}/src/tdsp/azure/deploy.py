@@ -60,7 +60,7 @@ def roll_out(
             rows = sum(len(exchange.request["data"]) for exchange in exchanges)
             say(f"{candidate}: smoke test passed ({rows} rows as on this machine)")
             _raise_traffic(ml, now, candidate, caller, exchanges, guards, keep_hours, say)
-        except (TdspError, KeyboardInterrupt) as error:
+        except BaseException as error:  # Ctrl-C and mistakes in this code too: users must not stay on the new slot
             _give_up(ml, new.where, now.name, candidate, error, say)
     _sweep(ml, slots.look(ml, new.where, now.name), say)
     now = slots.look(ml, new.where, now.name)
@@ -128,14 +128,15 @@ def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callabl
         with client.speaking(f"slot {slot}"):
             building = ml.online_deployments.begin_create_or_update(deployment)
             building.wait(PATIENCE)
-            if not building.done():
-                raise TdspError(
-                    f"slot {slot} is not ready after {PATIENCE / 60:g} minutes; the service goes on with it: "
-                    "look into Studio, then run the same command again"
-                )
-            building.result()
+            if ready := building.done():
+                building.result()
     except TdspError as error:
         _give_up(ml, new.where, now.name, slot, error, say)
+    if not ready:
+        raise TdspError(
+            f"slot {slot} is not ready after {PATIENCE / 60:g} minutes; the service goes on with it: "
+            "look into Studio, then run the same command again"
+        )
     return slots.look(ml, new.where, now.name)
 
 
@@ -196,7 +197,7 @@ def _guard(
 def _give_up(
     ml: MLClient, where: client.Target, name: str, slot: str, error: BaseException, say: Callable[[str], None]
 ) -> None:
-    """Give all traffic back to the slot that had it, show the log, delete the failed slot, and raise `error`."""
+    """Give all traffic back to the slot that had it, and raise `error`; show a failed slot's log and delete it."""
     say(f"{slot}: {error or 'interrupted'}")
     try:
         # A change whose answer was lost may still be under way: what one sees before it ends is not what will be.
@@ -205,11 +206,11 @@ def _give_up(
         if back:
             slots.shift(ml, now, {back: 100}, **{slots.LIVE: back, slots.PREVIOUS: "", slots.UNTIL: ""})
             say(f"{back}: back to 100 %")
-    except TdspError as second:
+    except Exception as second:
         raise TdspError(
             f"{error}\nand going back failed as well ({second}): run `tdsp rollback --env {where.env}` now"
         ) from None
-    if isinstance(error, KeyboardInterrupt):
+    if not isinstance(error, TdspError):  # it says nothing about the slot
         raise error
     if log := slots.logs(ml, now, slot):
         say(f"the log of {slot} ends with:\n{log}")
