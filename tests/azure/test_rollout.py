@@ -89,7 +89,7 @@ def test_an_endpoint_that_cannot_mirror_gets_its_version_all_the_same(azure, sec
     assert traffic(azure) == {"green": 100}
 
 
-@pytest.mark.parametrize("fits", [shares(10)], ids=["10 %"])
+@pytest.mark.parametrize("fits", [shares(10), mirrors], ids=["10 %", "mirror"])
 def test_a_change_whose_end_is_not_seen_is_waited_for_and_taken_back(azure, second, fits, monkeypatch):
     monkeypatch.setattr(facts, "settled", functools.partial(facts.settled, pause=0.05))
 
@@ -106,6 +106,16 @@ def test_a_change_whose_end_is_not_seen_is_waited_for_and_taken_back(azure, seco
     assert traffic(azure) == {"blue": 100}
     assert not endpoint(azure)["properties"]["mirrorTraffic"]
     assert slots(azure) == {"blue": "1"}
+
+
+@pytest.mark.parametrize("status", [400, 403, 409])
+def test_a_failure_that_has_nothing_to_do_with_mirroring_ends_the_rollout(azure, second, status):
+    azure.fail(mirrors, Response(status, {"error": {"code": "Denied", "message": "A policy denies this."}}), count=6)
+    result = deploy("--requests", "2")
+    assert result.exit_code == 1
+    assert "A policy denies this" in result.stderr
+    assert "no mirroring here" not in result.output
+    assert traffic(azure) == {"blue": 100}
 
 
 @pytest.mark.parametrize("share", [10, 50])

@@ -172,6 +172,9 @@ def _mirror(ml: MLClient, now: slots.Slots, live: str, slot: str, say: Callable[
     try:
         slots.shift(ml, now, {live: 100}, {slot: MIRROR})
     except TdspError as error:
+        words = str(error).replace(now.name, "").lower()
+        if client.status_of(error.__context__) != 400 or "mirror" not in words:
+            raise
         now.endpoint.mirror_traffic = {}
         say(f"no mirroring here: {error}")
         return False
