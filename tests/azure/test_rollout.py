@@ -159,6 +159,28 @@ def test_the_former_slot_is_deleted_after_its_time(azure, second):
     assert "there is none to go back to" in refused.stderr
 
 
+def test_a_third_version_says_that_it_deletes_the_kept_one(azure, second, client, tmp_path):
+    assert deploy("--requests", "2").exit_code == 0
+    bench.register(client, bench.model(tmp_path / "m3", 4.0))
+    plan = deploy("--dry-run").output
+    line = next(line for line in plan.splitlines() if "slot blue" in line and "delete" in line)
+    assert "v1" in line
+    assert f"kept for rollback until {endpoint(azure)['tags']['tdsp.previous_until']}" in line
+    assert "slot blue      free" not in plan
+    assert deploy("--requests", "2").exit_code == 0
+    assert slots(azure) == {"blue": "3", "green": "2"}
+
+
+def test_what_a_person_put_on_the_endpoint_stays(azure, second):
+    blue = azure.cloud.resources[f"{endpoint(azure)['id']}/deployments/blue"]
+    shadow = blue["id"].replace("/blue", "/shadow")
+    azure.cloud.resources.put(shadow, {**blue, "tags": {}})
+    result = deploy("--requests", "2")
+    assert result.exit_code == 0, result.stderr
+    assert shadow in azure.cloud.resources
+    assert "shadow" not in result.output
+
+
 def test_a_name_that_somebody_else_has_in_the_region_is_told(azure, client, project, server, tmp_path):
     from tdsp.azure.client import target
 

@@ -226,9 +226,10 @@ def _give_up(
 
 
 def _sweep(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> None:
-    """Delete slots that nobody needs: an expired former one, and any that is neither live nor former."""
+    """Delete our slots that nobody needs; the plan has told which."""
+    doomed = now.leftovers
     if now.expired:
         slots.shift(ml, now, now.traffic, **{slots.PREVIOUS: "", slots.UNTIL: ""})
-    for slot in sorted(set(now.deployments) - {now.live, now.previous} - set(now.traffic)):
+    for slot in doomed:
         slots.remove(ml, now, slot)
         say(f"{slot}: deleted")

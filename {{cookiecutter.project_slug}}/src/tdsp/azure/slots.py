@@ -108,6 +108,13 @@ class Slots:
         until = self.tag(UNTIL)
         return bool(self.previous and until and datetime.fromisoformat(until) < datetime.now(UTC))
 
+    @property
+    def leftovers(self) -> list[str]:
+        """Slots that are neither live nor kept. What somebody else put on the endpoint is none."""
+        kept = {self.live, None if self.expired else self.previous, *self.traffic}
+        ours = [slot for slot in SLOTS if slot in self.deployments and CONTENT in (self.deployments[slot].tags or {})]
+        return [slot for slot in ours if slot not in kept]
+
 
 class Batch(Slots):
     """What is there of a batch endpoint: its default deployment is live, the other one costs nothing."""

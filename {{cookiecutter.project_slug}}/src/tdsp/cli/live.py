@@ -41,7 +41,7 @@ def deploy(
     ml = client.connect(where)
     new = releases.release(root, ml, where, version)
     now = slots.look(ml, where, slots.endpoint_name(where))
-    plan.show(f"Deploy {new.label} to {where}", releases.plan(new, now, again=bool(version)))
+    plan.show(f"Deploy {new.label} to {where}", releases.plan(new, now, bool(version), keep))
     if dry_run:
         return
     client.stay_signed_in()
