@@ -140,6 +140,33 @@ def test_whatever_ends_the_command_gives_the_traffic_back(azure, second, monkeyp
     assert slots(azure) == {"blue": "1", "green": "2"}
 
 
+@pytest.mark.parametrize("goal", ["deploy", "rollback"])
+def test_a_kill_before_the_last_guard_leaves_a_trial_that_is_repeated(azure, second, server, monkeypatch, goal):
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_words, **_options):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollout, "_give_up", killed)  # nothing runs after a kill
+        patch.setattr(probe, "judge", lambda *_: killed() if traffic(azure) == {"green": 100} else "")
+        with pytest.raises(KilledError):
+            deploy("--requests", "2")
+    assert traffic(azure) == {"green": 100}
+    server.from_share = 100
+    server.broken.add("green")
+    if goal == "rollback":
+        assert "rollout stopped: v1 in blue has all traffic" in bench.tdsp("rollback").output
+    else:
+        assert "an interrupted rollout" in deploy("--dry-run").output
+        result = deploy("--requests", "2")
+        assert result.exit_code == 1
+        assert "slot green at 100 %" in result.stderr
+    assert traffic(azure) == {"blue": 100}
+    assert "tdsp.trial" not in endpoint(azure)["tags"]
+
+
 def test_the_former_slot_is_deleted_after_its_time(azure, second):
     assert deploy("--keep", "2").exit_code == 0
     until = datetime.fromisoformat(endpoint(azure)["tags"]["tdsp.previous_until"])

@@ -93,7 +93,7 @@ def _endpoint(ml: MLClient, new: Release, pause: float) -> slots.Slots:
 def _reset(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> slots.Slots:
     """Take back what an interrupted rollout left: shares and mirrors of a slot that is not live."""
     if now.live and (now.traffic != {now.live: 100} or now.mirror):
-        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live})
+        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live, slots.TRIAL: ""})
         say(f"{now.live}: back to 100 % after an interrupted rollout")
     return now
 
@@ -159,12 +159,12 @@ def _raise_traffic(
     if _mirror(ml, now, live, slot, say):
         _guard(caller, exchanges, slot, live, guards, f"mirror {MIRROR} %", say)
     for share in STEPS:
-        if share < 100:
-            slots.shift(ml, now, {live: 100 - share, slot: share})
-        else:
-            arrived |= {slots.PREVIOUS: live, slots.UNTIL: slots.later(keep_hours)}
-            slots.shift(ml, now, {slot: 100}, **arrived)
+        others = {live: 100 - share} if share < 100 else {}
+        slots.shift(ml, now, {**others, slot: share}, **{slots.TRIAL: slot})
         _guard(caller, exchanges, slot, live, guards, f"{share} %", say)
+    # Only now: whoever is killed before the last guard has passed finds a slot on trial, not a live one.
+    arrived |= {slots.TRIAL: "", slots.PREVIOUS: live, slots.UNTIL: slots.later(keep_hours)}
+    slots.shift(ml, now, {slot: 100}, **arrived)
 
 
 def _mirror(ml: MLClient, now: slots.Slots, live: str, slot: str, say: Callable[[str], None]) -> bool:
@@ -207,7 +207,9 @@ def _give_up(
         now = slots.settled(ml, where, name, whole=False)
         back = now.previous if now.live == slot else now.live
         if back:
-            slots.shift(ml, now, {back: 100}, **{slots.LIVE: back, slots.PREVIOUS: "", slots.UNTIL: ""})
+            slots.shift(
+                ml, now, {back: 100}, **{slots.LIVE: back, slots.TRIAL: "", slots.PREVIOUS: "", slots.UNTIL: ""}
+            )
             say(f"{back}: back to 100 %")
     except Exception as second:
         raise TdspError(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SLOTS = ("blue", "green")
 OWNER = "tdsp.project"  # whose endpoint it is
 LIVE = "tdsp.live"  # the slot that gets all traffic when no rollout is under way
+TRIAL = "tdsp.trial"  # the slot that gets traffic and has not passed every guard yet
 PREVIOUS = "tdsp.previous"  # the slot that `tdsp rollback` goes back to
 UNTIL = "tdsp.previous_until"  # when that slot may be deleted
 ROLLED_BACK = "tdsp.rolled_back"  # content of the slot that was rolled back from
@@ -70,7 +71,7 @@ class Slots:
     def live(self) -> str | None:
         """The slot that answers, also while another one is being tried; None before the first deployment."""
         tagged = self.tag(LIVE)
-        if tagged in self.traffic:
+        if tagged in self.traffic or (self.tag(TRIAL) in self.traffic and tagged in self.deployments):
             return tagged
         # Somebody moved the traffic by hand: whoever has most of it is live.
         return max(self.traffic, key=self.traffic.__getitem__, default=None)
