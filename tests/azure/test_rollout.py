@@ -79,6 +79,15 @@ def test_a_guard_that_fails_at_a_step_gives_everything_back(azure, second, serve
     assert bench.tdsp("rollback").exit_code == 1, "the failed version counts as a former one"
 
 
+def test_a_slot_that_fails_only_those_who_reach_it_by_its_share_is_found(azure, second, server):
+    server.unnamed.add("green")
+    result = deploy("--requests", "3")
+    assert result.exit_code == 1
+    assert "without the deployment header: status 424" in result.stderr
+    assert traffic(azure) == {"blue": 100}
+    assert slots(azure) == {"blue": "1"}
+
+
 def test_an_endpoint_that_cannot_mirror_gets_its_version_all_the_same(azure, second):
     refusal = {"error": {"code": "BadArgument", "message": "Mirror traffic is not supported for this endpoint."}}
     azure.fail(mirrors, Response(400, refusal))
@@ -121,7 +130,7 @@ def test_a_failure_that_has_nothing_to_do_with_mirroring_ends_the_rollout(azure,
 @pytest.mark.parametrize("share", [10, 50])
 @pytest.mark.parametrize("fault", ["mistake", "cancelled"])
 def test_whatever_ends_the_command_gives_the_traffic_back(azure, second, monkeypatch, share, fault):
-    def measure(_caller, exchanges, slot, guards):
+    def measure(_caller, exchanges, slot, guards, *_):
         if traffic(azure).get("green") != share:
             return probe.Measured(1, (), 1.0)
         if fault == "cancelled":  # as a CI system ends a job

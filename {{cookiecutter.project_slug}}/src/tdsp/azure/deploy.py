@@ -157,7 +157,7 @@ def _raise_traffic(
         say(f"{slot}: 100 %")
         return
     if _mirror(ml, now, live, slot, say):
-        _guard(caller, exchanges, slot, live, guards, f"mirror {MIRROR} %", say)
+        _guard(caller, exchanges, slot, live, guards, f"mirror {MIRROR} %", say, shared=False)
     for share in STEPS:
         others = {live: 100 - share} if share < 100 else {}
         slots.shift(ml, now, {**others, slot: share}, **{slots.TRIAL: slot})
@@ -189,8 +189,9 @@ def _guard(
     guards: probe.Guards,
     step: str,
     say: Callable[[str], None],
+    shared: bool = True,
 ) -> None:
-    new = caller.measure(exchanges, slot, guards)
+    new = caller.measure(exchanges, slot, guards, shared)
     old = caller.measure(exchanges, live, guards)
     say(f"{slot}: {step}: {new} ({live}: p95 {old.p95_ms:.0f} ms)")
     if broken := probe.judge(new, old, guards):
