@@ -82,7 +82,7 @@ class Forks:
 def _end(pid: int) -> None:
     """End a command that hangs; its exit code then says so."""
     with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGUSR1)
 
 
 def _serve() -> None:

@@ -24,7 +24,8 @@ class ModelServer:
         broken: slots that answer with status 500.
         slow: slot -> seconds that an answer takes.
         crashing: slots whose container never starts.
-        from_share: percent of the traffic from which on a slot misbehaves.
+        unnamed: slots that fail the requests which reach them by their share, without the deployment header.
+        from_share: percent of the traffic from which on a slot misbehaves, also towards requests that name it.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class ModelServer:
         self.broken: set[str] = set()
         self.slow: dict[str, float] = {}
         self.crashing: set[str] = set()
+        self.unnamed: set[str] = set()
         self.from_share = 0
         self.answered: dict[str, int] = {}
         self._models: dict[str, Any] = {}
@@ -57,6 +59,8 @@ class ModelServer:
             answer = served.predict(rows_of(request.body, served.contract))
         self.answered[name] += 1
         traffic = self._cloud.resources[deployment_id.split("/deployments/")[0]]["properties"]["traffic"] or {}
+        if name in self.unnamed and not request.headers.get("azureml-model-deployment"):
+            return Response(500, {"error": "broken for users"})
         if traffic.get(name, 0) >= self.from_share:
             time.sleep(self.slow.get(name, 0))
             if name in self.broken:

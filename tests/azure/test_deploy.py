@@ -20,9 +20,12 @@ def test_a_second_version_passes_every_step_and_the_first_is_kept(azure, second)
     assert traffic(azure) == {"green": 100}
     assert slots(azure) == {"blue": "1", "green": "2"}
     name = endpoint(azure)["name"]
-    sent = [call.body["properties"] for call in azure.calls if call.method == "PUT" and call.path.endswith(name)]
+    bodies = [call.body for call in azure.calls if call.method == "PUT" and call.path.endswith(name)]
+    sent = [body["properties"] for body in bodies]
     shares = [properties["traffic"] for properties in sent if properties.get("traffic")]
-    assert [share.get("green", 0) for share in shares] == [0, 0, 10, 50, 100]
+    assert [share.get("green", 0) for share in shares] == [0, 0, 10, 50, 100, 100]
+    assert [body["tags"].get("tdsp.live") for body in bodies][-2:] == ["blue", "green"], "live before the last guard"
+    assert "tdsp.trial" not in endpoint(azure)["tags"]
     assert "mirror 10 %" in result.output
 
 

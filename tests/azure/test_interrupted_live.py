@@ -44,9 +44,24 @@ def whole(cloud, folder):
         assert cloud.server.answered.get(slot) is not None, f"{slot} has traffic and no container"
 
 
+def guarded(cloud):
+    """Say whether the slot was asked between its getting all traffic and its being called live."""
+    calls = cloud.calls
+    tags = {
+        number: call.body["tags"]
+        for number, call in enumerate(calls)
+        if call.method == "PUT" and "/deployments/" not in call.path and "/onlineEndpoints/" in call.path
+        if call.body["properties"].get("traffic") == {"green": 100}
+    }
+    moved = max(number for number in tags if tags[number].get("tdsp.trial") == "green")
+    named = min(number for number in tags if number > moved and tags[number].get("tdsp.live") == "green")
+    return any(call.path == "/score" for call in calls[moved:named])
+
+
 def test_deploy(walk, azure, live):
     def reached(cloud, folder):
         assert traffic(cloud) == {"green": 100}
+        assert guarded(cloud), "nobody looked at the slot after it had got all traffic"
 
     walk(live, DEPLOY, reached=reached, always=whole)
 

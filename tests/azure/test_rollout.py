@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
+import signal
+import time
 from datetime import UTC, datetime, timedelta
 
 import bench
@@ -10,6 +14,7 @@ import pytest
 from bench import deploy, endpoint, slots, traffic
 from emulator.wire import Response
 from tdsp.azure import deploy as rollout
+from tdsp.azure import probe
 from tdsp.azure import slots as facts
 
 
@@ -20,6 +25,15 @@ def impatient(monkeypatch):
     monkeypatch.setattr(rollout, "PATIENCE", 0.5)
     settled = facts.settled
     monkeypatch.setattr(facts, "settled", lambda *words, **options: settled(*words, **{**options, "pause": 0.05}))
+
+
+def shares(wanted):
+    def fits(request):
+        if request.method != "PUT" or "/onlineendpoints/" not in request.path.lower():
+            return False
+        return (request.json["properties"].get("traffic") or {}).get("green") == wanted
+
+    return fits
 
 
 def mirrors(request):
@@ -65,6 +79,15 @@ def test_a_guard_that_fails_at_a_step_gives_everything_back(azure, second, serve
     assert bench.tdsp("rollback").exit_code == 1, "the failed version counts as a former one"
 
 
+def test_a_slot_that_fails_only_those_who_reach_it_by_its_share_is_found(azure, second, server):
+    server.unnamed.add("green")
+    result = deploy("--requests", "3")
+    assert result.exit_code == 1
+    assert "without the deployment header: status 424" in result.stderr
+    assert traffic(azure) == {"blue": 100}
+    assert slots(azure) == {"blue": "1"}
+
+
 def test_an_endpoint_that_cannot_mirror_gets_its_version_all_the_same(azure, second):
     refusal = {"error": {"code": "BadArgument", "message": "Mirror traffic is not supported for this endpoint."}}
     azure.fail(mirrors, Response(400, refusal))
@@ -73,6 +96,84 @@ def test_an_endpoint_that_cannot_mirror_gets_its_version_all_the_same(azure, sec
     assert "no mirroring here" in result.output
     assert "not supported for this endpoint" in result.output
     assert traffic(azure) == {"green": 100}
+
+
+@pytest.mark.parametrize("fits", [shares(10), mirrors], ids=["10 %", "mirror"])
+def test_a_change_whose_end_is_not_seen_is_waited_for_and_taken_back(azure, second, fits, monkeypatch):
+    monkeypatch.setattr(facts, "settled", functools.partial(facts.settled, pause=0.05))
+
+    def accepted(_request):
+        azure.fail("GET */mfeoperationsstatus/*", "403")  # the service goes on with it, nobody can see how far it is
+
+    azure.fail(fits, accepted)
+    result = deploy("--requests", "2")
+    azure.cloud.operations.release()
+    azure.cloud.operations.watch(endpoint(azure)["id"])
+    assert result.exit_code == 1
+    assert "v1 in blue still has all traffic" in result.stderr
+    assert "going back failed" not in result.stderr
+    assert traffic(azure) == {"blue": 100}
+    assert not endpoint(azure)["properties"]["mirrorTraffic"]
+    assert slots(azure) == {"blue": "1"}
+
+
+@pytest.mark.parametrize("status", [400, 403, 409])
+def test_a_failure_that_has_nothing_to_do_with_mirroring_ends_the_rollout(azure, second, status):
+    azure.fail(mirrors, Response(status, {"error": {"code": "Denied", "message": "A policy denies this."}}), count=6)
+    result = deploy("--requests", "2")
+    assert result.exit_code == 1
+    assert "A policy denies this" in result.stderr
+    assert "no mirroring here" not in result.output
+    assert traffic(azure) == {"blue": 100}
+
+
+@pytest.mark.parametrize("share", [10, 50])
+@pytest.mark.parametrize("fault", ["mistake", "cancelled"])
+def test_whatever_ends_the_command_gives_the_traffic_back(azure, second, monkeypatch, share, fault):
+    def measure(_caller, exchanges, slot, guards, *_):
+        if traffic(azure).get("green") != share:
+            return probe.Measured(1, (), 1.0)
+        if fault == "cancelled":  # as a CI system ends a job
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr(probe.Caller, "measure", measure)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with contextlib.suppress(ZeroDivisionError):
+            assert deploy().exit_code == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert traffic(azure) == {"blue": 100}
+    assert slots(azure) == {"blue": "1", "green": "2"}
+
+
+@pytest.mark.parametrize("goal", ["deploy", "rollback"])
+def test_a_kill_before_the_last_guard_leaves_a_trial_that_is_repeated(azure, second, server, monkeypatch, goal):
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_words, **_options):
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollout, "_give_up", killed)  # nothing runs after a kill
+        patch.setattr(probe, "judge", lambda *_: killed() if traffic(azure) == {"green": 100} else "")
+        with pytest.raises(KilledError):
+            deploy("--requests", "2")
+    assert traffic(azure) == {"green": 100}
+    server.from_share = 100
+    server.broken.add("green")
+    if goal == "rollback":
+        assert "rollout stopped: v1 in blue has all traffic" in bench.tdsp("rollback").output
+    else:
+        assert "an interrupted rollout" in deploy("--dry-run").output
+        result = deploy("--requests", "2")
+        assert result.exit_code == 1
+        assert "slot green at 100 %" in result.stderr
+    assert traffic(azure) == {"blue": 100}
+    assert "tdsp.trial" not in endpoint(azure)["tags"]
 
 
 def test_the_former_slot_is_deleted_after_its_time(azure, second):
@@ -92,6 +193,28 @@ def test_the_former_slot_is_deleted_after_its_time(azure, second):
     refused = bench.tdsp("rollback")
     assert refused.exit_code == 1
     assert "there is none to go back to" in refused.stderr
+
+
+def test_a_third_version_says_that_it_deletes_the_kept_one(azure, second, client, tmp_path):
+    assert deploy("--requests", "2").exit_code == 0
+    bench.register(client, bench.model(tmp_path / "m3", 4.0))
+    plan = deploy("--dry-run").output
+    line = next(line for line in plan.splitlines() if "slot blue" in line and "delete" in line)
+    assert "v1" in line
+    assert f"kept for rollback until {endpoint(azure)['tags']['tdsp.previous_until']}" in line
+    assert "slot blue      free" not in plan
+    assert deploy("--requests", "2").exit_code == 0
+    assert slots(azure) == {"blue": "3", "green": "2"}
+
+
+def test_what_a_person_put_on_the_endpoint_stays(azure, second):
+    blue = azure.cloud.resources[f"{endpoint(azure)['id']}/deployments/blue"]
+    shadow = blue["id"].replace("/blue", "/shadow")
+    azure.cloud.resources.put(shadow, {**blue, "tags": {}})
+    result = deploy("--requests", "2")
+    assert result.exit_code == 0, result.stderr
+    assert shadow in azure.cloud.resources
+    assert "shadow" not in result.output
 
 
 def test_a_name_that_somebody_else_has_in_the_region_is_told(azure, client, project, server, tmp_path):
@@ -143,6 +266,7 @@ def test_a_deployment_that_is_stuck_is_told_and_finished_later(azure, second, im
         assert result.exit_code == 1
         assert said in result.stderr
         assert traffic(azure) == {"blue": 100}
+    assert not [call for call in azure.calls if call.method == "DELETE"], "the service goes on with it"
     azure.cloud.slow.clear()
     azure.cloud.operations.release()
     assert deploy().exit_code == 0

@@ -108,7 +108,7 @@ class Walk:
             self._arm(number, kind)
             code, printed = self._command(arguments, folder)
             self.cloud.faults.clear()
-            assert code != -signal.SIGTERM, f"it hangs:\n{printed}"
+            assert code != -signal.SIGUSR1, f"it hangs:\n{printed}"
             assert code != TRACEBACK, f"a traceback instead of a message:\n{printed}"
             self._hold(folder)
             again = 0

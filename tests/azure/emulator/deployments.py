@@ -150,10 +150,15 @@ def _start(cloud: Cloud, deployment: dict[str, Any], instances: int) -> dict[str
 
 @routes("DELETE", BASE + "/{name}", *VERSIONS)
 def delete(cloud: Cloud, call: Call) -> Response:
-    """Delete a deployment that has no traffic."""
+    """Delete a deployment that has no traffic.
+
+    Raises:
+        ServiceError: 400 while it has traffic, 409 while an operation on it or on its endpoint runs.
+    """
     if call.id not in cloud.resources:
         return Response(204)
     endpoint = find(cloud, call.id.rsplit("/deployments/", 1)[0])
+    operations.refuse_while_running(cloud, endpoint["id"])
     if (endpoint["properties"]["traffic"] or {}).get(call["name"]):
         raise bad_request(f"Deployment {call['name']} cannot be deleted: it has live traffic.")
     operations.refuse_while_running(cloud, call.id)

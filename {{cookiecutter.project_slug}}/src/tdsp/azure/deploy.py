@@ -60,7 +60,7 @@ def roll_out(
             rows = sum(len(exchange.request["data"]) for exchange in exchanges)
             say(f"{candidate}: smoke test passed ({rows} rows as on this machine)")
             _raise_traffic(ml, now, candidate, caller, exchanges, guards, keep_hours, say)
-        except (TdspError, KeyboardInterrupt) as error:
+        except BaseException as error:  # Ctrl-C and mistakes in this code too: users must not stay on the new slot
             _give_up(ml, new.where, now.name, candidate, error, say)
     _sweep(ml, slots.look(ml, new.where, now.name), say)
     now = slots.look(ml, new.where, now.name)
@@ -93,7 +93,7 @@ def _endpoint(ml: MLClient, new: Release, pause: float) -> slots.Slots:
 def _reset(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> slots.Slots:
     """Take back what an interrupted rollout left: shares and mirrors of a slot that is not live."""
     if now.live and (now.traffic != {now.live: 100} or now.mirror):
-        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live})
+        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live, slots.TRIAL: ""})
         say(f"{now.live}: back to 100 % after an interrupted rollout")
     return now
 
@@ -128,14 +128,15 @@ def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callabl
         with client.speaking(f"slot {slot}"):
             building = ml.online_deployments.begin_create_or_update(deployment)
             building.wait(PATIENCE)
-            if not building.done():
-                raise TdspError(
-                    f"slot {slot} is not ready after {PATIENCE / 60:g} minutes; the service goes on with it: "
-                    "look into Studio, then run the same command again"
-                )
-            building.result()
+            if ready := building.done():
+                building.result()
     except TdspError as error:
         _give_up(ml, new.where, now.name, slot, error, say)
+    if not ready:
+        raise TdspError(
+            f"slot {slot} is not ready after {PATIENCE / 60:g} minutes; the service goes on with it: "
+            "look into Studio, then run the same command again"
+        )
     return slots.look(ml, new.where, now.name)
 
 
@@ -156,14 +157,14 @@ def _raise_traffic(
         say(f"{slot}: 100 %")
         return
     if _mirror(ml, now, live, slot, say):
-        _guard(caller, exchanges, slot, live, guards, f"mirror {MIRROR} %", say)
+        _guard(caller, exchanges, slot, live, guards, f"mirror {MIRROR} %", say, shared=False)
     for share in STEPS:
-        if share < 100:
-            slots.shift(ml, now, {live: 100 - share, slot: share})
-        else:
-            arrived |= {slots.PREVIOUS: live, slots.UNTIL: slots.later(keep_hours)}
-            slots.shift(ml, now, {slot: 100}, **arrived)
+        others = {live: 100 - share} if share < 100 else {}
+        slots.shift(ml, now, {**others, slot: share}, **{slots.TRIAL: slot})
         _guard(caller, exchanges, slot, live, guards, f"{share} %", say)
+    # Only now: whoever is killed before the last guard has passed finds a slot on trial, not a live one.
+    arrived |= {slots.TRIAL: "", slots.PREVIOUS: live, slots.UNTIL: slots.later(keep_hours)}
+    slots.shift(ml, now, {slot: 100}, **arrived)
 
 
 def _mirror(ml: MLClient, now: slots.Slots, live: str, slot: str, say: Callable[[str], None]) -> bool:
@@ -171,6 +172,9 @@ def _mirror(ml: MLClient, now: slots.Slots, live: str, slot: str, say: Callable[
     try:
         slots.shift(ml, now, {live: 100}, {slot: MIRROR})
     except TdspError as error:
+        words = str(error).replace(now.name, "").lower()
+        if client.status_of(error.__context__) != 400 or "mirror" not in words:
+            raise
         now.endpoint.mirror_traffic = {}
         say(f"no mirroring here: {error}")
         return False
@@ -185,8 +189,9 @@ def _guard(
     guards: probe.Guards,
     step: str,
     say: Callable[[str], None],
+    shared: bool = True,
 ) -> None:
-    new = caller.measure(exchanges, slot, guards)
+    new = caller.measure(exchanges, slot, guards, shared)
     old = caller.measure(exchanges, live, guards)
     say(f"{slot}: {step}: {new} ({live}: p95 {old.p95_ms:.0f} ms)")
     if broken := probe.judge(new, old, guards):
@@ -196,33 +201,38 @@ def _guard(
 def _give_up(
     ml: MLClient, where: client.Target, name: str, slot: str, error: BaseException, say: Callable[[str], None]
 ) -> None:
-    """Give all traffic back to the slot that had it, show the log, delete the failed slot, and raise `error`."""
+    """Give all traffic back to the slot that had it, and raise `error`; show a failed slot's log and delete it."""
     say(f"{slot}: {error or 'interrupted'}")
     try:
-        now = slots.look(ml, where, name)
+        # A change whose answer was lost may still be under way: what one sees before it ends is not what will be.
+        now = slots.settled(ml, where, name, whole=False)
         back = now.previous if now.live == slot else now.live
-        if back and (now.traffic != {back: 100} or now.mirror):
-            slots.shift(ml, now, {back: 100}, **{slots.LIVE: back, slots.PREVIOUS: "", slots.UNTIL: ""})
+        if back:
+            slots.shift(
+                ml, now, {back: 100}, **{slots.LIVE: back, slots.TRIAL: "", slots.PREVIOUS: "", slots.UNTIL: ""}
+            )
             say(f"{back}: back to 100 %")
-    except TdspError as second:
+    except Exception as second:
         raise TdspError(
             f"{error}\nand going back failed as well ({second}): run `tdsp rollback --env {where.env}` now"
         ) from None
-    if isinstance(error, KeyboardInterrupt):
+    if not isinstance(error, TdspError):  # it says nothing about the slot
         raise error
     if log := slots.logs(ml, now, slot):
         say(f"the log of {slot} ends with:\n{log}")
     with contextlib.suppress(TdspError):  # the next deployment deletes it
         if slot in now.deployments and not now.traffic.get(slot):
             slots.remove(ml, now, slot)
-    serving = f"v{now.version(back)} in {back} still has all traffic" if back else "nothing is live yet"
+    serving = f"v{now.version(now.live)} in {now.live} has all traffic" if now.live else "nothing is live yet"
+    serving = f"v{now.version(back)} in {back} still has all traffic" if back else serving
     raise TdspError(f"{error}; {serving}") from None
 
 
 def _sweep(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> None:
-    """Delete slots that nobody needs: an expired former one, and any that is neither live nor former."""
+    """Delete our slots that nobody needs; the plan has told which."""
+    doomed = now.leftovers
     if now.expired:
         slots.shift(ml, now, now.traffic, **{slots.PREVIOUS: "", slots.UNTIL: ""})
-    for slot in sorted(set(now.deployments) - {now.live, now.previous} - set(now.traffic)):
+    for slot in doomed:
         slots.remove(ml, now, slot)
         say(f"{slot}: deleted")

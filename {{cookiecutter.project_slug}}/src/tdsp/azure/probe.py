@@ -92,12 +92,13 @@ class Caller:
 
         self.uri, self._session, self._credential = uri, requests.Session(), client.credential()
 
-    def ask(self, exchange: Exchange, slot: str | None = None) -> tuple[str, float]:
+    def ask(self, exchange: Exchange, slot: str | None = None, judged: str | None = None) -> tuple[str, float]:
         """Send one request; return what is wrong with the answer (empty for nothing) and the milliseconds it took.
 
         Args:
             exchange: what to send, and what to expect.
             slot: which slot must answer; traffic decides when None.
+            judged: the slot whose answers must be the expected ones; another version answers otherwise. None for any.
         """
         import requests
 
@@ -115,23 +116,37 @@ class Caller:
             return client.redact(f"status {reply.status_code}: {' '.join(reply.text.split())[:200]}"), took
         if slot and reply.headers.get(SLOT_HEADER, slot) != slot:
             return f"slot {reply.headers[SLOT_HEADER]} answered instead of {slot}", took
+        if judged and reply.headers.get(SLOT_HEADER) != judged:
+            return "", took
         try:
             return difference(exchange.answer, reply.json()), took
         except ValueError:
             return "the answer is not JSON", took
 
-    def measure(self, exchanges: Sequence[Exchange], slot: str | None, guards: Guards) -> Measured:
-        """Send a series of requests, spread over the soaking time."""
-        failures, times = [], []
+    def measure(self, exchanges: Sequence[Exchange], slot: str, guards: Guards, shared: bool = False) -> Measured:
+        """Send a series of requests to a slot, spread over the soaking time.
+
+        Args:
+            exchanges: what to send, in turn.
+            slot: which slot must answer.
+            guards: how many requests, and over which time.
+            shared: send each one without the slot's name as well, so that it goes where a user's request would go.
+        """
+        failures, times, sent = [], [], 0
         pause = guards.soak / max(guards.requests, 1)
         for number in range(guards.requests):
-            wrong, took = self.ask(exchanges[number % len(exchanges)], slot)
+            exchange, start = exchanges[number % len(exchanges)], time.perf_counter()
+            wrong, took = self.ask(exchange, slot)
             times.append(took)
-            if wrong:
-                failures.append(wrong)
-            time.sleep(max(0, pause - took / 1000))
+            found = [wrong]
+            if shared:
+                wrong, _ = self.ask(exchange, judged=slot)
+                found.append(wrong and f"without the deployment header: {wrong}")
+            sent += len(found)
+            failures += filter(None, found)
+            time.sleep(max(0, pause - (time.perf_counter() - start)))
         p95 = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
-        return Measured(len(times), tuple(failures), p95)
+        return Measured(sent, tuple(failures), p95)
 
 
 def smoke(caller: Caller, exchanges: Sequence[Exchange], slot: str) -> None:

@@ -77,8 +77,33 @@ def refuse_rolled_back(new: Release, now: slots.Slots, again: bool) -> None:
         )
 
 
-def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
+def deletions(new: Release, now: slots.Slots) -> dict[str, str]:
+    """Return slot -> why, for what deploying would delete."""
+    goal = None if now.content(now.live) == new.content else now.candidate
+    doomed = [slot for slot in now.leftovers if slot != goal]
+    if goal in now.deployments and now.content(goal) != new.content:
+        doomed.append(goal)
+    return {slot: _reason(now, slot) for slot in doomed}
+
+
+def _reason(now: slots.Slots, slot: str) -> str:
+    deployment = now.deployments[slot]
+    if slot == now.previous:
+        until = now.tag(slots.UNTIL)
+        return "kept long enough" if now.expired else f"kept for rollback until {until}, but its slot is needed"
+    if slots.CONTENT not in (deployment.tags or {}):
+        return "not made by `tdsp deploy`, but its slot is needed"
+    return "nobody goes back to it" if deployment.provisioning_state == "Succeeded" else "it never ran"
+
+
+def plan(new: Release, now: slots.Slots, again: bool, keep_hours: float = 24) -> list[Line]:
     """Return what deploying would do.
+
+    Args:
+        new: what is to be live.
+        now: what is there.
+        again: whether somebody asked for it by number.
+        keep_hours: how long the former slot will be kept.
 
     Raises:
         TdspError: the version was rolled back here, and nobody asked for it by number.
@@ -99,11 +124,13 @@ def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
         lines.append(Line(f"slot {now.live}", f"{new.label}, live", "", "it is what would be deployed"))
     else:
         built = now.content(now.candidate) == new.content
-        old = f"v{now.version(now.live)} in {now.live} stays for rollback" if now.live else "first version"
+        kept = f"stays {keep_hours:g} hours for rollback" if keep_hours > 0 else "is deleted afterwards"
+        old = f"v{now.version(now.live)} in {now.live} {kept}" if now.live else "first version"
+        free = "in use" if now.candidate in now.deployments else "free"
         lines.append(
             Line(
                 f"slot {now.candidate}",
-                f"{new.label}, built" if built else "free",
+                f"{new.label}, built" if built else free,
                 "" if built else f"build {new.label}",
                 old,
             )
@@ -113,13 +140,14 @@ def plan(new: Release, now: slots.Slots, again: bool) -> list[Line]:
             if now.live
             else "smoke test, then 100 %"
         )
-        lines.append(Line("traffic", _shares(now), steps, "goes back by itself if a guard fails"))
+        lines.append(Line("traffic", _shares(now), steps, "goes back, and deletes the new slot, if a guard fails"))
     if rules := scaling.rules(new.scoring):
         count = now.deployments[now.live].instance_count if now.live else 0
         wanted = f"{rules.min_instances} to {rules.max_instances} by load"
         lines.append(Line("instances", f"{count}", "", wanted))
-    if now.expired:
-        lines.append(Line(f"slot {now.previous}", f"v{now.version(now.previous)}, kept long enough", "delete"))
+    lines += [
+        Line(f"slot {slot}", f"v{now.version(slot)}", "delete", reason) for slot, reason in deletions(new, now).items()
+    ]
     return lines
 
 

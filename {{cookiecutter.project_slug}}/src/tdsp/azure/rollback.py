@@ -22,7 +22,7 @@ def roll_back(ml: MLClient, where: client.Target, now: slots.Slots) -> str:
     if now.endpoint is None or now.live is None:
         raise TdspError(f"nothing is deployed in {where}")
     if now.traffic != {now.live: 100} or now.mirror:
-        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live})
+        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live, slots.TRIAL: ""})
         return f"rollout stopped: v{now.version(now.live)} in {now.live} has all traffic"
     bad, good = now.live, now.previous
     if good is None:

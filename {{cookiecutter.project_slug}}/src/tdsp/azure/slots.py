@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SLOTS = ("blue", "green")
 OWNER = "tdsp.project"  # whose endpoint it is
 LIVE = "tdsp.live"  # the slot that gets all traffic when no rollout is under way
+TRIAL = "tdsp.trial"  # the slot that gets traffic and has not passed every guard yet
 PREVIOUS = "tdsp.previous"  # the slot that `tdsp rollback` goes back to
 UNTIL = "tdsp.previous_until"  # when that slot may be deleted
 ROLLED_BACK = "tdsp.rolled_back"  # content of the slot that was rolled back from
@@ -70,7 +71,7 @@ class Slots:
     def live(self) -> str | None:
         """The slot that answers, also while another one is being tried; None before the first deployment."""
         tagged = self.tag(LIVE)
-        if tagged in self.traffic:
+        if tagged in self.traffic or (self.tag(TRIAL) in self.traffic and tagged in self.deployments):
             return tagged
         # Somebody moved the traffic by hand: whoever has most of it is live.
         return max(self.traffic, key=self.traffic.__getitem__, default=None)
@@ -107,6 +108,13 @@ class Slots:
         """Whether the former slot has been kept long enough."""
         until = self.tag(UNTIL)
         return bool(self.previous and until and datetime.fromisoformat(until) < datetime.now(UTC))
+
+    @property
+    def leftovers(self) -> list[str]:
+        """Slots that are neither live nor kept. What somebody else put on the endpoint is none."""
+        kept = {self.live, None if self.expired else self.previous, *self.traffic}
+        ours = [slot for slot in SLOTS if slot in self.deployments and CONTENT in (self.deployments[slot].tags or {})]
+        return [slot for slot in ours if slot not in kept]
 
 
 class Batch(Slots):
@@ -160,7 +168,13 @@ def look(ml: MLClient, where: client.Target, name: str, kind: type[Found] = Slot
 
 
 def settled(
-    ml: MLClient, where: client.Target, name: str, kind: type[Found] = Slots, patience: float = 1800, pause: float = 5
+    ml: MLClient,
+    where: client.Target,
+    name: str,
+    kind: type[Found] = Slots,
+    patience: float = 1800,
+    pause: float = 5,
+    whole: bool = True,
 ) -> Found:
     """Wait until nothing of the endpoint is being changed any more, by this command's killed forerunner for instance.
 
@@ -171,6 +185,7 @@ def settled(
         kind: sort of the endpoint.
         patience: seconds after which it counts as stuck.
         pause: seconds between two looks.
+        whole: whether its deployments are waited for, too.
 
     Raises:
         TdspError: it is stuck.
@@ -178,7 +193,7 @@ def settled(
     end = time.monotonic() + patience
     while True:
         slots = look(ml, where, name, kind)
-        things = [slots.endpoint, *slots.deployments.values()] if slots.endpoint else []
+        things = [slots.endpoint, *(slots.deployments.values() if whole else ())] if slots.endpoint else []
         busy = [thing for thing in things if thing.provisioning_state not in _SETTLED]
         if not busy:
             return slots

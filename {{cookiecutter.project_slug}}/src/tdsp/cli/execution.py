@@ -102,7 +102,7 @@ def carry_out(
         overrides, extra = lifecycle.prepare(root, facts, file)
     options, progress = engine.Options(**how, **extra), Progress(verbose=verbose)
     try:
-        with _ended_as_by_ctrl_c():
+        with ended_as_by_ctrl_c():
             result = engine.run(file, home=home_of(root), overrides=overrides | chosen, options=options, tell=progress)
     except KeyboardInterrupt:
         progress.interrupted(records.latest(home_of(root) / "runs"))
@@ -112,8 +112,8 @@ def carry_out(
 
 
 @contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """Let a closed terminal and a cancelled CI job end the steps too, and the run's record be written."""
+def ended_as_by_ctrl_c() -> Iterator[None]:
+    """Let a closed terminal and a cancelled CI job end the block as Ctrl-C does: with what it does at its end."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -34,19 +34,21 @@ def deploy(
     from tdsp.azure import client, evidence, plan, probe, slots
     from tdsp.azure import deploy as rollout
     from tdsp.azure import release as releases
+    from tdsp.cli.execution import ended_as_by_ctrl_c
 
     root = project.find_root()
     where = client.target(root, env)
     ml = client.connect(where)
     new = releases.release(root, ml, where, version)
     now = slots.look(ml, where, slots.endpoint_name(where))
-    plan.show(f"Deploy {new.label} to {where}", releases.plan(new, now, again=bool(version)))
+    plan.show(f"Deploy {new.label} to {where}", releases.plan(new, now, bool(version), keep))
     if dry_run:
         return
     client.stay_signed_in()
     guards = probe.Guards(max_errors, max_latency, requests=requests, soak=soak)
     exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
-    after = rollout.roll_out(ml, new, exchanges, guards, keep, say=print)
+    with ended_as_by_ctrl_c():
+        after = rollout.roll_out(ml, new, exchanges, guards, keep, say=print)
     print(f"live: {new.label} in {after.live}, {after.endpoint.scoring_uri}")
     kept = f"tdsp rollback --env {env}  (v{after.version(after.previous)} is kept)" if after.previous else ""
     print(f"next: {kept or f'tdsp status --env {env}'}")
