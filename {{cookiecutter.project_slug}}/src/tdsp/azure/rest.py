@@ -63,6 +63,16 @@ class Api:
                 raise RefusedError(f"{what}: {client.advised(_said(answer), answer.status_code)}", answer.status_code)
             return answer.json() if answer.content else None
 
+    def all(self, path: str, **query: str) -> list[Any]:
+        """Return what a list of Azure's resource manager holds, from all of its pages."""
+        answer, found = self("GET", path, **query) or {}, []
+        while True:
+            found += answer.get("value", [])
+            link = answer.get("nextLink") or ""
+            if not link.startswith(f"{self._base}/"):
+                return found
+            answer = self("GET", link.removeprefix(self._base)) or {}
+
 
 @functools.cache
 def management() -> Api:
