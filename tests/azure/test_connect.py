@@ -67,6 +67,19 @@ def test_prod_waits_for_a_reviewer_and_takes_main_only(azure, repository):
     assert set(environment["policies"].values()) == {"main"}
 
 
+def test_nothing_is_trusted_before_its_branch_and_reviewer_are_set(azure, repository):
+    azure.fail("PUT */environments/prod", "403", count=20)
+    assert bench.tdsp("connect", "--env", "prod", "--yes").exit_code == 1
+    kinds = ("ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials", "Authorization/roleAssignments")
+    of_identity = [
+        item
+        for kind in kinds
+        for item in azure.cloud.resources.of_type(f"Microsoft.{kind}")
+        if item["properties"].get("principalType", "ServicePrincipal") == "ServicePrincipal"
+    ]
+    assert of_identity == []
+
+
 def test_a_renamed_repository_is_found_and_mended(azure, repository):
     bench.tdsp("connect", "--yes")
     repository.owner_id = 4711
