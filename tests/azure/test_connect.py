@@ -90,6 +90,15 @@ def test_a_renamed_repository_is_found_and_mended(azure, repository):
     assert bench.tdsp("doctor").exit_code == 0
 
 
+@pytest.mark.parametrize("command", [("doctor",), ("connect", "--yes"), ("destroy",)])
+def test_a_renamed_repository_whose_old_name_origin_has_is_one_line(azure, repository, command):
+    azure.cloud.github.moved["octo/demo"] = azure.cloud.github.repositories.pop("octo/demo").id
+    result = bench.tdsp(*command)
+    assert result.exit_code == 1, result.exception
+    assert "git remote set-url origin" in result.output + result.stderr
+    assert changes(azure) == []
+
+
 def test_a_customised_subject_stops_everything_that_depends_on_it(azure, repository):
     repository.subject = {"use_default": False, "include_claim_keys": ["repo"]}
     result = bench.tdsp("connect", "--yes")
