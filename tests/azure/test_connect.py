@@ -67,6 +67,16 @@ def test_prod_waits_for_a_reviewer_and_takes_main_only(azure, repository):
     assert set(environment["policies"].values()) == {"main"}
 
 
+def test_an_approval_that_is_there_is_not_weakened(azure, repository):
+    bench.tdsp("connect", "--env", "prod", "--yes")
+    environment = repository.environments["prod"]
+    environment |= {"prevent_self_review": True, "wait_timer": 30, "deployment_branch_policy": None}
+    assert bench.tdsp("connect", "--env", "prod", "--yes").exit_code == 0
+    corrected = repository.environments["prod"]
+    assert corrected["deployment_branch_policy"]["custom_branch_policies"]
+    assert (corrected["prevent_self_review"], corrected["wait_timer"]) == (True, 30)
+
+
 def test_nothing_is_trusted_before_its_branch_and_reviewer_are_set(azure, repository):
     azure.fail("PUT */environments/prod", "403", count=20)
     assert bench.tdsp("connect", "--env", "prod", "--yes").exit_code == 1

@@ -66,6 +66,19 @@ def test_roles_above_and_below_the_group_are_neither_taken_away_nor_taken_for_it
     assert not left & {item["id"] for item in own}
 
 
+@pytest.mark.parametrize("other", [{"secrets": ["TEAM_KEY"]}, {"variables": {"TEAM_KEY": "1"}}])
+def test_a_github_environment_that_holds_anything_else_stays_without_our_variables(made, other):
+    environment = made.github.repositories["octo/demo"].environments["dev"]
+    environment["secrets"] = other.get("secrets", [])
+    environment["variables"] |= other.get("variables", {})
+    result = bench.tdsp("destroy", says="demo\n")
+    assert result.exit_code == 0
+    assert "the environment stays, as it holds TEAM_KEY" in result.output
+    assert left(made) == 1
+    assert environment["variables"] == other.get("variables", {})
+    assert "delete" not in bench.tdsp("destroy", "--dry-run").output
+
+
 def names_of(cloud):
     """Return the names of the role assignments that `connect` makes."""
     (found,) = cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")

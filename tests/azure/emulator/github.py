@@ -1,7 +1,7 @@
 """GitHub's REST API as far as wiring a project needs it: users, repositories, OIDC subjects.
 
 `github_environments` and `github_rules` hold the rest. GitHub ignores unknown fields; the emulator does not.
-There is no route to secrets: a client that stores one is refused.
+Secrets can be listed by name only: a client that stores one is refused.
 """
 
 from __future__ import annotations
