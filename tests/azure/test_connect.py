@@ -67,6 +67,29 @@ def test_prod_waits_for_a_reviewer_and_takes_main_only(azure, repository):
     assert set(environment["policies"].values()) == {"main"}
 
 
+def test_an_approval_that_is_there_is_not_weakened(azure, repository):
+    bench.tdsp("connect", "--env", "prod", "--yes")
+    environment = repository.environments["prod"]
+    environment |= {"prevent_self_review": True, "wait_timer": 30, "deployment_branch_policy": None}
+    assert bench.tdsp("connect", "--env", "prod", "--yes").exit_code == 0
+    corrected = repository.environments["prod"]
+    assert corrected["deployment_branch_policy"]["custom_branch_policies"]
+    assert (corrected["prevent_self_review"], corrected["wait_timer"]) == (True, 30)
+
+
+def test_nothing_is_trusted_before_its_branch_and_reviewer_are_set(azure, repository):
+    azure.fail("PUT */environments/prod", "403", count=20)
+    assert bench.tdsp("connect", "--env", "prod", "--yes").exit_code == 1
+    kinds = ("ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials", "Authorization/roleAssignments")
+    of_identity = [
+        item
+        for kind in kinds
+        for item in azure.cloud.resources.of_type(f"Microsoft.{kind}")
+        if item["properties"].get("principalType", "ServicePrincipal") == "ServicePrincipal"
+    ]
+    assert of_identity == []
+
+
 def test_a_renamed_repository_is_found_and_mended(azure, repository):
     bench.tdsp("connect", "--yes")
     repository.owner_id = 4711
@@ -75,6 +98,15 @@ def test_a_renamed_repository_is_found_and_mended(azure, repository):
     assert "trusts repo:octo@77/demo" in sick.output
     assert bench.tdsp("connect", "--yes").exit_code == 0
     assert bench.tdsp("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [("doctor",), ("connect", "--yes"), ("destroy",)])
+def test_a_renamed_repository_whose_old_name_origin_has_is_one_line(azure, repository, command):
+    azure.cloud.github.moved["octo/demo"] = azure.cloud.github.repositories.pop("octo/demo").id
+    result = bench.tdsp(*command)
+    assert result.exit_code == 1, result.exception
+    assert "git remote set-url origin" in result.output + result.stderr
+    assert changes(azure) == []
 
 
 def test_a_customised_subject_stops_everything_that_depends_on_it(azure, repository):

@@ -3,6 +3,7 @@
 import bench
 import pytest
 import servers
+from tdsp.azure import identity
 
 
 @pytest.fixture
@@ -38,6 +39,51 @@ def test_the_name_deletes_what_the_project_made_and_nothing_else(made):
     assert len(made.resources.of_type("Microsoft.Authorization/roleAssignments")) == roles - 2
     assert made.resources.of_type("Microsoft.MachineLearningServices/workspaces/models/versions")
     assert bench.tdsp("destroy").exit_code == 0
+
+
+def test_roles_above_and_below_the_group_are_neither_taken_away_nor_taken_for_its_own(made):
+    kind = "Microsoft.Authorization/roleAssignments"
+    own = [item for item in made.resources.of_type(kind) if item["name"] in names_of(made)]
+    group = own[0]["properties"]["scope"]
+    scopes = (group.rsplit("/", 2)[0], f"{group}/providers/Microsoft.MachineLearningServices/workspaces/ws-dev")
+    elsewhere = {}
+    for number, scope in enumerate(scopes):
+        path = f"{scope}/providers/{kind}/00000000-0000-4000-8000-00000000000{number}"
+        made.resources.put(path, {"properties": {**own[0]["properties"], "scope": scope}})
+        elsewhere[scope] = path
+    made.page_size = 1
+    made.resources.delete(elsewhere[scopes[0]])
+    for item in own:
+        made.resources.delete(item["id"])
+    assert bench.tdsp("doctor").output.count("role ") == 2, "a role on the workspace alone is not enough"
+    made.resources.put(elsewhere[scopes[0]], {"properties": {**own[0]["properties"], "scope": scopes[0]}})
+    for item in own:
+        made.resources.put(item["id"], {"properties": item["properties"]})
+    assert bench.tdsp("doctor").exit_code == 0
+    assert bench.tdsp("destroy", says="demo\n").exit_code == 0
+    left = {item["id"] for item in made.resources.of_type(kind)}
+    assert set(elsewhere.values()) <= left
+    assert not left & {item["id"] for item in own}
+
+
+@pytest.mark.parametrize("other", [{"secrets": ["TEAM_KEY"]}, {"variables": {"TEAM_KEY": "1"}}])
+def test_a_github_environment_that_holds_anything_else_stays_without_our_variables(made, other):
+    environment = made.github.repositories["octo/demo"].environments["dev"]
+    environment["secrets"] = other.get("secrets", [])
+    environment["variables"] |= other.get("variables", {})
+    result = bench.tdsp("destroy", says="demo\n")
+    assert result.exit_code == 0
+    assert "the environment stays, as it holds TEAM_KEY" in result.output
+    assert left(made) == 1
+    assert environment["variables"] == other.get("variables", {})
+    assert "delete" not in bench.tdsp("destroy", "--dry-run").output
+
+
+def names_of(cloud):
+    """Return the names of the role assignments that `connect` makes."""
+    (found,) = cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
+    group, principal = found["id"].split("/providers/")[0], found["properties"]["principalId"]
+    return {identity.assignment_name(group, principal, role) for role in identity.ROLES}
 
 
 def test_an_endpoint_of_somebody_else_is_left_alone(made):

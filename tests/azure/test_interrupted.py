@@ -10,6 +10,7 @@ import yaml
 from emulator import model_registry
 
 pytestmark = pytest.mark.slow
+CREDENTIALS = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 
 
 def test_connect(walk, azure, project, repository):
@@ -20,7 +21,13 @@ def test_connect(walk, azure, project, repository):
         assert set(repository.environments["dev"]["variables"]) == {"AZURE_CLIENT_ID", "AZURE_TENANT_ID"}
         assert len(repository.rulesets) == 1
 
-    walk(project, ["connect", "--yes"], reached=reached)
+    def always(cloud, folder):
+        if cloud.resources.of_type(CREDENTIALS):
+            environment = cloud.github.repositories["octo/demo"].environments["dev"]
+            assert environment["deployment_branch_policy"]["custom_branch_policies"], "trusted, and any branch may come"
+            assert list(environment["policies"].values()) == ["dev"]
+
+    walk(project, ["connect", "--yes"], reached=reached, always=always)
 
 
 def test_connect_to_azure_devops(walk, azure, project):
@@ -30,16 +37,18 @@ def test_connect_to_azure_devops(walk, azure, project):
         subprocess.run(["git", *arguments], cwd=project, check=True)
 
     def reached(cloud, folder):
-        (trust,) = cloud.resources.of_type(
-            "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
-        )
+        (trust,) = cloud.resources.of_type(CREDENTIALS)
         (connection,) = cloud.devops.connections.values()
         given = connection["authorization"]["parameters"]
         assert trust["properties"]["subject"] == given["workloadIdentityFederationSubject"]
         assert list(cloud.devops.environments.values()) == ["dev"]
         assert len(cloud.devops.checks) == 1
 
-    walk(project, ["connect", "--yes"], reached=reached)
+    def always(cloud, folder):
+        if cloud.resources.of_type(CREDENTIALS):
+            assert cloud.devops.checks, "trusted, and any branch may use the service connection"
+
+    walk(project, ["connect", "--yes"], reached=reached, always=always)
 
 
 def test_submit(walk, azure, project):

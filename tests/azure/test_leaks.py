@@ -2,8 +2,10 @@
 
 import subprocess
 
+import bench
 import leaks
 import pytest
+from tdsp.azure.client import redact, target
 
 PLANTED = {
     "a key of the emulator": "gh said emulated-github-token",
@@ -55,3 +57,13 @@ def test_a_secret_that_was_committed_and_taken_back_is_found(tmp_path):
 
 def test_what_was_made_unreadable_is_no_secret():
     assert leaks.of_text("https://store/box?sig=*** Bearer *** AccountKey=***", public=True) == []
+
+
+@pytest.mark.parametrize("words", ["subscription with id '", "subscription id: ", "subscriptionId=", "/subscriptions/"])
+def test_messages_lose_a_subscription_in_every_form_in_which_the_service_names_it(words):
+    assert leaks.SUBSCRIPTION not in redact(f"The {words}{leaks.SUBSCRIPTION}' was not found.")
+
+
+def test_messages_lose_the_subscription_of_the_project_wherever_it_stands(tmp_path):
+    assert target(bench.project(tmp_path / "project"), "dev").place.subscription_id == leaks.SUBSCRIPTION
+    assert redact(f"scope={leaks.SUBSCRIPTION.upper()} is bad") == "scope=*** is bad"

@@ -62,6 +62,18 @@ def test_who_may_deploy_but_not_scale_is_told_so(azure, project):
     assert settings(azure) == {}
 
 
+def test_a_failure_of_azure_monitor_is_a_note_as_the_slot_serves(azure, project):
+    azure.fail("PUT *autoscaleSettings*", "409", count=20)
+    result = deploy()
+    assert result.exit_code == 0, result.stderr
+    assert "blue: stays at 1 instances, as Azure Monitor did not take its rules" in result.output
+
+
+def test_a_provider_that_scaling_needs_is_looked_at(azure, project):
+    azure.cloud.providers["Microsoft.Insights"] = "NotRegistered"
+    assert "az provider register --namespace Microsoft.Insights" in bench.tdsp("doctor").output
+
+
 def test_the_rules_of_the_template_can_be_used():
     assert scaling.rules(SCORING).max_instances == 3
 
@@ -71,6 +83,10 @@ def test_the_rules_of_the_template_can_be_used():
     [
         ({"min_instances": 4}, "min_instances is above max_instances"),
         ({"min_instances": 0}, "min_instances: Input should be greater than or equal to 1"),
+        (
+            {"scale_out": {"metric": "CpuUtilizationPercentage", "above": 70, "minutes": 4}},
+            r"scale_out\.minutes: Input should be greater than or equal to 5",
+        ),
         ({"instances": 2}, "instances: Extra inputs are not permitted"),
         ({"scale_out": {"metric": "Cpu", "above": 70, "minutes": 5}}, r"scale_out\.metric: Input should be 'CpuUtil"),
         (

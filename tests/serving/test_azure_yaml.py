@@ -57,9 +57,9 @@ def test_a_deployment_runs_a_script_of_this_folder_in_this_environment(kind):
     assert deployment.endpoint_name == LOADERS[f"{kind}endpoint.yml"](SCORING / f"{kind}endpoint.yml").name
 
 
-def test_the_online_deployment_collects_what_the_script_collects():
+def test_the_online_deployment_keeps_no_request_unless_somebody_switches_that_on():
     found = load_online_deployment(SCORING / "deployment.yml").data_collector.collections
-    assert {name: item.enabled for name, item in found.items()} == {"model_inputs": "true", "model_outputs": "true"}
+    assert {name: item.enabled for name, item in found.items()} == {"model_inputs": "false", "model_outputs": "false"}
 
 
 def test_the_batch_deployment_loses_no_file_in_silence_and_costs_nothing_between_jobs():

@@ -47,6 +47,11 @@ def test_a_connected_environment_is_told_with_its_place(project):
     assert given(project) == {"connected": "true", "subscription": "s", "group": "g"}
 
 
+def test_the_runner_is_told_to_leave_the_subscription_out_of_the_log(project, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert tdsp("connected", "--env", "dev").output.startswith("::add-mask::s\n")
+
+
 def test_azure_pipelines_gets_the_same_values_as_lines(project, monkeypatch):
     monkeypatch.setenv("TF_BUILD", "True")
     monkeypatch.delenv("GITHUB_OUTPUT")

@@ -83,7 +83,7 @@ def permissions(cloud: Cloud, call: Call) -> dict[str, Any]:
     return {"value": [_definition(role, call["scope"])["properties"]["permissions"][0] for role in roles]}
 
 
-@routes("GET", BASE + "/roleAssignments", *VERSIONS, query=("$filter", "$skipToken"))
+@routes("GET", BASE + "/roleAssignments", *VERSIONS, query=("$filter", "$skiptoken"))
 def assignments(cloud: Cloud, call: Call) -> Response:
     """List the assignments at a scope, above it, and (unless filtered) below it."""
     text = call.request.query.get("$filter", "")

@@ -92,6 +92,8 @@ def put(cloud: Cloud, call: Call) -> Response:
         if not least <= default <= most:
             raise bad_request("The default capacity must lie between minimum and maximum.")
         for rule in profile["rules"]:
+            if not 5 <= int(rule["metricTrigger"]["timeWindow"][2:-1]) <= 12 * 60:
+                raise bad_request("The time window must be between 5 minutes and 12 hours.")
             if rule["metricTrigger"]["metricResourceUri"] not in cloud.resources:
                 raise bad_request("The metric's resource was not found.")
     created = call.id not in cloud.resources

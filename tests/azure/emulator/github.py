@@ -1,7 +1,7 @@
 """GitHub's REST API as far as wiring a project needs it: users, repositories, OIDC subjects.
 
 `github_environments` and `github_rules` hold the rest. GitHub ignores unknown fields; the emulator does not.
-There is no route to secrets: a client that stores one is refused.
+Secrets can be listed by name only: a client that stores one is refused.
 """
 
 from __future__ import annotations
@@ -36,6 +36,18 @@ class GitHubError(ServiceError):
     def response(self) -> Response:
         """Return the error as GitHub sends it."""
         return Response(self.status, {"message": self.message, "status": str(self.status)})
+
+
+class MovedError(GitHubError):
+    """The answer for a repository that was renamed: 301, or 307 where the method has to stay."""
+
+    def __init__(self, method: str, path: str):
+        super().__init__(301 if method == "GET" else 307, "Moved Permanently")
+        self.address = f"https://api.github.com{path}"
+
+    def response(self) -> Response:
+        """Return where it is now."""
+        return Response(self.status, {"message": self.message, "url": self.address}, {"Location": self.address})
 
 
 @dataclass
@@ -91,12 +103,14 @@ class GitHub:
         token: what the signed-in user shows.
         login: the signed-in user.
         permission: what that user may do in every repository.
+        moved: former name of a repository -> its id; whoever asks for it is led there.
     """
 
     def __init__(self):
         self.token, self.login, self.permission = "emulated-github-token", "ada", "admin"
         self.users = {"ada": 11, "grace": 12, "acme": 13}
         self.repositories: dict[str, Repository] = {}
+        self.moved: dict[str, int] = {}
 
     def add(self, name: str, owner: str = "ada", **options: Any) -> Repository:
         """Make a repository."""
@@ -122,10 +136,15 @@ class GitHub:
         """Return the repository of a call, if the user may do what it needs.
 
         Raises:
+            MovedError: it has another name now.
             GitHubError: 404 where it is not there or must not be seen, 403 where more permission is needed.
         """
         self.admit(call.request)
-        found = self.repositories.get(f"{call['owner']}/{call['repo']}".lower())
+        name = f"{call['owner']}/{call['repo']}".lower()
+        if name in self.moved:
+            path = call.request.path.split("/", 4)[4:]
+            raise MovedError(call.request.method, "/".join([f"/repositories/{self.moved[name]}", *path]))
+        found = self.repositories.get(name)
         if found is None or self.permission == "none":
             raise GitHubError(404, "Not Found")
         if LEVELS.index(self.permission) < LEVELS.index(need):

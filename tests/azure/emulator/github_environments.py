@@ -134,6 +134,13 @@ def delete_policy(cloud: Cloud, call: Call) -> Response:
     return Response(204)
 
 
+@routes("GET", ENVIRONMENT + "/secrets", query=PAGES)
+def secrets(cloud: Cloud, call: Call) -> dict[str, Any]:
+    """List the names of the secrets; nobody is shown their values."""
+    found = _find(cloud.github.find(call, need="write"), call).get("secrets", [])
+    return {"total_count": len(found), "secrets": [{"name": name} for name in found]}
+
+
 def _variables(cloud: Cloud, call: Call, need: str) -> dict[str, str]:
     """Return the variables that a call is about: those of an environment or of the repository."""
     repository = cloud.github.find(call, need=need)

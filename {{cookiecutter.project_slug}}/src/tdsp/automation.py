@@ -32,6 +32,12 @@ def tell(**values: str) -> None:
             print(f"##vso[task.setvariable variable={name};isOutput=true]{value}")
 
 
+def hide(value: str) -> None:
+    """Have GitHub leave a value out of the log, where the runner prints what actions are given."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        print(f"::add-mask::{value}")
+
+
 def summarise(markdown: str) -> None:
     """Add to the page that GitHub shows with a run, if this runs there."""
     if file := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -104,8 +104,19 @@ def register(ml: MLClient, name: str, path: str, digest: str, tags: Mapping[str,
     if same:
         same.tags = {**same.tags, **tags}
         return ml.models.create_or_update(same)
-    version = str(max(map(number, known), default=0) + 1)
+    version = str(_highest(ml, name) + 1)
     return ml.models.create_or_update(Model(name=name, version=version, type="mlflow_model", path=path, tags=tags))
+
+
+def _highest(ml: MLClient, name: str) -> int:
+    """Return the highest number that a version has or had: an archived one is listed no more, and keeps its number."""
+    from azure.ai.ml.constants import ListViewType
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return max(map(number, ml.models.list(name=name, list_view_type=ListViewType.ALL)), default=0)
+    except ResourceNotFoundError:
+        return 0
 
 
 def register_output(uri: str, name: str, digest: str, tags: Mapping[str, str]) -> int:

@@ -19,9 +19,13 @@ from tdsp.errors import TdspError, WrongInput
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-_SUBSCRIPTION = re.compile(r"(?i)(/?subscriptions?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_SUBSCRIPTION = re.compile(
+    r"(?i)(subscriptions?(?: with)?[ _-]?(?:id)?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 _SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
 _SCOPES = tuple(f"https://{name}/.default" for name in ("management.azure.com", "ml.azure.com", "storage.azure.com"))
+_ID_LENGTH = 36
+_PRIVATE: set[str] = set()  # subscriptions that project.yml names, told by `target`
 _MARGIN = 300  # seconds that a token must still be good for
 
 
@@ -60,6 +64,9 @@ def target(root: Path, env: str) -> Target:
         WrongInput: there is no such environment, or no workspace was chosen for it yet.
     """
     facts = project.load(root / project.FILE)
+    _PRIVATE.update(
+        item.subscription_id for item in facts.environments.values() if len(item.subscription_id) == _ID_LENGTH
+    )
     place = facts.environments.get(env)  # type: ignore[call-overload]
     if place is None:
         raise WrongInput(f"{project.FILE} has no environment {env!r}; it has {', '.join(facts.environments)}")
@@ -164,6 +171,8 @@ def _end_failed_uploads() -> None:
 
 def redact(text: str) -> str:
     """Return `text` without subscription ids, signatures and tokens: it may end in a public log."""
+    for name in _PRIVATE:
+        text = re.sub(re.escape(name), "***", text, flags=re.IGNORECASE)
     return _SIGNATURE.sub("***", _SUBSCRIPTION.sub(r"\1***", text))
 
 

@@ -47,8 +47,13 @@ def plan(
             )
             found.append((line, lambda: ci.remove_connection(where.env)))
     elif ci.look_at_environment(where.env) != "missing":
+        others = ci.others_in(where.env)
         line = Line(f"GitHub environment {where.env}", "exists", "delete", "with its variables and reviewers")
-        found.append((line, lambda: ci.remove_environment(where.env)))
+        if others:
+            why = f"the environment stays, as it holds {', '.join(others)}"
+            line = Line(f"variables of GitHub environment {where.env}", "exist", "delete", why)
+        if not others or ci.has_ours(where.env):
+            found.append((line, lambda: ci.remove_environment(where.env)))
     if not own.look():
         line = Line(f"identity {own.name}", "exists", "delete", f"with its trust in {ci.host} and its roles")
         found.append((line, own.remove))

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tdsp import shell
+from tdsp import automation, shell
 from tdsp.azure import rest
 from tdsp.errors import TdspError
 
@@ -98,7 +98,7 @@ class Repository:
         return "no reviewer" if env == "prod" and not _reviewers(found) else ""
 
     def make_environment(self, env: str) -> None:
-        """Create or correct an environment; reviewers that are there stay."""
+        """Create or correct an environment; reviewers and the wait that are there stay: a PUT resets what it omits."""
         found = self._get(f"/environments/{env}") or {}
         body: dict[str, Any] = {
             "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}
@@ -107,6 +107,11 @@ class Repository:
             body["reviewers"] = _reviewers(found) or [{"type": "User", "id": rest.github()("GET", "/user")["id"]}]
         elif _reviewers(found):
             body["reviewers"] = _reviewers(found)
+        for rule in found.get("protection_rules", []):
+            if rule.get("prevent_self_review"):
+                body["prevent_self_review"] = True
+            if rule.get("wait_timer"):
+                body["wait_timer"] = rule["wait_timer"]
         self._send("PUT", f"/environments/{env}", body)
         policies = (self._get(f"/environments/{env}/deployment-branch-policies") or {}).get("branch_policies", [])
         for policy in policies:
@@ -164,9 +169,25 @@ class Repository:
         else:
             self._send("POST", "/rulesets", body)
 
+    def others_in(self, env: str) -> list[str]:
+        """Return what an environment holds that is not ours: variables and secrets of other names."""
+        found = []
+        for kind in ("variables", "secrets"):
+            items = (self._get(f"/environments/{env}/{kind}?per_page=100") or {}).get(kind, [])
+            found += [item["name"] for item in items if item["name"] not in automation.IDENTITY]
+        return found
+
     def remove_environment(self, env: str) -> None:
-        """Delete an environment with its variables."""
-        self._send("DELETE", f"/environments/{env}")
+        """Delete an environment with its variables; only our variables where it holds anything else."""
+        if not self.others_in(env):
+            self._send("DELETE", f"/environments/{env}")
+            return
+        for name in automation.IDENTITY:
+            self._send("DELETE", f"/environments/{env}/variables/{name}")
+
+    def has_ours(self, env: str) -> bool:
+        """Tell whether an environment holds a variable that `connect` set."""
+        return any(self._get(f"/environments/{env}/variables/{name}") for name in automation.IDENTITY)
 
     def _ruleset(self) -> dict[str, Any] | None:
         try:

@@ -110,17 +110,19 @@ class Identity:
         return {"tenantid": tenant_id, "serviceprincipalid": client_id}
 
     def assignments(self) -> list[dict[str, Any]]:
-        """Return the role assignments that are on the resource group itself."""
+        """Return its role assignments on the resource group and above; a role on one thing in the group is none."""
         if not self._get():
             return []
         path = f"{self.where.group_id}/providers/Microsoft.Authorization/roleAssignments"
         wanted = {"api-version": ROLE_VERSION, "$filter": f"principalId eq '{self._principal()}'"}
-        return (rest.management()("GET", path, **wanted) or {}).get("value", [])
+        found, group = rest.management().all(path, **wanted), self.where.group_id.lower() + "/"
+        return [item for item in found if group.startswith(_scope(item) + "/")]
 
     def remove(self) -> None:
-        """Take its roles away and delete it with its trust."""
+        """Take its roles on the resource group away, and delete it with its trust; other roles are not ours to take."""
         for assignment in self.assignments():
-            rest.management()("DELETE", assignment["id"], **{"api-version": ROLE_VERSION})
+            if _scope(assignment) == self.where.group_id.lower():
+                rest.management()("DELETE", assignment["id"], **{"api-version": ROLE_VERSION})
         rest.management()("DELETE", self.id, **{"api-version": IDENTITY_VERSION})
 
     def _get(self) -> dict[str, Any] | None:
@@ -146,3 +148,7 @@ class Identity:
             (item for item in self.assignments() if item["properties"]["roleDefinitionId"].endswith(_ROLE_IDS[role])),
             None,
         )
+
+
+def _scope(assignment: dict[str, Any]) -> str:
+    return assignment["properties"]["scope"].lower().rstrip("/")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PROVIDERS = {
     "Microsoft.MachineLearningServices": "the service itself",
     "Microsoft.ManagedIdentity": "the workflows' identity",
+    "Microsoft.Insights": "scales the endpoint's slots by their load",
 }
 _VERSION = "2021-04-01"
 _NAMED = {  # provider -> API version in which it tells about names

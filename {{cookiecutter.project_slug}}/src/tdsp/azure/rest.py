@@ -56,12 +56,26 @@ class Api:
             answer = self._client.send_request(request)
             if answer.status_code == 404 and method in {"GET", "DELETE"}:
                 return None
-            if answer.status_code in (203, 302):  # Azure DevOps leads who may not come in to its sign-in page
+            if answer.status_code in (301, 307, 308) and self._base == GITHUB:
+                said = "the repository has another name now: git remote set-url origin ADDRESS"
+                raise RefusedError(f"{what}: {said}", answer.status_code)
+            if answer.status_code == 203 or 300 <= answer.status_code < 400:
+                # Azure DevOps leads who may not come in to its sign-in page; nobody is followed elsewhere.
                 said = "not signed in there, or not allowed in: `az login` with another account"
                 raise RefusedError(f"{what}: {said}", answer.status_code)
             if answer.status_code >= 400:
                 raise RefusedError(f"{what}: {client.advised(_said(answer), answer.status_code)}", answer.status_code)
             return answer.json() if answer.content else None
+
+    def all(self, path: str, **query: str) -> list[Any]:
+        """Return what a list of Azure's resource manager holds, from all of its pages."""
+        answer, found = self("GET", path, **query) or {}, []
+        while True:
+            found += answer.get("value", [])
+            link = answer.get("nextLink") or ""
+            if not link.startswith(f"{self._base}/"):
+                return found
+            answer = self("GET", link.removeprefix(self._base)) or {}
 
 
 @functools.cache

@@ -32,7 +32,7 @@ class Out(_Strict):
 
     metric: Metric
     above: float = Field(gt=0, lt=100)
-    minutes: int = Field(ge=1, le=720)
+    minutes: int = Field(ge=5, le=720)  # what Azure Monitor takes
 
 
 class In(_Strict):
@@ -40,7 +40,7 @@ class In(_Strict):
 
     metric: Metric
     below: float = Field(gt=0, lt=100)
-    minutes: int = Field(ge=1, le=720)
+    minutes: int = Field(ge=5, le=720)  # what Azure Monitor takes
 
 
 class Rules(_Strict):
@@ -87,16 +87,13 @@ def rules(scoring: Path) -> Rules | None:
 def follow(where: client.Target, now: slots.Slots, wanted: Rules | None, say: Callable[[str], None]) -> None:
     """Give the live slot its rules, and take away those of slots that are gone; the former slot keeps its own.
 
-    Who may deploy but not change Azure Monitor is told so, and nothing else happens: the slots serve all the same.
+    Where Azure Monitor fails or may not be changed, that is told, no more: the slots serve all the same.
 
     Args:
         where: the workspace.
         now: the endpoint.
         wanted: the rules; None for none.
         say: gets a line when something was done, or could not be.
-
-    Raises:
-        TdspError: Azure Monitor failed.
     """
     try:
         for slot in slots.SLOTS:
@@ -108,11 +105,12 @@ def follow(where: client.Target, now: slots.Slots, wanted: Rules | None, say: Ca
                     say(f"{slot}: {wanted.min_instances} to {wanted.max_instances} instances, by load")
             elif has and (slot == now.live or slot not in now.deployments):
                 _ask("DELETE", where, now.name, slot)
-    except rest.RefusedError as error:
-        if error.status != FORBIDDEN:
-            raise TdspError(f"instances of {now.live}: {error}; it serves: run the same command again") from None
+    except TdspError as error:
         count = now.deployments[now.live].instance_count
-        say(f"{now.live}: stays at {count} instances, as who deploys here may not change Azure Monitor")
+        why = f"Azure Monitor did not take its rules: {error}"
+        if isinstance(error, rest.RefusedError) and error.status == FORBIDDEN:
+            why = "who deploys here may not change Azure Monitor"
+        say(f"{now.live}: stays at {count} instances, as {why}")
 
 
 def remove(where: client.Target, name: str) -> None:

@@ -40,7 +40,10 @@ class Thing:
 
 
 def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Project) -> list[Thing]:
-    """Return all that one environment needs, in the order in which it has to be made."""
+    """Return all that one environment needs, in the order in which it has to be made.
+
+    Nothing is trusted before its branch and its reviewer are set: whoever is stopped in between leaves no door open.
+    """
     own = identity.Identity(where, ci)
     before, after = _devops(where, ci, own) if isinstance(ci, devops.Project) else _github(where, ci, own)
     return [
@@ -110,9 +113,7 @@ def _github(
             repository.look,
             repository.make,
             f"create {repository.path} on GitHub, or run `tdsp connect --create-repository`",
-        )
-    ]
-    return before, [
+        ),
         Thing(
             f"GitHub environment {where.env}",
             repository.why(where.env),
@@ -120,6 +121,8 @@ def _github(
             lambda: repository.make_environment(where.env),
             "run `tdsp connect` as an admin of the repository",
         ),
+    ]
+    return before, [
         *(
             Thing(
                 f"variable {name}",
@@ -144,6 +147,7 @@ def _github(
 def _devops(where: client.Target, project: devops.Project, own: identity.Identity) -> tuple[list[Thing], list[Thing]]:
     """Return what is needed in Azure DevOps: before the identity trusts it, and after."""
     env, name = where.env, devops.connection(where.env)
+    approval = ", after somebody approved" if env == "prod" else ""
     before = [
         Thing(
             "project in Azure DevOps",
@@ -159,9 +163,6 @@ def _devops(where: client.Target, project: devops.Project, own: identity.Identit
             lambda: project.make_connection(env, own.parameters(), where),
             "run `tdsp connect` as an administrator of service connections",
         ),
-    ]
-    approval = ", after somebody approved" if env == "prod" else ""
-    return before, [
         Thing(
             f"branch of {name}",
             f"pipelines of branch {github.BRANCHES[env]} may use it, and no others",
@@ -177,6 +178,7 @@ def _devops(where: client.Target, project: devops.Project, own: identity.Identit
             "run `tdsp connect` as an administrator of the project",
         ),
     ]
+    return before, []
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ def connected(
         return
     if identity:
         automation.demand_identity(env)
+    automation.hide(place.subscription_id)
     automation.tell(connected="true", subscription=place.subscription_id, group=place.resource_group)
     print(f"{env} is connected to {place.workspace} in {place.resource_group}")
 

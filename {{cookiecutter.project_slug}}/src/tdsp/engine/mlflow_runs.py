@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 # `alembic_version` of the stores the INSERTs below are tested with -> the MLflow that makes it.
-KNOWN_SCHEMAS = {"6f8d9c3b2a1e": "3.15"}
+KNOWN_SCHEMAS = {"6f8d9c3b2a1e": "3.15"}  # pragma: allowlist secret
 _SQLITE = "sqlite:///"
 
 
