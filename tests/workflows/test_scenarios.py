@@ -74,7 +74,7 @@ def test_data_outside_its_schema_stops_the_run_and_the_pull_request_says_so(stag
     stage.edit("data/schema.yml", "maximum: 120", "maximum: 20")
     done = stage.pull_request()
     assert done.jobs["model"] == "failure"
-    assert "the run failed" in done.comments
+    assert "**Stopped:" in done.comments
     assert "age" in done.comments
 
 
