@@ -6,7 +6,11 @@ Run in a generated project's folder, with its Python.
 import os
 from pathlib import Path
 
+from science.evaluate import evaluate
+from science.prepare import prepare
+from science.train import train
 from tdsp import project, tracking
+from tdsp.register import register
 
 root = Path.cwd()
 here = root / ".tdsp" / "one-process"
@@ -14,11 +18,6 @@ facts = root / "project.yml"
 project.load(facts)
 tracking.make(root)
 os.environ["MLFLOW_TRACKING_URI"] = tracking.uri(root)
-
-from science.evaluate import evaluate  # noqa: E402 - as each step does, after the variables are set
-from science.prepare import prepare  # noqa: E402 - the path is set above
-from science.train import train  # noqa: E402 - the path is set above
-from tdsp.register import register  # noqa: E402 - the path is set above
 
 here.mkdir(parents=True)
 split, quality, model, baselines, evaluation = (here / name for name in ("s", "q", "m", "b", "e"))

@@ -10,20 +10,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import bench
 import pytest
 import requests
+import servers
+from emulator import Cloud, Record, workspaces
+from emulator.directory import TENANT, Principal
+from forks import Forks
+from walk import Walk
 
 HERE = Path(__file__).parent
 TEMPLATE = HERE.parents[1] / "{{cookiecutter.project_slug}}"
-sys.path.insert(0, str(HERE))
-os.environ.setdefault("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")  # the SDK reads it when it is imported
-
-import bench  # noqa: E402
-import servers  # noqa: E402
-from emulator import Cloud, Record, workspaces  # noqa: E402
-from emulator.directory import TENANT, Principal  # noqa: E402
-from forks import Forks  # noqa: E402
-from walk import Walk  # noqa: E402
+os.environ.setdefault("AZUREML_RUN_POLLING_INTERVAL_MIN", "1")  # the SDK reads it when a fixture first imports it
 
 
 class Azure:
@@ -187,11 +185,17 @@ def server(azure: Azure) -> servers.ModelServer:
 
 
 @pytest.fixture
-def first(azure: Azure, client: Any, project: Path, server: servers.ModelServer, tmp_path: Path) -> Path:
-    """A project with version 1 live in slot blue."""
+def registered(client: Any, project: Path, server: servers.ModelServer, tmp_path: Path) -> Path:
+    """A project whose version 1 is the champion; nothing is live."""
     bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    assert bench.deploy().exit_code == 0
     return project
+
+
+@pytest.fixture
+def first(registered: Path) -> Path:
+    """A project with version 1 live in slot blue."""
+    assert bench.deploy().exit_code == 0
+    return registered
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import bench
 import pytest
-import servers
 import yaml
 from emulator.autoscale import TYPE
 from tdsp.azure import scaling
@@ -10,14 +9,6 @@ from tdsp.errors import WrongInput
 
 ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 SCORING = bench.TEMPLATE / "scoring"
-
-
-@pytest.fixture
-def project(azure, client, tmp_path, monkeypatch):
-    monkeypatch.chdir(bench.project(tmp_path / "project"))
-    azure.cloud.server = servers.ModelServer()
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    return tmp_path / "project"
 
 
 def deploy(*more):
@@ -28,7 +19,7 @@ def settings(azure):
     return {item["name"].rsplit("-", 1)[1]: item["properties"] for item in azure.cloud.resources.of_type(TYPE)}
 
 
-def test_the_rules_follow_the_slots(azure, project, client, tmp_path):
+def test_the_rules_follow_the_slots(azure, registered, client, tmp_path):
     first = deploy()
     assert first.exit_code == 0, first.output + first.stderr
     assert "blue: 1 to 3 instances, by load" in first.output
@@ -43,7 +34,7 @@ def test_the_rules_follow_the_slots(azure, project, client, tmp_path):
     assert set(settings(azure)) == {"blue", "green"}
     slots = azure.cloud.resources.of_type(f"{ENDPOINTS}/deployments")
     assert [item["sku"]["capacity"] for item in slots] == [3, 3], "the new slot is smaller than the one it replaces"
-    file = project / "scoring" / "autoscale.yml"
+    file = registered / "scoring" / "autoscale.yml"
     file.write_text(file.read_text().replace("max_instances: 3", "max_instances: 5"))
     azure.cloud.resources.of_type(ENDPOINTS)[0]["tags"]["tdsp.previous_until"] = "2026-01-01T00:00:00+00:00"
     assert deploy().exit_code == 0
@@ -54,7 +45,7 @@ def test_the_rules_follow_the_slots(azure, project, client, tmp_path):
     assert settings(azure) == {}
 
 
-def test_who_may_deploy_but_not_scale_is_told_so(azure, project):
+def test_who_may_deploy_but_not_scale_is_told_so(azure, registered):
     azure.fail("GET *autoscaleSettings*", "403")
     result = deploy()
     assert result.exit_code == 0, result.stderr
@@ -62,14 +53,14 @@ def test_who_may_deploy_but_not_scale_is_told_so(azure, project):
     assert settings(azure) == {}
 
 
-def test_a_failure_of_azure_monitor_is_a_note_as_the_slot_serves(azure, project):
+def test_a_failure_of_azure_monitor_is_a_note_as_the_slot_serves(azure, registered):
     azure.fail("PUT *autoscaleSettings*", "409", count=20)
     result = deploy()
     assert result.exit_code == 0, result.stderr
     assert "blue: stays at 1 instances, as Azure Monitor did not take its rules" in result.output
 
 
-def test_a_provider_that_scaling_needs_is_looked_at(azure, project):
+def test_a_provider_that_scaling_needs_is_looked_at(azure, registered):
     azure.cloud.providers["Microsoft.Insights"] = "NotRegistered"
     assert "az provider register --namespace Microsoft.Insights" in bench.tdsp("doctor").output
 

@@ -4,23 +4,14 @@ import json
 
 import bench
 import pytest
-import servers
 from emulator.directory import Principal
-
-
-@pytest.fixture
-def project(azure, client, tmp_path, monkeypatch):
-    monkeypatch.chdir(bench.project(tmp_path / "project"))
-    azure.cloud.server = servers.ModelServer()
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    return tmp_path / "project"
 
 
 def score(*words):
     return bench.tdsp("score", *map(str, words), "--env", "dev")
 
 
-def test_rows_are_answered_with_the_callers_own_sign_in(azure, project, tmp_path):
+def test_rows_are_answered_with_the_callers_own_sign_in(azure, registered, tmp_path):
     early = score("scoring/sample-request.json")
     assert early.exit_code == 1
     assert "run `tdsp deploy --env dev`" in early.stderr
@@ -54,8 +45,8 @@ def test_rows_are_answered_with_the_callers_own_sign_in(azure, project, tmp_path
         (["scoring/sample-request.json", "--url", "http://127.0.0.1:1"], "--url is for a single server"),
     ],
 )
-def test_what_cannot_be_scored_is_told_before_anything_is_asked(azure, project, words, said):
-    (project / "rows.parquet").write_bytes(b"")
+def test_what_cannot_be_scored_is_told_before_anything_is_asked(azure, registered, words, said):
+    (registered / "rows.parquet").write_bytes(b"")
     azure.calls.clear()
     result = score(*words)
     assert result.exit_code == 2

@@ -82,8 +82,6 @@ def stage(generated, tmp_path) -> Stage:
 
 def _of_azure(name: str) -> Any:
     """Return a module of the tests of Azure, whose room is named like a package."""
-    if str(AZURE) not in sys.path:
-        sys.path.insert(0, str(AZURE))
     spec = importlib.util.spec_from_file_location(f"workflows_{name}", AZURE / f"{name}.py")
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -115,13 +115,17 @@ class Run:
     def inner(loop: For, position: int, each: Any, names: dict) -> dict:
         return {**names, loop.item: each} | ({loop.index: position} if loop.index else {})
 
-    def resource(self, item: Declaration, node: Node, names: dict) -> Any:
+    def _body(self, node: Node, names: dict) -> dict[str, Any] | None:
+        """Return the evaluated body; None where its condition does not hold."""
         if isinstance(node, If):
-            if not self.value(node.condition, names):
-                return None
-            node = node.body
+            return self._body(node.body, names) if self.value(node.condition, names) else None
         assert isinstance(node, Object)
-        body = self.value(node, names)
+        return self.value(node, names)
+
+    def resource(self, item: Declaration, node: Node, names: dict) -> Any:
+        body = self._body(node, names)
+        if body is None:
+            return None
         kind, version = (item.reference.constant or "@").split("@")[:2]
         above = body.pop("parent", None) or body.pop("scope", None)
         name = str(body.get("name"))
@@ -138,12 +142,9 @@ class Run:
         return Seen({**body, "id": identity, "name": name, "type": kind, "apiVersion": version}, identity)
 
     def module(self, item: Declaration, node: Node, names: dict) -> Any:
-        if isinstance(node, If):
-            if not self.value(node.condition, names):
-                return None
-            node = node.body
-        assert isinstance(node, Object)
-        body = self.value(node, names)
+        body = self._body(node, names)
+        if body is None:
+            return None
         target = self.file.module(item)
         if target is None:
             raise UndoableError(f"{item.name}: no such module")

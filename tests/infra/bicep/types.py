@@ -138,21 +138,23 @@ class Library:
     def __init__(self, folder: Path = FOLDER):
         self._files = {path.stem.lower(): path for path in folder.glob("*.json")}
 
-    @functools.cache  # noqa: B019 - a library lives as long as the tests
     def get(self, name: str) -> Resource | None:
         """Return a type by its name, without version; None if it is not there."""
         path = self._files.get(name.lower().replace("/", "_"))
-        if path is None:
-            return None
-        described = json.loads(path.read_text(encoding="utf-8"))
-        full, version = described["type"].split("@")
-        body = _Shapes(described["shapes"]).named(described["body"])
-        assert isinstance(body, Struct)
-        return Resource(full, version, body, frozenset(described["scopes"]))
+        return path and _read(path)
 
     @property
     def names(self) -> list[str]:
         return [json.loads(path.read_text(encoding="utf-8"))["type"] for path in sorted(self._files.values())]
+
+
+@functools.cache
+def _read(path: Path) -> Resource:
+    described = json.loads(path.read_text(encoding="utf-8"))
+    full, version = described["type"].split("@")
+    body = _Shapes(described["shapes"]).named(described["body"])
+    assert isinstance(body, Struct)
+    return Resource(full, version, body, frozenset(described["scopes"]))
 
 
 class _Shapes:
@@ -160,9 +162,9 @@ class _Shapes:
 
     def __init__(self, described: dict):
         self.described = described
+        self.named = functools.cache(self._named)
 
-    @functools.cache  # noqa: B019 - as above
-    def named(self, name: str) -> Type:
+    def _named(self, name: str) -> Type:
         shape = self.described[name]
         fields = {
             key: Field(functools.partial(self.type, kind), "R" in flags, "r" in flags, "c" in flags)

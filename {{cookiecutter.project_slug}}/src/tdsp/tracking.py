@@ -156,7 +156,7 @@ def _move(database: Path, folder: Path, root: Path) -> None:
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
             for written in (Path.as_posix, Path.as_uri):  # MLflow keeps either
-                change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
+                change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - names of the line above
                 connection.execute(change, (f"{written(old)}/", f"{written(new)}/"))
 
 

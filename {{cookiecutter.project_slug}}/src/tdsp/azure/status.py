@@ -34,7 +34,7 @@ def _endpoint(now: slots.Slots) -> list[str]:
             f"  {slot}: v{now.version(slot)}, {now.traffic.get(slot, 0)} %{mirrored}, {role}{until}, "
             f"{deployment.provisioning_state}, {deployment.instance_count} x {deployment.instance_type}"
         )
-    return found or ["  no slots"]
+    return found
 
 
 def _batch(now: slots.Batch) -> list[str]:

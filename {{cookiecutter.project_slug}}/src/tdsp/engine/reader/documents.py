@@ -132,7 +132,7 @@ def shown(path: Path) -> str:
         relative = os.path.relpath(path)
     except ValueError:  # another drive on Windows
         return str(path)
-    return str(path) if relative.startswith(os.path.join("..", "..", "..")) else relative  # noqa: PTH118
+    return str(path) if relative.startswith(os.path.join("..", "..", "..")) else relative  # noqa: PTH118 - text
 
 
 def absolute(path: Path) -> Path:
