@@ -1,12 +1,14 @@
 """Write down Microsoft's descriptions of the resource types that `infra/` uses, one small file each in `types/`.
 
-    python tests/infra/take_types.py                 # all that azmcp describes
-    python tests/infra/take_types.py --clone FOLDER  # the rest, from a clone of Azure/bicep-types-az
+    uv run --group types python tests/infra/take_types.py                 # all that azmcp describes
+    uv run --group types python tests/infra/take_types.py --clone FOLDER  # the rest, from Azure/bicep-types-az
 
-azmcp is a program of the package `msmcp-azure`; asking it takes more than a second for each type, so the tests read the
-files, and one slow test asks again and compares. A shape is `{"fields": {name: [type, flags]}}`, flags R required,
-r read-only, c constant when the deployment starts; a type is `any`, `string`, `int`, `bool`, `'a literal'`,
-`{"list": type}`, `{"one": [types]}`, `{"text": limits}`, `{"number": limits}` or `{"shape": name}`.
+azmcp is a program of the package `msmcp-azure`. Asking it takes more than a second for each type, so the tests read the
+files; every night the first command runs again, and must change nothing.
+
+A shape is `{"fields": {name: [type, flags]}}`, flags R required, r read-only, c constant when the deployment starts; a
+type is `any`, `string`, `int`, `bool`, `'a literal'`, `{"list": type}`, `{"one": [types]}`, `{"text": limits}`,
+`{"number": limits}` or `{"shape": name}`.
 """
 
 from __future__ import annotations
