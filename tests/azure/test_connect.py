@@ -5,6 +5,7 @@ from __future__ import annotations
 import bench
 import pytest
 import servers
+import yaml
 
 CHANGING = {"PUT", "POST", "PATCH", "DELETE"}
 
@@ -58,6 +59,16 @@ def test_no_consent_no_change(azure, repository):
     result = bench.tdsp("connect", says="n\n")
     assert changes(azure) == []
     assert result.exit_code == 2 or "nothing was changed" in result.output
+
+
+def test_main_requires_the_check_that_the_workflow_has(azure, repository):
+    bench.tdsp("connect", "--yes")
+    (made,) = repository.rulesets.values()
+    rules = {rule["type"]: rule.get("parameters", {}) for rule in made["rules"]}
+    jobs = yaml.safe_load((bench.TEMPLATE / ".github/workflows/ci.yml").read_text())["jobs"]
+    assert rules["required_status_checks"]["required_status_checks"] == [{"context": jobs["passed"]["name"]}]
+    assert set(jobs["passed"]["needs"]) == set(jobs) - {"passed"}
+    assert rules["pull_request"]["required_approving_review_count"] == 0, "one who works alone could merge nothing"
 
 
 def test_prod_waits_for_a_reviewer_and_takes_main_only(azure, repository):

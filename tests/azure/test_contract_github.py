@@ -85,6 +85,19 @@ def test_a_ruleset_is_made_once_and_changed(ask):
     assert ask("DELETE", path).status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"type": "no_such_rule"}, "unknown type no_such_rule"),
+        ({"type": "pull_request", "parameters": {"required_approving_review_count": 1}}, "on_push: missing"),
+        ({"type": "required_status_checks", "parameters": {"required_status_checks": ["x"]}}, "is not an object"),
+    ],
+)
+def test_a_rule_in_another_form_than_the_published_one_is_refused(azure, ask, rule, said):
+    with azure.refusing(said):
+        ask("POST", "/repos/ada/demo/rulesets", {"name": "main", "enforcement": "active", "rules": [rule]})
+
+
 def test_who_may_only_write_cannot_change_settings(ask, github):
     github.permission = "write"
     assert ask("PUT", "/repos/ada/demo/environments/prod", {}).status_code == 403

@@ -7,20 +7,20 @@ import pytest
 import yaml
 from emulator import model_registry
 from emulator.directory import Principal
+from tdsp.azure import batch
 
 SHELF = "mlr-shared"
 
 
 @pytest.fixture
-def promote(azure, client, project, tmp_path):
+def promote(azure, registered):
     """Let `promote` bring the champion of dev to prod in the way that project.yml says."""
     azure.workspace("rg-prod", "ws-prod", account="prodstore")
     model_registry.create(azure.cloud, SHELF)
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
 
     def promote(*more, **facts):
-        written = yaml.safe_load((project / "project.yml").read_text()) | {"azure": facts}
-        (project / "project.yml").write_text(yaml.safe_dump(written))
+        written = yaml.safe_load((registered / "project.yml").read_text()) | {"azure": facts}
+        (registered / "project.yml").write_text(yaml.safe_dump(written))
         return bench.tdsp("promote", *more)
 
     return promote
@@ -97,6 +97,20 @@ def test_without_a_champion_there_is_nothing_to_promote(azure, project):
     result = bench.tdsp("promote")
     assert result.exit_code == 1
     assert "has no champion to promote" in result.stderr
+
+
+@pytest.mark.parametrize("way", ["copy", "retrain"])
+@pytest.mark.parametrize("kind", [(), ("--batch",)], ids=["online", "batch"])
+def test_a_version_that_was_rolled_back_is_not_promoted(azure, second, promote, way, kind, monkeypatch):
+    monkeypatch.setattr(batch, "_try", lambda *_words, **_options: None)  # its own tests run the job
+    for version in ("1", "2"):
+        assert bench.deploy(*kind, "--version", version).exit_code == 0
+    assert bench.tdsp("rollback", *kind).exit_code == 0
+    refused = promote("--dry-run", promotion=way)
+    assert refused.exit_code == 1
+    assert "demo v2 was rolled back on" in refused.stderr
+    assert bench.deploy(*kind, "--version", "2").exit_code == 0
+    assert promote("--dry-run", promotion="copy").exit_code == 0
 
 
 def test_training_again_wants_the_code_that_made_the_champion(azure, promote):

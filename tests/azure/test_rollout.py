@@ -13,6 +13,7 @@ import bench
 import pytest
 from bench import deploy, endpoint, slots, traffic
 from emulator.wire import Response
+from tdsp import automation
 from tdsp.azure import deploy as rollout
 from tdsp.azure import probe
 from tdsp.azure import slots as facts
@@ -149,19 +150,28 @@ def test_whatever_ends_the_command_gives_the_traffic_back(azure, second, monkeyp
     assert slots(azure) == {"blue": "1", "green": "2"}
 
 
-@pytest.mark.parametrize("goal", ["deploy", "rollback"])
-def test_a_kill_before_the_last_guard_leaves_a_trial_that_is_repeated(azure, second, server, monkeypatch, goal):
-    class KilledError(BaseException):
-        pass
+class KilledError(BaseException):
+    pass
+
+
+def killed_at(share, monkeypatch, azure, by=None):
+    """Begin a rollout of version 2, as somebody, and kill it while green has a share of the requests."""
 
     def killed(*_words, **_options):
         raise KilledError
 
     with monkeypatch.context() as patch:
+        if by:
+            patch.setattr(automation, "who", lambda _root: by)
         patch.setattr(rollout, "_give_up", killed)  # nothing runs after a kill
-        patch.setattr(probe, "judge", lambda *_: killed() if traffic(azure) == {"green": 100} else "")
+        patch.setattr(probe, "judge", lambda *_: killed() if traffic(azure).get("green") == share else "")
         with pytest.raises(KilledError):
             deploy("--requests", "2")
+
+
+@pytest.mark.parametrize("goal", ["deploy", "rollback"])
+def test_a_kill_before_the_last_guard_leaves_a_trial_that_is_repeated(azure, second, server, monkeypatch, goal):
+    killed_at(100, monkeypatch, azure)
     assert traffic(azure) == {"green": 100}
     server.from_share = 100
     server.broken.add("green")
@@ -174,6 +184,55 @@ def test_a_kill_before_the_last_guard_leaves_a_trial_that_is_repeated(azure, sec
         assert "slot green at 100 %" in result.stderr
     assert traffic(azure) == {"blue": 100}
     assert "tdsp.trial" not in endpoint(azure)["tags"]
+
+
+def test_nobody_takes_over_a_rollout_of_somebody_else_before_its_time(azure, second, monkeypatch):
+    killed_at(10, monkeypatch, azure, "Ada on her-laptop")
+    for words in ((), ("--dry-run",)):
+        refused = deploy("--requests", "2", *words)
+        assert refused.exit_code == 1
+        assert "Ada on her-laptop tries a new version on" in refused.stderr
+        assert traffic(azure) == {"blue": 90, "green": 10}
+    endpoint(azure)["tags"]["tdsp.trial_until"] = "2026-01-01T00:00:00+00:00"
+    assert deploy("--requests", "2").exit_code == 0
+    assert traffic(azure) == {"green": 100}
+    assert not [key for key in endpoint(azure)["tags"] if "trial" in key]
+
+
+def test_a_rollback_frees_what_somebody_else_began(azure, second, monkeypatch):
+    killed_at(10, monkeypatch, azure, "Ada on her-laptop")
+    assert "rollout stopped: v1 in blue has all traffic" in bench.tdsp("rollback").output
+    assert deploy("--requests", "2").exit_code == 0
+    assert traffic(azure) == {"green": 100}
+
+
+@pytest.mark.parametrize("guard", ["passes", "fails"])
+def test_a_rollout_whose_traffic_somebody_took_back_ends_there(azure, second, monkeypatch, guard):
+    def judge(*_):
+        if traffic(azure).get("green") == 10:
+            assert bench.tdsp("rollback").exit_code == 0
+        return "too many errors" if guard == "fails" else ""
+
+    monkeypatch.setattr(probe, "judge", judge)
+    result = deploy("--requests", "2")
+    assert result.exit_code == 1
+    assert traffic(azure) == {"blue": 100}
+    if guard == "passes":
+        assert "somebody else changed the traffic" in result.stderr
+
+
+def test_a_rollout_that_fails_leaves_one_alone_that_somebody_else_began(azure, second, monkeypatch):
+    def judge(*_):
+        if traffic(azure).get("green") == 50:
+            endpoint(azure)["tags"]["tdsp.trial_by"] = "Ada on her-laptop"
+            return "too many errors"
+        return ""
+
+    monkeypatch.setattr(probe, "judge", judge)
+    result = deploy("--requests", "2")
+    assert result.exit_code == 1
+    assert "Ada on her-laptop has begun a rollout meanwhile" in result.output
+    assert traffic(azure) == {"blue": 50, "green": 50}
 
 
 def test_the_former_slot_is_deleted_after_its_time(azure, second):

@@ -117,7 +117,10 @@ def test_variables_of_the_pipelines_own_stay(root, project):
             "unchanged: this model is the champion, disease-progression v1: mae 44 (40 to 48)",
         ),
         (
-            {"outcome": "refused", "checks": [{"name": "champion", "passed": False, "detail": "worse"}]},
+            {
+                "outcome": "refused",
+                "checks": [{"name": "champion", "passed": False, "detail": "worse", "judged": True}],
+            },
             "refused: mae 44 (40 to 48); disease-progression v1 stays the champion\n  champion: worse",
         ),
         (
@@ -131,7 +134,7 @@ def test_the_outcome_is_told_and_written_for_machines(root, project, capsys, out
     lifecycle.finish(root, project, result)
     printed = capsys.readouterr().out
     assert printed.startswith(said + "\n")
-    assert "report: docs/reports/train.html\n" in printed
+    assert "report: docs/reports/train.html\nnext: " in printed
     assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(**outcome)
 
 
@@ -141,6 +144,17 @@ def test_groups_that_nobody_looks_after_are_told(root, project, capsys):
     gate = project.gate.model_copy(update={"group_threshold": None})
     lifecycle.finish(root, project.model_copy(update={"gate": gate}), finished(root))
     assert "groups: nobody looks until gate.group_threshold is set\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("share", "told"), [(0, True), (0.25, False)])
+def test_settings_that_shaped_nothing_are_told(root, project, capsys, share, told):
+    training = evidence.training() | {"weights": {"linear": 1 - share, "boosting": share}, "estimator": "linear"}
+    training["parameters"]["seed"] = 42
+    result = finished(root, training=training)
+    result.steps["train"] = StepResult("ok", outputs={"model": str(result.folder / "outputs" / "train" / "model")})
+    lifecycle.finish(root, project, result)
+    note = "note: linear won in cross-validation, so learning_rate and max_iter, which shape boosting, change nothing\n"
+    assert (note in capsys.readouterr().out) is told
 
 
 def test_a_run_that_judged_nothing_tells_nothing(root, project, capsys):

@@ -82,6 +82,14 @@ def test_the_report_says_what_was_resampled_and_what_judged_the_folds(root, proj
     assert "Rows by chance judge in each fold, **not later rows**: a class would be too rare in some fold." in text
 
 
+def test_what_nobody_asked_for_is_not_called_passed(root, project):
+    page = Page(report.write(root, project).read_text(encoding="utf-8"))
+    assert "not asked groups no sensitive column is named" in " ".join(page.text.split())
+    text = (root / "docs" / "reports" / "train.md").read_text(encoding="utf-8")
+    assert "| data | ✓ passed |" in text
+    assert "| groups | not asked | no sensitive column is named |" in text
+
+
 def test_a_likely_leak_stands_beside_the_verdict(root, project):
     leaks = [{"kind": "leak", "columns": ["a|b"], "message": "a|b alone predicts the target almost perfectly"}]
     evidence.run_folder(root, quality=evidence.quality() | {"leaks": leaks})

@@ -47,7 +47,7 @@ def new_branch(cloud: Cloud, call: Call) -> Response:
     return Response(201, {"ref": call.body["ref"], "object": {"sha": call.body["sha"]}})
 
 
-RULESET = form(
+_RULESET = form(
     {
         "name": str,
         "target?": {"branch", "tag", "push"},
@@ -59,6 +59,36 @@ RULESET = form(
         "rules?": [{"type": str, "parameters?": {"*?": object}}],
     }
 )
+# Those that are used here.
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "deletion": {},
+    "non_fast_forward": {},
+    "pull_request": {
+        "required_approving_review_count": int,
+        "dismiss_stale_reviews_on_push": bool,
+        "require_code_owner_review": bool,
+        "require_last_push_approval": bool,
+        "required_review_thread_resolution": bool,
+    },
+    "required_status_checks": {
+        "required_status_checks": [{"context": str, "integration_id?": int}],
+        "strict_required_status_checks_policy": bool,
+        "do_not_enforce_on_create?": bool,
+    },
+}
+
+
+def ruleset_shape(body: Any, version: str) -> list[str]:
+    """Return what is wrong with a ruleset."""
+    wrong = _RULESET(body, version)
+    if wrong:
+        return wrong
+    for rule in body.get("rules") or []:
+        if rule["type"] not in _PARAMETERS:
+            wrong.append(f"rules: unknown type {rule['type']}")
+        else:
+            wrong += form(_PARAMETERS[rule["type"]])(rule.get("parameters") or {}, version)
+    return wrong
 
 
 def _rulesets(cloud: Cloud, call: Call, need: str) -> Repository:
@@ -76,7 +106,7 @@ def rulesets(cloud: Cloud, call: Call) -> Response:
     return Response(200, [{key: item[key] for key in short if key in item} for item in found])
 
 
-@routes("POST", REPO + "/rulesets", shape=RULESET)
+@routes("POST", REPO + "/rulesets", shape=ruleset_shape)
 def new_ruleset(cloud: Cloud, call: Call) -> Response:
     """Make a ruleset; its name must be free."""
     found = _rulesets(cloud, call, "admin")
@@ -96,7 +126,7 @@ def ruleset(cloud: Cloud, call: Call) -> dict[str, Any]:
     return found
 
 
-@routes("PUT", REPO + "/rulesets/{number}", shape=RULESET)
+@routes("PUT", REPO + "/rulesets/{number}", shape=ruleset_shape)
 def change_ruleset(cloud: Cloud, call: Call) -> dict[str, Any]:
     """Change a ruleset."""
     found, number = _rulesets(cloud, call, "admin"), int(call["number"])

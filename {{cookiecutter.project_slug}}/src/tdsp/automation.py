@@ -7,9 +7,10 @@ neither, and nothing is written.
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
-from tdsp import project
+from tdsp import lineage, project
 from tdsp.errors import WrongInput
 
 IDENTITY = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")  # variables that `tdsp connect` sets in each environment
@@ -30,6 +31,13 @@ def tell(**values: str) -> None:
     if os.environ.get("TF_BUILD"):
         for name, value in values.items():
             print(f"##vso[task.setvariable variable={name};isOutput=true]{value}")
+
+
+def who(root: Path) -> str:
+    """Return who gives a command: a CI system, which lets no two of them run at once, or a person at a machine."""
+    if os.environ.get("CI") or os.environ.get("TF_BUILD"):
+        return "the CI system"
+    return f"{lineage.of(root).started_by or 'somebody'} on {platform.node()}"
 
 
 def hide(value: str) -> None:

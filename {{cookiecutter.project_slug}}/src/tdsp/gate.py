@@ -26,11 +26,13 @@ class Check:
         name: `data`, `threshold`, `baseline`, `champion` or `groups`.
         passed: the answer.
         detail: the numbers behind it, one sentence.
+        judged: whether there was anything to ask; it passes when nobody asks.
     """
 
     name: str
     passed: bool
     detail: str
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def _data(quality: Mapping[str, Any]) -> Check:
 
 def _threshold(metric: str, value: float, threshold: float | None, higher: bool) -> Check:
     if threshold is None:
-        return Check("threshold", is_number(value), f"{metric} {number(value)}; no threshold is set")
+        good = is_number(value)
+        return Check("threshold", good, f"{metric} {number(value)}; no threshold is set", judged=not good)
     bound = "at least" if higher else "at most"
     detail = f"{metric} {number(value)}, {bound} {number(threshold)} is asked for"
     return Check("threshold", _reaches(value, threshold, higher), detail)
@@ -117,7 +120,7 @@ def _not_compared(why: str, status: str | None) -> Check:
     """Pass without a comparison only when nobody holds the place; a champion that cannot be run still holds it."""
     if status == "cannot-run":
         return Check("champion", False, f"it could not be compared: {why}; {_WAY_OUT}")
-    return Check("champion", True, f"not compared: {why}")
+    return Check("champion", True, f"not compared: {why}", judged=False)
 
 
 def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) -> Check:
@@ -125,7 +128,7 @@ def _groups(metric: str, metrics: Mapping[str, Any], gate: Mapping[str, Any]) ->
     groups, floor = metrics["groups"], gate.get("group_threshold")
     if floor is None:
         why = "gate.group_threshold is not set" if groups else "no sensitive column is named"
-        return Check("groups", True, f"not judged: {why}")
+        return Check("groups", True, why, judged=False)
     judged = [group for group in groups if group["judged"]]
     small = sum(not group["judged"] and group["rows"] < gate["group_min_rows"] for group in groups)
     undefined = len(groups) - len(judged) - small

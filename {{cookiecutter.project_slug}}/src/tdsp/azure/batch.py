@@ -97,7 +97,7 @@ def roll_out(
             slots.remove(ml, look(ml, new.where), slot)
         kept = f"v{now.version(live)} in {live} is still the default" if live else "there is no default yet"
         raise TdspError(f"{error}; {kept}") from None
-    _make_default(ml, now, slot, {slots.PREVIOUS: live or "", slots.ROLLED_BACK: ""})
+    _make_default(ml, now, slot, {**slots.NOT_ROLLED_BACK, slots.PREVIOUS: live or ""})
     say(f"{slot}: default")
     return look(ml, new.where)
 
@@ -202,5 +202,5 @@ def roll_back(ml: MLClient, where: client.Target, now: slots.Batch) -> str:
         if now.tag(slots.ROLLED_BACK):
             return f"rolled back already: v{now.version(bad)} in {bad} is the default"
         raise TdspError(f"v{now.version(bad)} in {bad} is the only version here: there is none to go back to")
-    _make_default(ml, now, good, {slots.PREVIOUS: "", slots.ROLLED_BACK: now.content(bad)})
+    _make_default(ml, now, good, now.without(bad))
     return f"rolled back: v{now.version(good)} in {good} is the default, v{now.version(bad)} in {bad} is not"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import logging
 import os
 import re
@@ -25,6 +26,8 @@ _SUBSCRIPTION = re.compile(
 _SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
 _SCOPES = tuple(f"https://{name}/.default" for name in ("management.azure.com", "ml.azure.com", "storage.azure.com"))
 _ID_LENGTH = 36
+_INSTALL = "uv sync --extra azure"
+_AND_INSTALL = f"; `{_INSTALL}` installs what talks to Azure"
 _PRIVATE: set[str] = set()  # subscriptions that project.yml names, told by `target`
 _MARGIN = 300  # seconds that a token must still be good for
 
@@ -73,9 +76,15 @@ def target(root: Path, env: str) -> Target:
     empty = [key for key, value in place.model_dump().items() if not value]
     if empty:
         raise WrongInput(
-            f"{project.FILE}: environments.{env} has no {', '.join(empty)} yet; fill it in, then run `tdsp connect`"
+            f"{project.FILE}: environments.{env} has no {', '.join(empty)} yet: the workspace's page in the Azure "
+            f"portal shows each; infra/README.md makes a workspace{_AND_INSTALL if not _installed() else ''}"
         )
     return Target(env, facts.project.slug, place)
+
+
+def _installed() -> bool:
+    """Tell whether the packages that talk to Azure are there, without importing them."""
+    return importlib.util.find_spec("azure") is not None and importlib.util.find_spec("azure.ai.ml") is not None
 
 
 class Credential:
@@ -126,7 +135,7 @@ def connect(where: Target) -> MLClient:
     try:
         from azure.ai.ml import MLClient
     except ImportError as error:
-        raise WrongInput(f"{error.name} is not installed: run `uv sync --extra azure`") from None
+        raise WrongInput(f"{error.name} is not installed: run `{_INSTALL}`") from None
     _end_failed_uploads()
     place = where.place
     return MLClient(

@@ -19,7 +19,12 @@ from tdsp.errors import TdspError
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
+TRIAL_HOURS = 0.5  # that a step of a rollout may take, its soak aside, before somebody else may take over
 PATIENCE = 5400  # seconds that a slot may take to be built: the service itself gives up earlier
+
+
+class OvertakenError(TdspError):
+    """Somebody else changed the endpoint during a rollout: what comes now is theirs."""
 
 
 def roll_out(
@@ -28,6 +33,7 @@ def roll_out(
     exchanges: Sequence[probe.Exchange],
     guards: probe.Guards,
     keep_hours: float,
+    by: str,
     say: Callable[[str], None],
     pause: float = 5,
 ) -> slots.Slots:
@@ -39,6 +45,7 @@ def roll_out(
         exchanges: requests with their right answers.
         guards: what the new slot must keep to.
         keep_hours: how long the former slot is kept for `rollback`.
+        by: who does this; the same one takes up what was interrupted, another one waits for its end.
         say: gets one line for each thing done.
         pause: seconds between two looks at an operation of somebody else.
 
@@ -48,24 +55,42 @@ def roll_out(
     Raises:
         TdspError: the new version is not good enough, or the service failed. The live slot then has all traffic, or
             the message says how to get there.
+        OvertakenError: somebody took the traffic back, or began a rollout of their own. They decide what is live.
     """
     rules = scaling.rules(new.scoring)  # before anything is changed
-    now = _reset(ml, _endpoint(ml, new, pause), say)
+    now = _endpoint(ml, new, pause)
+    refuse_two(now, by)
+    now = _reset(ml, now, say)
     if now.content(now.live) != new.content:
         candidate = now.candidate
-        now = _build(ml, now, new, candidate, say)
+        now = _build(ml, now, new, candidate, by, say)
         caller = probe.Caller(now.endpoint.scoring_uri)
         try:
             probe.smoke(caller, exchanges, candidate)
             rows = sum(len(exchange.request["data"]) for exchange in exchanges)
             say(f"{candidate}: smoke test passed ({rows} rows as on this machine)")
-            _raise_traffic(ml, now, candidate, caller, exchanges, guards, keep_hours, say)
+            _raise_traffic(ml, new.where, now, candidate, caller, exchanges, guards, keep_hours, by, say)
+        except OvertakenError:
+            raise
         except BaseException as error:  # Ctrl-C and mistakes in this code too: users must not stay on the new slot
-            _give_up(ml, new.where, now.name, candidate, error, say)
+            _give_up(ml, new.where, now.name, candidate, by, error, say)
     _sweep(ml, slots.look(ml, new.where, now.name), say)
     now = slots.look(ml, new.where, now.name)
     scaling.follow(new.where, now, rules, say)
     return now
+
+
+def refuse_two(now: slots.Slots, by: str) -> None:
+    """Stop where somebody else is in the middle of a rollout.
+
+    Raises:
+        TdspError: with what to do.
+    """
+    if other := now.tried_by_other_than(by):
+        raise TdspError(
+            f"{other} tries a new version on {now.name}: wait for its end. If it was killed, this works after "
+            f"{now.tag(slots.TRIAL_UNTIL)}, or once `tdsp rollback` has taken its traffic back"
+        )
 
 
 def _endpoint(ml: MLClient, new: Release, pause: float) -> slots.Slots:
@@ -93,12 +118,12 @@ def _endpoint(ml: MLClient, new: Release, pause: float) -> slots.Slots:
 def _reset(ml: MLClient, now: slots.Slots, say: Callable[[str], None]) -> slots.Slots:
     """Take back what an interrupted rollout left: shares and mirrors of a slot that is not live."""
     if now.live and (now.traffic != {now.live: 100} or now.mirror):
-        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live, slots.TRIAL: ""})
+        slots.shift(ml, now, {now.live: 100}, **{**slots.NO_TRIAL, slots.LIVE: now.live})
         say(f"{now.live}: back to 100 % after an interrupted rollout")
     return now
 
 
-def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callable[[str], None]) -> slots.Slots:
+def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, by: str, say: Callable[[str], None]) -> slots.Slots:
     """Return the endpoint with `new` running in `slot`, which gets no traffic."""
     from azure.ai.ml import load_online_deployment
 
@@ -131,7 +156,7 @@ def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callabl
             if ready := building.done():
                 building.result()
     except TdspError as error:
-        _give_up(ml, new.where, now.name, slot, error, say)
+        _give_up(ml, new.where, now.name, slot, by, error, say)
     if not ready:
         raise TdspError(
             f"slot {slot} is not ready after {PATIENCE / 60:g} minutes; the service goes on with it: "
@@ -142,40 +167,68 @@ def _build(ml: MLClient, now: slots.Slots, new: Release, slot: str, say: Callabl
 
 def _raise_traffic(
     ml: MLClient,
+    where: client.Target,
     now: slots.Slots,
     slot: str,
     caller: probe.Caller,
     exchanges: Sequence[probe.Exchange],
     guards: probe.Guards,
     keep_hours: float,
+    by: str,
     say: Callable[[str], None],
 ) -> None:
     live = now.live
-    arrived = {slots.LIVE: slot, slots.ROLLED_BACK: ""}
+    arrived = {**slots.NO_TRIAL, **slots.NOT_ROLLED_BACK, slots.LIVE: slot}
     if live is None:
         slots.shift(ml, now, {slot: 100}, **arrived)
         say(f"{slot}: 100 %")
         return
-    if _mirror(ml, now, live, slot, say):
+    trial = _trial(slot, by, guards)
+    if _mirror(ml, now, live, slot, trial, say):
         _guard(caller, exchanges, slot, live, guards, f"mirror {MIRROR} %", say, shared=False)
     for share in STEPS:
         others = {live: 100 - share} if share < 100 else {}
-        slots.shift(ml, now, {**others, slot: share}, **{slots.TRIAL: slot})
+        now, trial = _still_ours(ml, where, now), _trial(slot, by, guards)
+        slots.shift(ml, now, {**others, slot: share}, **trial)
         _guard(caller, exchanges, slot, live, guards, f"{share} %", say)
     # Only now: whoever is killed before the last guard has passed finds a slot on trial, not a live one.
-    arrived |= {slots.TRIAL: "", slots.PREVIOUS: live, slots.UNTIL: slots.later(keep_hours)}
-    slots.shift(ml, now, {slot: 100}, **arrived)
+    arrived |= {slots.PREVIOUS: live, slots.UNTIL: slots.later(keep_hours)}
+    slots.shift(ml, _still_ours(ml, where, now), {slot: 100}, **arrived)
 
 
-def _mirror(ml: MLClient, now: slots.Slots, live: str, slot: str, say: Callable[[str], None]) -> bool:
+def _trial(slot: str, by: str, guards: probe.Guards) -> dict[str, str]:
+    """Return the tags of one step of a rollout; both slots are watched, one after the other."""
+    until = slots.later(TRIAL_HOURS + 2 * guards.soak / 3600)
+    return {slots.TRIAL: slot, slots.TRIAL_BY: by, slots.TRIAL_UNTIL: until}
+
+
+def _still_ours(ml: MLClient, where: client.Target, before: slots.Slots) -> slots.Slots:
+    """Return the endpoint as it is now, which must be as this rollout left it.
+
+    Raises:
+        OvertakenError: it is not.
+    """
+    now = slots.look(ml, where, before.name)
+    if any(now.tag(key) != before.tag(key) for key in slots.NO_TRIAL):
+        raise OvertakenError(
+            f"somebody else changed the traffic of {now.name} during this rollout, which ends here: "
+            f"`tdsp status --env {where.env}` shows what is live"
+        )
+    return now
+
+
+def _mirror(
+    ml: MLClient, now: slots.Slots, live: str, slot: str, trial: dict[str, str], say: Callable[[str], None]
+) -> bool:
     """Send the new slot copies of real requests, whose answers nobody sees. Not every endpoint can."""
+    tags = dict(now.endpoint.tags or {})
     try:
-        slots.shift(ml, now, {live: 100}, {slot: MIRROR})
+        slots.shift(ml, now, {live: 100}, {slot: MIRROR}, **trial)
     except TdspError as error:
         words = str(error).replace(now.name, "").lower()
         if client.status_of(error.__context__) != 400 or "mirror" not in words:
             raise
-        now.endpoint.mirror_traffic = {}
+        now.endpoint.mirror_traffic, now.endpoint.tags = {}, tags
         say(f"no mirroring here: {error}")
         return False
     return True
@@ -199,7 +252,13 @@ def _guard(
 
 
 def _give_up(
-    ml: MLClient, where: client.Target, name: str, slot: str, error: BaseException, say: Callable[[str], None]
+    ml: MLClient,
+    where: client.Target,
+    name: str,
+    slot: str,
+    by: str,
+    error: BaseException,
+    say: Callable[[str], None],
 ) -> None:
     """Give all traffic back to the slot that had it, and raise `error`; show a failed slot's log and delete it."""
     say(f"{slot}: {error or 'interrupted'}")
@@ -207,15 +266,19 @@ def _give_up(
         # A change whose answer was lost may still be under way: what one sees before it ends is not what will be.
         now = slots.settled(ml, where, name, whole=False)
         back = now.previous if now.live == slot else now.live
-        if back:
+        other = now.tried_by_other_than(by)
+        if back and not other:
             slots.shift(
-                ml, now, {back: 100}, **{slots.LIVE: back, slots.TRIAL: "", slots.PREVIOUS: "", slots.UNTIL: ""}
+                ml, now, {back: 100}, **{**slots.NO_TRIAL, slots.LIVE: back, slots.PREVIOUS: "", slots.UNTIL: ""}
             )
             say(f"{back}: back to 100 %")
     except Exception as second:
         raise TdspError(
             f"{error}\nand going back failed as well ({second}): run `tdsp rollback --env {where.env}` now"
         ) from None
+    if other:
+        say(f"{other} has begun a rollout meanwhile: its traffic is left alone")
+        raise error
     if not isinstance(error, TdspError):  # it says nothing about the slot
         raise error
     if log := slots.logs(ml, now, slot):

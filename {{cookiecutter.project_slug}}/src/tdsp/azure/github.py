@@ -13,6 +13,7 @@ from tdsp.errors import TdspError
 ISSUER = "https://token.actions.githubusercontent.com"
 BRANCHES = {"dev": "dev", "prod": "main"}  # environment -> the branch that deploys to it
 RULESET = "tdsp: main"
+CHECK = "All checks passed"  # the last job of ci.yml
 _REMOTE = re.compile(r"github\.com[:/](?P<owner>[^/]+)/(?P<name>[^/]+?)(\.git)?/?$")
 
 
@@ -145,13 +146,18 @@ class Repository:
         return "missing" if not mine else "" if mine["enforcement"] == "active" else "switched off"
 
     def make_ruleset(self) -> None:
-        """Protect `main`: pull requests, no rewriting, no deletion."""
+        """Protect `main`: pull requests whose checks passed, no rewriting, no deletion."""
         reviews = {
             "required_approving_review_count": 0,
             "dismiss_stale_reviews_on_push": False,
             "require_code_owner_review": False,
             "require_last_push_approval": False,
             "required_review_thread_resolution": False,
+        }
+        checks = {
+            "required_status_checks": [{"context": CHECK}],
+            "strict_required_status_checks_policy": False,
+            "do_not_enforce_on_create": True,  # the first push brings main itself
         }
         body = {
             "name": RULESET,
@@ -162,6 +168,7 @@ class Repository:
                 {"type": "deletion"},
                 {"type": "non_fast_forward"},
                 {"type": "pull_request", "parameters": reviews},
+                {"type": "required_status_checks", "parameters": checks},
             ],
         }
         if mine := self._ruleset():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdsp import files, lineage, registry_azure
-from tdsp.azure import client
+from tdsp.azure import batch, client, slots
 from tdsp.azure.plan import Line
 from tdsp.errors import TdspError
 
@@ -28,6 +28,22 @@ def champion(ml: MLClient, where: client.Target) -> Any:
     if found is None:
         raise TdspError(f"{where} has no champion to promote: run `tdsp submit --env {where.env} --wait` first")
     return found
+
+
+def refuse_rolled_back(ml: MLClient, where: client.Target, model: Any) -> None:
+    """Stop at a version that was rolled back in the environment it comes from, online or in batches.
+
+    Raises:
+        TdspError: with what to do.
+    """
+    for now in (slots.look(ml, where, slots.endpoint_name(where)), batch.look(ml, where)):
+        if now.tag(slots.ROLLED_BACK_VERSION) == str(model.version):
+            again = f"tdsp deploy --env {where.env} --version {model.version}"
+            again += " --batch" if isinstance(now, slots.Batch) else ""
+            raise TdspError(
+                f"{model.name} v{model.version} was rolled back on {now.name}: promote a better champion; "
+                f"if this one is good after all, `{again}` first"
+            )
 
 
 def check_code(root: Path, model: Any) -> None:

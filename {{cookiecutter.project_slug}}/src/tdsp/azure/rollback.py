@@ -22,13 +22,12 @@ def roll_back(ml: MLClient, where: client.Target, now: slots.Slots) -> str:
     if now.endpoint is None or now.live is None:
         raise TdspError(f"nothing is deployed in {where}")
     if now.traffic != {now.live: 100} or now.mirror:
-        slots.shift(ml, now, {now.live: 100}, **{slots.LIVE: now.live, slots.TRIAL: ""})
+        slots.shift(ml, now, {now.live: 100}, **{**slots.NO_TRIAL, slots.LIVE: now.live})
         return f"rollout stopped: v{now.version(now.live)} in {now.live} has all traffic"
     bad, good = now.live, now.previous
     if good is None:
         if now.tag(slots.ROLLED_BACK):
             return f"rolled back already: v{now.version(now.live)} in {now.live} has all traffic"
         raise TdspError(f"v{now.version(now.live)} in {now.live} is the only version here: there is none to go back to")
-    tags = {slots.LIVE: good, slots.PREVIOUS: "", slots.UNTIL: "", slots.ROLLED_BACK: now.content(bad)}
-    slots.shift(ml, now, {good: 100}, **tags)
+    slots.shift(ml, now, {good: 100}, **{**now.without(bad), slots.LIVE: good, slots.UNTIL: ""})
     return f"rolled back: v{now.version(good)} in {good} has all traffic, v{now.version(bad)} in {bad} has none"

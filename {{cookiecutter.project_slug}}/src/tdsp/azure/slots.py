@@ -22,11 +22,17 @@ SLOTS = ("blue", "green")
 OWNER = "tdsp.project"  # whose endpoint it is
 LIVE = "tdsp.live"  # the slot that gets all traffic when no rollout is under way
 TRIAL = "tdsp.trial"  # the slot that gets traffic and has not passed every guard yet
+TRIAL_BY = "tdsp.trial_by"  # who tries it
+TRIAL_UNTIL = "tdsp.trial_until"  # when somebody else may take over, as the one who tries it must have ended
 PREVIOUS = "tdsp.previous"  # the slot that `tdsp rollback` goes back to
 UNTIL = "tdsp.previous_until"  # when that slot may be deleted
 ROLLED_BACK = "tdsp.rolled_back"  # content of the slot that was rolled back from
+ROLLED_BACK_VERSION = "tdsp.rolled_back_version"  # and the model version in it
 CONTENT = "tdsp.content"  # on a deployment: digest of model, code and environment
 VERSION = "tdsp.model_version"  # on a deployment
+
+NOT_ROLLED_BACK = {ROLLED_BACK: "", ROLLED_BACK_VERSION: ""}
+NO_TRIAL = {TRIAL: "", TRIAL_BY: "", TRIAL_UNTIL: ""}
 
 _SETTLED = {"Succeeded", "Failed", "Canceled"}
 
@@ -98,6 +104,10 @@ class Slots:
             return ""
         return (deployment.tags or {}).get(CONTENT, "")
 
+    def without(self, bad: str) -> dict[str, str]:
+        """Return the tags that say which slot was rolled back from."""
+        return {PREVIOUS: "", ROLLED_BACK: self.content(bad), ROLLED_BACK_VERSION: self.version(bad)}
+
     def version(self, slot: str | None) -> str:
         """Return the model version in a slot."""
         deployment = self.deployments.get(slot or "")
@@ -106,8 +116,12 @@ class Slots:
     @property
     def expired(self) -> bool:
         """Whether the former slot has been kept long enough."""
-        until = self.tag(UNTIL)
-        return bool(self.previous and until and datetime.fromisoformat(until) < datetime.now(UTC))
+        return bool(self.previous and _past(self.tag(UNTIL)))
+
+    def tried_by_other_than(self, me: str) -> str:
+        """Return who else tries a new version on it at this moment; nothing if nobody does."""
+        busy = self.tag(TRIAL) and not _past(self.tag(TRIAL_UNTIL) or later(-1))
+        return self.tag(TRIAL_BY) if busy and self.tag(TRIAL_BY) != me else ""
 
     @property
     def leftovers(self) -> list[str]:
@@ -243,6 +257,10 @@ def logs(ml: MLClient, slots: Slots, slot: str, lines: int = 60) -> str:
             return client.redact(ml.online_deployments.get_logs(slot, slots.name, lines=lines) or "")
     except TdspError:
         return ""
+
+
+def _past(time: str) -> bool:
+    return bool(time) and datetime.fromisoformat(time) < datetime.now(UTC)
 
 
 def later(hours: float) -> str:

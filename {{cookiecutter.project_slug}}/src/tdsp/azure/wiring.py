@@ -135,7 +135,7 @@ def _github(
         ),
         Thing(
             "ruleset for main",
-            "main changes by pull request only",
+            "main changes by pull requests only, whose checks passed",
             repository.look_at_ruleset,
             repository.make_ruleset,
             "needs a public repository or a paid plan; protect main by hand otherwise",

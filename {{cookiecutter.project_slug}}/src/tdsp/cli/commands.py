@@ -9,6 +9,7 @@ app = typer.Typer(
     help="Run, judge, register, serve and document this project's model.",
     no_args_is_help=True,
     add_completion=False,
+    suggest_commands=False,  # click does already
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )

@@ -101,13 +101,17 @@ def finish(root: Path, project: Project, result: Result) -> None:
     outcome, metrics = json.loads(text), json.loads(measured.read_text(encoding="utf-8"))
     for line in _told(outcome, metrics):
         print(line)
+    if idle := _without_effect(result):
+        print(f"note: {idle}")
     for leak in _leaks(result):
         print(f"warning: {leak}")
     if metrics["groups"] and project.gate.group_threshold is None:
         print("groups: nobody looks until gate.group_threshold is set")
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
-    if outcome["outcome"] != "refused":
+    if outcome["outcome"] == "refused":
+        print("next: the report shows where it errs; change data, features or inputs, then uv run tdsp run")
+    else:
         print("next: uv run tdsp serve --check")
 
 
@@ -140,6 +144,18 @@ def _leaks(result: Result) -> list[str]:
     file = _output(result, "prepare", "quality", "quality.json")
     quality = json.loads(file.read_text(encoding="utf-8")) if file else {}
     return [f"{leak['message']} (data.exclude in project.yml)" for leak in quality.get("leaks", [])]
+
+
+def _without_effect(result: Result) -> str:
+    """Say which settings shaped nothing, as the learner that takes them got no weight; nothing if all did."""
+    import json
+
+    file = _output(result, "train", "model", "training.json")
+    training = json.loads(file.read_text(encoding="utf-8")) if file else {}
+    if training.get("weights", {}).get("boosting", 1) > 0:
+        return ""
+    settings = " and ".join(key for key in training["parameters"] if key != "seed")
+    return f"{training['estimator']} won in cross-validation, so {settings}, which shape boosting, change nothing"
 
 
 def _output(result: Result, step: str, output: str, name: str) -> Path | None:

@@ -30,7 +30,7 @@ def deploy(
     if batch:
         _deploy_batch(env, version, dry_run)
         return
-    from tdsp import project
+    from tdsp import automation, project
     from tdsp.azure import client, evidence, plan, probe, slots
     from tdsp.azure import deploy as rollout
     from tdsp.azure import release as releases
@@ -41,6 +41,8 @@ def deploy(
     ml = client.connect(where)
     new = releases.release(root, ml, where, version)
     now = slots.look(ml, where, slots.endpoint_name(where))
+    by = automation.who(root)
+    rollout.refuse_two(now, by)
     plan.show(f"Deploy {new.label} to {where}", releases.plan(new, now, bool(version), keep))
     if dry_run:
         return
@@ -48,7 +50,7 @@ def deploy(
     guards = probe.Guards(max_errors, max_latency, requests=requests, soak=soak)
     exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
     with ended_as_by_ctrl_c():
-        after = rollout.roll_out(ml, new, exchanges, guards, keep, say=print)
+        after = rollout.roll_out(ml, new, exchanges, guards, keep, by, say=print)
     print(f"live: {new.label} in {after.live}, {after.endpoint.scoring_uri}")
     kept = f"tdsp rollback --env {env}  (v{after.version(after.previous)} is kept)" if after.previous else ""
     print(f"next: {kept or f'tdsp status --env {env}'}")
@@ -129,6 +131,7 @@ def promote(
     origin, where = client.target(root, source), client.target(root, target)
     there, here = client.connect(origin), client.connect(where)
     model = promotion.champion(there, origin)
+    promotion.refuse_rolled_back(there, origin, model)
     facts = project.load(root / project.FILE).azure
     if facts.promotion == "retrain":
         promotion.check_code(root, model)
