@@ -6,6 +6,7 @@ import bench
 import pytest
 import servers
 import yaml
+from tdsp.azure import rest
 
 CHANGING = {"PUT", "POST", "PATCH", "DELETE"}
 
@@ -59,6 +60,20 @@ def test_no_consent_no_change(azure, repository):
     result = bench.tdsp("connect", says="n\n")
     assert changes(azure) == []
     assert result.exit_code == 2 or "nothing was changed" in result.output
+
+
+def test_a_door_to_the_infrastructure_that_nobody_watches_is_told(azure, repository):
+    assert bench.tdsp("connect", "--yes").exit_code == 0
+    assert "ok   GitHub environment dev-infra" in bench.tdsp("doctor").output
+    github = rest.github()
+    github("PUT", "/repos/octo/demo/environments/dev-infra", {})
+    assert "note GitHub environment dev-infra: any branch may deploy" in bench.tdsp("doctor").output
+    policy = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+    github("PUT", "/repos/octo/demo/environments/dev-infra", policy)
+    github("POST", "/repos/octo/demo/environments/dev-infra/deployment-branch-policies", {"name": "dev"})
+    assert "note GitHub environment dev-infra: no reviewer" in bench.tdsp("doctor").output
+    github("PUT", "/repos/octo/demo/environments/dev-infra", policy | {"reviewers": [{"type": "User", "id": 77}]})
+    assert "ok   GitHub environment dev-infra" in bench.tdsp("doctor").output
 
 
 def test_main_requires_the_check_that_the_workflow_has(azure, repository):

@@ -89,14 +89,22 @@ class Repository:
 
     def look_at_environment(self, env: str) -> str:
         """Say whether an environment lets its branch deploy and no other, and prod asks a reviewer."""
-        found = self._get(f"/environments/{env}")
+        return self._laxity(env, BRANCHES[env], reviewed=env == "prod")
+
+    def look_at_infrastructure(self, env: str) -> str:
+        """Say the same of the environment that changes resources, whose maker is a person; nothing if there is none."""
+        lax = self._laxity(f"{env}-infra", BRANCHES[env], reviewed=True)
+        return "" if lax == "missing" else lax
+
+    def _laxity(self, name: str, branch: str, reviewed: bool) -> str:
+        found = self._get(f"/environments/{name}")
         if not found:
             return "missing"
         if not (found.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
             return "any branch may deploy"
-        if self._policies(env) != {BRANCHES[env]}:
-            return f"branches {', '.join(sorted(self._policies(env))) or 'none'} may deploy"
-        return "no reviewer" if env == "prod" and not _reviewers(found) else ""
+        if self._policies(name) != {branch}:
+            return f"branches {', '.join(sorted(self._policies(name))) or 'none'} may deploy"
+        return "no reviewer" if reviewed and not _reviewers(found) else ""
 
     def make_environment(self, env: str) -> None:
         """Create or correct an environment; reviewers and the wait that are there stay: a PUT resets what it omits."""

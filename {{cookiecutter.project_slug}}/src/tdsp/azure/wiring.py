@@ -134,6 +134,14 @@ def _github(
             for name in identity.VARIABLES
         ),
         Thing(
+            f"GitHub environment {where.env}-infra",
+            "infra/ is deployed there, if you have set that up",
+            lambda: repository.look_at_infrastructure(where.env),
+            None,
+            "give it one branch and a reviewer: infra/README.md, From a workflow",
+            vital=False,
+        ),
+        Thing(
             "ruleset for main",
             "main changes by pull requests only, whose checks passed",
             repository.look_at_ruleset,
