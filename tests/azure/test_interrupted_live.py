@@ -97,6 +97,7 @@ def default(cloud):
     return name, cloud.resources[f"{endpoint['id']}/deployments/{name}"]["tags"]["tdsp.model_version"]
 
 
+@pytest.mark.nightly
 def test_deploy_batch(walk, azure, live_batch):
     def reached(cloud, folder):
         assert default(cloud) == ("green", "2")
@@ -109,6 +110,7 @@ def test_deploy_batch(walk, azure, live_batch):
     walk(live_batch, ["deploy", "--batch"], reached=reached, always=always)
 
 
+@pytest.mark.nightly
 def test_rollback_batch(walk, azure, live_batch):
     assert bench.tdsp("deploy", "--batch").exit_code == 0
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from process import evidence
 from tdsp import files, registry, tracking
 from tdsp.errors import TdspError
@@ -89,17 +91,51 @@ def test_killed_before_any_call_the_old_champion_stays_and_the_next_try_ends_wel
     assert (new.number, new.champion) == (2, True)
 
 
+def test_what_another_process_made_meanwhile_is_no_failure(root, uri, monkeypatch):
+    """Both looked before either of them wrote: the second one finds the experiment that was not there."""
+    seen, known = [], MlflowClient.get_experiment_by_name
+
+    def late(client, name):
+        seen.append(name)
+        if len(seen) == 1:
+            client.create_experiment(name)
+            return None
+        return known(client, name)
+
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", late)
+    assert registry.register(uri, NAME, model(root, "one"), {}, None).champion
+    assert len(seen) == 2
+
+
+def test_what_stays_wrong_is_told_once(root, uri, monkeypatch):
+    tried = []
+
+    def refuse(*_words, **_options):
+        tried.append(1)
+        raise MlflowException("database is locked")
+
+    monkeypatch.setattr(MlflowClient, "create_model_version", refuse)
+    with pytest.raises(TdspError, match="the registry gave no answer \\(database is locked"):
+        registry.register(uri, NAME, model(root, "one"), {}, None)
+    assert len(tried) == 3
+
+
 WRITER = """
 import sys, time
 from pathlib import Path
 from tdsp import registry
 uri, here, name, other, *models = sys.argv[1:]
 registry._from_client(uri, "demo")  # what is slow the first time
-for turn, model in enumerate(models):
-    Path(here, f"{name}{turn}").touch()
-    while not Path(here, f"{other}{turn}").exists():
-        time.sleep(0.001)
-    registry.register(uri, "demo", Path(model), {"tdsp.started_by": name}, None)
+try:
+    for turn, model in enumerate(models):
+        Path(here, f"{name}{turn}").touch()
+        while not Path(here, f"{other}{turn}").exists():
+            if Path(here, f"{other} ended").exists():
+                sys.exit("the other one failed")
+            time.sleep(0.001)
+        registry.register(uri, "demo", Path(model), {"tdsp.started_by": name}, None)
+finally:
+    Path(here, f"{name} ended").touch()
 """
 
 

@@ -1,6 +1,7 @@
 """The environment of the steps in Azure ML: what they import, in the versions that `uv.lock` chose."""
 
 import ast
+import functools
 import importlib.metadata
 import sys
 import tomllib
@@ -63,7 +64,10 @@ def distribution(module: str) -> str:
         return next(name for name in AZURE if f"{module}.".startswith(f"{name.replace('-', '.')}."))
     if top == "mlflow":
         return "mlflow-skinny"
-    return canonicalize_name(importlib.metadata.packages_distributions()[top][0])
+    return canonicalize_name(_distributions()[top][0])
+
+
+_distributions = functools.cache(importlib.metadata.packages_distributions)
 
 
 def test_azure_ml_installs_what_the_steps_import_and_no_more():

@@ -215,8 +215,8 @@ def test_a_saved_model_is_an_mlflow_model_that_needs_no_project(either):
     assert {name for name in files if name.startswith("code/science/")} == code
 
 
-def test_the_same_training_writes_the_same_bytes(either, root, tmp_path):
-    command = [sys.executable, "-m", "science.train", "--split", either.split, "--max_iter", "50"]
+def test_the_same_training_writes_the_same_bytes(regression, root, tmp_path):
+    command = [sys.executable, "-m", "science.train", "--split", regression.split, "--max_iter", "50"]
     command += ["--model", tmp_path / "model", "--baselines", tmp_path / "baselines"]
     environment = os.environ | {"PYTHONPATH": str(root / "src"), "PYTHONHASHSEED": "7"}
     subprocess.run(command, check=True, env=environment)
@@ -225,7 +225,7 @@ def test_the_same_training_writes_the_same_bytes(either, root, tmp_path):
         return {item.relative_to(folder).as_posix(): item.read_bytes() for item in folder.rglob("*") if item.is_file()}
 
     for name in ("model", "baselines"):
-        once, again = content(either.folder / name), content(tmp_path / name)
+        once, again = content(regression.folder / name), content(tmp_path / name)
         assert [file for file in once if once[file] != again.get(file)] == []
         assert once.keys() == again.keys()
 

@@ -296,8 +296,9 @@ def home(locked, tmp_path_factory) -> Path:
     return folder
 
 
-def test_the_real_server_answers_every_case_as_it_should(either, home):
-    with serving.running(home, either.model) as server:
-        results = list(serving_check.check(server.score, either.model, either.folder / "request.txt", home / "scoring"))
+def test_the_real_server_answers_every_case_as_it_should(regression, home):
+    request = regression.folder / "request.txt"
+    with serving.running(home, regression.model) as server:
+        results = list(serving_check.check(server.score, regression.model, request, home / "scoring"))
     assert len(results) > 15
     assert [(result.name, result.problem) for result in results if result.problem] == []

@@ -10,7 +10,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,8 +136,24 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
             number = registry_azure.register_output(uri, name, digest, tags)
     else:
         with _one_line(uri):
-            number = _register(uri, name, model, tags, run_id)
+            number = _insist(uri, lambda: _register(uri, name, model, tags, run_id))
     return next(version for version in versions(uri, name) if version.number == number)
+
+
+def _insist(uri: str, act: Callable[[], int], turns: int = 3) -> int:
+    """Do again what a local store refused: another process may have made the same thing between a look and a write.
+
+    A server is asked once; MLflow's client insists by itself there.
+    """
+    from mlflow.exceptions import MlflowException
+
+    while turns := turns - 1:
+        try:
+            return act()
+        except MlflowException:
+            if not _database(uri):
+                raise
+    return act()
 
 
 @contextlib.contextmanager
