@@ -13,6 +13,7 @@ from make import copy_template
 
 HERE = Path(__file__).parent
 
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # it asks its makers' server once it is imported
 # Ctrl-C reaches what the tests start, also where a shell runs them in the background and has it ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

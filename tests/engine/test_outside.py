@@ -75,6 +75,12 @@ def test_a_store_that_is_lost_costs_no_result(bench, monkeypatch):
     assert "database is locked" in result.steps["a"].reason
 
 
+def test_no_step_reports_its_use_unless_its_user_wants_that():
+    assert variables.clean(outside={})["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    wanted = {"MLFLOW_DISABLE_TELEMETRY": "false", "DO_NOT_TRACK": "true"}
+    assert variables.clean(outside=wanted).items() >= wanted.items()
+
+
 def test_passwords_in_addresses_stay_out(bench, monkeypatch):
     chosen = variables.clean(outside={"HTTPS_PROXY": "http://me:secret@proxy:1", "no_proxy": "a,b"})
     assert (chosen["HTTPS_PROXY"], chosen["no_proxy"]) == ("http://proxy:1", "a,b")

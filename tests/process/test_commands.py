@@ -60,6 +60,15 @@ def test_models_lists_versions_and_marks_the_champion(root):
     assert legend.startswith("* champion")
 
 
+@pytest.mark.parametrize(("chosen", "held"), [({}, "true"), ({"MLFLOW_DISABLE_TELEMETRY": "false"}, "false")])
+def test_nothing_reports_its_use_unless_its_user_wants_that(chosen, held):
+    code = "import atexit, os; atexit.register(lambda: print(os.environ['MLFLOW_DISABLE_TELEMETRY']))\n"
+    variables = {name: value for name, value in environment().items() if name != "MLFLOW_DISABLE_TELEMETRY"}
+    command = [sys.executable, "-c", code + COMMAND[-1], "--help"]
+    done = subprocess.run(command, env=variables | chosen, capture_output=True, text=True)
+    assert done.stdout.endswith(f"\n{held}\n")
+
+
 def test_models_for_machines(root):
     champion, other = json.loads(tdsp(root, "models", "--json").stdout)
     assert (champion["version"], champion["champion"], other["champion"]) == (2, True, False)

@@ -1,5 +1,6 @@
 """The `tdsp` command. Each module beside this one holds a group of commands and imports what it needs when it runs."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tdsp.errors import TdspError, shown
 
 def main() -> None:
     """Run the command line; a `TdspError`, or a file that cannot be used, is one line and an exit code."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it reports its use unless told not to
     try:
         _run(sys.argv[1:])
     except TdspError as error:

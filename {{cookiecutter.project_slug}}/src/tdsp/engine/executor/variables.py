@@ -11,12 +11,13 @@ from pathlib import Path
 from tdsp.engine.executor import pipguard
 
 _ALLOWED = {
-    "CONDA_PREFIX", "CUDA_VISIBLE_DEVICES", "CURL_CA_BUNDLE", "DISPLAY", "HOME", "HOSTNAME", "JAVA_HOME",
-    "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "NUMBER_OF_PROCESSORS", "PATHEXT",
+    "CONDA_PREFIX", "CUDA_VISIBLE_DEVICES", "CURL_CA_BUNDLE", "DISPLAY", "DO_NOT_TRACK", "HOME", "HOSTNAME",
+    "JAVA_HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "LOGNAME", "NUMBER_OF_PROCESSORS", "PATHEXT",
     "REQUESTS_CA_BUNDLE", "SHELL", "SPARK_HOME", "SSL_CERT_DIR", "SSL_CERT_FILE", "SYSTEMDRIVE",
     "SYSTEMROOT", "TEMP", "TERM", "TMP", "TMPDIR", "TZ", "USER", "USERPROFILE", "VIRTUAL_ENV", "WINDIR",
     "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 }  # fmt: skip
+NO_REPORTS = {"MLFLOW_DISABLE_TELEMETRY": "true"}  # MLflow reports its use unless told not to
 _ALLOWED_STARTS = ("LC_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "NVIDIA_")
 
 
@@ -40,6 +41,7 @@ def clean(guard: Path | None = None, outside: Mapping[str, str] | None = None) -
         chosen |= pipguard.variables(guard)
         places.insert(0, chosen["PATH"])
     chosen["PATH"] = os.pathsep.join(places)
+    chosen |= {name: source.get(name, value) for name, value in NO_REPORTS.items()}
     chosen["PYTHONUNBUFFERED"] = "1"  # so that a log shows what happened before a kill
     chosen["PYTHONDONTWRITEBYTECODE"] = "1"  # a snapshot is used once
     chosen["PYTHONIOENCODING"] = "utf-8"
