@@ -114,11 +114,14 @@ def demo(options: list[str]) -> None:
 
 
 def test(options: list[str]) -> None:
-    """Run the tests on two processes, the fast ones first; with options, run what they select."""
+    """Run the tests, the fast ones first; with options, run what they select.
+
+    Three processes keep two cores busy: tests wait for servers, locks and disks now and then.
+    """
     uv = find_uv()
-    two = "--numprocesses=2"
+    three = "--numprocesses=3"
     fast, slow = "not slow and not nightly", "slow and not nightly"
-    both = (["-m", fast, two, "--dist=worksteal"], ["-m", slow, two, "--dist=loadfile"])
+    both = (["-m", fast, three, "--dist=worksteal"], ["-m", slow, three, "--dist=loadfile"])
     for selection in [options] if options else both:
         run(uv, "run", "pytest", *selection)
 

@@ -23,7 +23,7 @@ RESOLVED = {
 }
 
 
-@pytest.fixture(scope="module", params=["the defaults", "a classification"])
+@pytest.fixture(scope="module", params=["the defaults", pytest.param("a classification", marks=pytest.mark.nightly)])
 def lived(request, baked, tmp_path_factory):
     """A project whose owner typed every command of its README."""
     root = tmp_path_factory.mktemp("lived") / "a project"

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import watch
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
 ROWS = 1_000_000
 GIGABYTE = 1024**3
@@ -38,7 +38,6 @@ def result(project: Path, name: str) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.nightly
 @pytest.mark.skipif(not watch.PROC.is_dir(), reason="the memory of other processes is read from Linux's /proc")
 def test_a_million_rows_fit_into_four_gigabytes(project, tmp_path):
     random = numpy.random.default_rng(0)

@@ -30,6 +30,7 @@ def test_connect(walk, azure, project, repository):
     walk(project, ["connect", "--yes"], reached=reached, always=always)
 
 
+@pytest.mark.nightly
 def test_connect_to_azure_devops(walk, azure, project):
     (project / "project.yml").write_text(yaml.safe_dump({**bench.FACTS, "ci": "azure-pipelines"}))
     origin = "https://dev.azure.com/contoso/Data%20Science/_git/demo"

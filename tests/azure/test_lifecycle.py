@@ -78,6 +78,7 @@ def pipelines(azure, workspace):
     return [job for job in of_kind(azure, "jobs", workspace) if job["properties"]["jobType"] == "Pipeline"]
 
 
+@pytest.mark.nightly
 def test_what_only_a_subscription_can_prove_is_proved_here_and_its_model_goes_to_prod(
     azure, project, client, monkeypatch
 ):

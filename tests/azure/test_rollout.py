@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import signal
 import time
@@ -60,8 +61,13 @@ def test_without_a_champion_or_with_an_unknown_version_nothing_is_made(azure, cl
     assert "nothing is deployed in ws" in bench.tdsp("rollback").stderr
 
 
-@pytest.mark.parametrize("share", [10, 50, 100])
-@pytest.mark.parametrize("fault", ["broken", "wrong", "slow"])
+EACH_SHARE_WITH_EACH_FAULT = [
+    pytest.param(share, fault, marks=[] if number % 4 == 0 else pytest.mark.nightly)  # each of both once a day
+    for number, (share, fault) in enumerate(itertools.product([10, 50, 100], ["broken", "wrong", "slow"]))
+]
+
+
+@pytest.mark.parametrize(("share", "fault"), EACH_SHARE_WITH_EACH_FAULT)
 def test_a_guard_that_fails_at_a_step_gives_everything_back(azure, second, server, share, fault):
     server.from_share = share
     if fault == "slow":

@@ -257,7 +257,10 @@ def test_a_disk_that_fails_half_way_leaves_the_project_as_it_was(root, rows, tmp
     assert everything(root) == before
 
 
-@pytest.mark.parametrize("killed_at", ["schema.yml", "dictionary.csv", "sample-request.json", "project.yml"])
+NIGHTLY = [pytest.param(name, marks=pytest.mark.nightly) for name in ("schema.yml", "dictionary.csv", "project.yml")]
+
+
+@pytest.mark.parametrize("killed_at", ["sample-request.json", *NIGHTLY])
 def test_killed_while_writing_the_same_command_finishes_it(root, rows, tmp_path, killed_at):
     file = written(rows, tmp_path)
     kill = (

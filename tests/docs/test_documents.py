@@ -12,6 +12,7 @@ from console import Reader, commands
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README, TUTORIAL = [page for page in PAGES if commands(page.read_text(encoding="utf-8"))]
 SALES = "day,shop,price,revenue\n" + "".join(
     f"2026-01-{1 + i % 28:02},{'abc'[i % 3]},{5 + i % 7},{40 + 9 * (i % 7) + i % 5}\n" for i in range(300)
 )
@@ -30,7 +31,7 @@ def names(page: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page.read_text(encoding="utf-8"))], ids=names)
+@pytest.mark.parametrize("page", [README, pytest.param(TUTORIAL, marks=pytest.mark.nightly)], ids=names)
 def test_the_commands_of_a_page_do_what_it_says(page, kitchen: Kitchen, tmp_path):
     sales = tmp_path / "sales.csv"
     sales.write_text(SALES)

@@ -184,6 +184,7 @@ def test_without_bicep_its_hook_lets_everything_pass(repository, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_commands_of_the_page_about_working_together_do_their_work(repository):
     page = (repository.root / "docs" / "working-together.md").read_text(encoding="utf-8")
     typed = commands(page)

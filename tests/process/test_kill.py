@@ -33,7 +33,7 @@ LATE = [  # each with an empty registry and without reports, or a run would have
 ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def root(baked, tmp_path_factory) -> Path:
     """The default project, to be used up."""
     return Path(shutil.copytree(baked("the defaults").root, tmp_path_factory.mktemp("killed") / "project"))
@@ -92,9 +92,10 @@ def root_name(root: Path) -> str:
 
 
 @pytest.mark.slow
-def test_killed_at_many_points_the_next_run_is_right(root, monkeypatch):
+@pytest.mark.parametrize("early", [POINTS[::3], pytest.param(POINTS, marks=pytest.mark.nightly)], ids=["some", "all"])
+def test_killed_at_many_points_the_next_run_is_right(root, monkeypatch, early):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for pattern, wait in POINTS:
+    for pattern, wait in early:
         for file in (root / "data" / "raw").glob("*.csv"):
             file.unlink()  # one of the points is the moment when it is written
         assert kill_at(root, pattern, wait), f"nothing was killed at {pattern}"
