@@ -12,7 +12,14 @@ from infra.demands import FIXED, IDENTITY, REGION, TAGS
 from infra.policy import value_at
 
 ASSIGNMENTS = "Microsoft.Authorization/roleAssignments"
-OUTPUTS = {"deployClientId", "planClientId", "planPrincipalId", "tenantId"}
+ENDS = {  # of each output's value
+    "deployClientId": "-deploy.properties.clientId",
+    "planClientId": "-plan.properties.clientId",
+    "planPrincipalId": "-plan.properties.principalId",
+    "tenantId": "-deploy.properties.tenantId",
+}
+OUTPUTS = ENDS.keys()
+CUSTOM = "Microsoft.Authorization/roleDefinitions"
 GIVES = ROLES["Role Based Access Control Administrator"]
 LOOKS = {
     "*/read",
@@ -23,14 +30,25 @@ LOOKS = {
 ISSUER = "https://token.actions.githubusercontent.com"
 
 
-def broken(plan: Plan, stem: str, givable: set[str], first: bool) -> Iterator[str]:
-    """Yield the rules that a deployment of deployers.bicep breaks; `givable` are the roles that main.bicep gives."""
+def broken(plan: Plan, stem: str, givable: set[str], subjects: dict[str, str]) -> Iterator[str]:
+    """Yield the rules that a deployment of deployers.bicep breaks.
+
+    Args:
+        plan: what it makes.
+        stem: slug and environment, as they are in names.
+        givable: the roles that main.bicep gives.
+        subjects: its parameters of this name; the second environment has no subject of who looks ahead.
+    """
+    first = "planSubject" in subjects
     names = {made.name for made in plan.of(IDENTITY)}
     if names != {f"id-{stem}-deploy", *([f"id-{stem}-plan"] if first else [])}:
         yield f"the identities are {', '.join(sorted(names))}"
     empty = {key for key, value in plan.outputs.items() if not value}
     if plan.outputs.keys() != OUTPUTS or empty != (set() if first else {"planClientId"}):
         yield f"the outputs are {plan.outputs}"
+    for key, end in ENDS.items():
+        if plan.outputs.get(key) and not str(plan.outputs[key]).endswith(end):
+            yield f"the output {key} is {plan.outputs[key]}"
     for made in plan.of(IDENTITY):
         if made.body.get("tags", {}).keys() != TAGS - {"tdsp.owner"} or made.body.get("location") != REGION:
             yield f"{made.name}: wrong tags, or in the wrong region"
@@ -38,8 +56,12 @@ def broken(plan: Plan, stem: str, givable: set[str], first: bool) -> Iterator[st
         audiences = FIXED[made.type]["audiences"]
         if value_at(made, "audiences") != audiences or value_at(made, "issuer") != ISSUER:
             yield f"{made.name}: trusts {value_at(made, 'issuer')}"
-    (custom,) = plan.of("Microsoft.Authorization/roleDefinitions") or (None,)
-    if custom is None or set(value_at(custom, "permissions.0.actions")) != LOOKS:
+        who = made.id.split("/")[-3].rsplit("-", 1)[-1]
+        if value_at(made, "subject") != subjects.get(f"{who}Subject"):
+            yield f"{made.name} of {who}: trusts {value_at(made, 'subject')}"
+    (custom,) = plan.of(CUSTOM) or (None,)
+    permissions = value_at(custom, "permissions") if custom else []
+    if [{key: set(value) for key, value in one.items()} for one in permissions] != [{"actions": LOOKS}]:
         yield "who looks ahead may do something else than that"
     elif not value_at(custom, "roleName"):
         yield "the role of who looks ahead has no name"
@@ -52,6 +74,8 @@ def broken(plan: Plan, stem: str, givable: set[str], first: bool) -> Iterator[st
     if held.keys() != {("deploy", ROLES["Contributor"]), ("deploy", GIVES), ("plan", custom.name if custom else "")}:
         yield f"roles are {sorted(held)}"
     for (_, kind), made in held.items():
+        if not str(value_at(made, "principalId")).endswith(".principalId"):
+            yield f"{made.item.name}: its principalId is none"
         condition = value_at(made, "condition") or ""
         if kind == GIVES and (condition, value_at(made, "conditionVersion")) != (limit(givable), "2.0"):
             yield "who deploys may give other roles than those of main.bicep"

@@ -14,7 +14,6 @@ from infra.demands import (
     FIXED,
     GRANTED,
     HIDDEN,
-    HOSTS,
     IDENTITY,
     INSIGHTS,
     KINDS,
@@ -65,8 +64,8 @@ def value_at(made: Made, path: str) -> Any:
     return value
 
 
-def broken(plan: Plan, env: str, name: str) -> Iterator[str]:
-    """Yield the rules that a deployment breaks."""
+def broken(plan: Plan, env: str, given: dict[str, Any]) -> Iterator[str]:
+    """Yield the rules that a deployment breaks; `given` are its parameters."""
     for made in plan.made:
         for path, wanted in FIXED.get(made.type, {}).items():
             if value_at(made, path) != wanted or type(value_at(made, path)) is not type(wanted):
@@ -84,9 +83,15 @@ def broken(plan: Plan, env: str, name: str) -> Iterator[str]:
                 yield f"{made.item.name}: without principalType ServicePrincipal a new identity may not be found yet"
             if not str(made.body["properties"].get("roleDefinitionId")).startswith(DEFINITIONS):
                 yield f"{made.item.name}: Azure's own roles are named by subscriptionResourceId()"
+            if not str(made.body["properties"].get("principalId")).endswith(".principalId"):
+                yield f"{made.item.name}: its principalId is none"
+        if made.type.endswith("/federatedIdentityCredentials"):
+            trusted = {"name": made.name, "issuer": value_at(made, "issuer"), "subject": value_at(made, "subject")}
+            if trusted not in given.get("trusts", []):
+                yield f"{made.item.name}: trusts {trusted}, which nobody asked for"
     yield from links(plan)
     yield from ways(plan)
-    yield from optional(plan, name)
+    yield from optional(plan, given)
     if plan.outputs.keys() != OUTPUTS or not all(plan.outputs.values()):
         yield f"outputs are {', '.join(plan.outputs)}, have to be {', '.join(OUTPUTS)}"
     for key in ("clientId", "tenantId"):
@@ -142,8 +147,8 @@ def links(plan: Plan) -> Iterator[str]:
                 yield f"workspace: {key} is {value_at(made, key)}"
         own = value_at(made, "primaryUserAssignedIdentity")
         if (
-            own not in made.body["identity"]["userAssignedIdentities"]
-            or made.body["identity"]["type"] != "UserAssigned"
+            own not in made.body.get("identity", {}).get("userAssignedIdentities", {})
+            or made.body["identity"].get("type") != "UserAssigned"
         ):
             yield "workspace: its identity is another one than its primary identity"
     for made in plan.of(INSIGHTS):
@@ -153,7 +158,9 @@ def links(plan: Plan) -> Iterator[str]:
         made.id.split("/providers/Microsoft.Insights")[0] for made in plan.of("Microsoft.Insights/diagnosticSettings")
     }
     for kind in WATCHED:
-        if kind in ids and not any(one == ids[kind] or one.startswith(f"{ids[kind]}/") for one in watched):
+        # The account itself has no log of who reads what, only its services have one.
+        place = f"{ids.get(kind)}/blobServices/default" if kind == STORAGE else ids.get(kind)
+        if kind in ids and place not in watched:
             yield f"{kind} writes no audit log"
     for made in plan.of("Microsoft.Insights/diagnosticSettings"):
         if value_at(made, "workspaceId") != ids.get(LOGS):
@@ -199,47 +206,46 @@ def ways(plan: Plan) -> Iterator[str]:
         yield "a zone is not written to, or does not exist"
 
 
-def optional(plan: Plan, name: str) -> Iterator[str]:
+def optional(plan: Plan, given: dict[str, Any]) -> Iterator[str]:
     """What was asked for is there, and nothing else."""
-    everything = name == "everything"
+    hidden, isolated, there = (bool(given.get(key)) for key in ("subnetId", "isolated", "workspaceName"))
+    cluster = given.get("createCluster", True)
     access = {value_at(made, "publicNetworkAccess") for made in plan.made if made.type in HIDDEN}
-    if access - {"Disabled" if everything else "Enabled"}:
+    if access - {"Disabled" if hidden else "Enabled"}:
         yield f"publicNetworkAccess: {access}"
     for made in plan.of(MACHINE_LEARNING):
-        mode = "AllowOnlyApprovedOutbound" if everything else "Disabled"
-        if (
-            value_at(made, "managedNetwork.isolationMode") != mode
-            or value_at(made, "provisionNetworkNow") != everything
-        ):
+        mode = "AllowOnlyApprovedOutbound" if isolated else "Disabled"
+        if value_at(made, "managedNetwork.isolationMode") != mode or value_at(made, "provisionNetworkNow") != isolated:
             yield "workspace: managed network is not as asked for"
-        if value_at(made, "imageBuildCompute") != ("cpu-cluster" if everything else None):
+        if value_at(made, "imageBuildCompute") != ("cpu-cluster" if isolated and cluster else None):
             yield "workspace: images are not built where they can be"
     for made in plan.of(REGISTRY):
-        if made.body["sku"]["name"] != ("Premium" if everything else "Basic"):
+        if made.body["sku"]["name"] != ("Premium" if hidden or isolated else "Basic"):
             yield "container registry: wrong tier"
     rules = {value_at(made, "networkAcls.defaultAction") for made in (*plan.of(STORAGE), *plan.of(VAULT))}
-    if rules - {"Deny" if everything else "Allow"}:
+    if rules - {"Deny" if hidden else "Allow"}:
         yield "networkAcls.defaultAction does not go with publicNetworkAccess"
     for made in plan.of("Microsoft.Consumption/budgets"):
         if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])-01T00:00:00Z", str(value_at(made, "timePeriod.startDate"))):
             yield f"the budget begins on {value_at(made, 'timePeriod.startDate')}, has to be a first of a month"
     hosts = [value_at(made, "destination") for made in plan.of(f"{MACHINE_LEARNING}/outboundRules")]
-    if hosts != HOSTS * everything:
+    wanted = given.get("approvedHosts", []) if isolated else []
+    if hosts != wanted:
         yield f"approved hosts are {hosts}"
     counts = {
-        "Microsoft.MachineLearningServices/workspaces/outboundRules": 2 * everything,
-        "Microsoft.Network/privateEndpoints": 5 * everything,
-        "Microsoft.Network/privateDnsZones": 6 * everything,
-        "Microsoft.MachineLearningServices/registries": int(everything),
-        "Microsoft.Consumption/budgets": int(name != "as little as possible"),
-        f"{MACHINE_LEARNING}/computes": len(plan.of(MACHINE_LEARNING)),
-        f"{IDENTITY}/federatedIdentityCredentials": int(everything),
+        "Microsoft.MachineLearningServices/workspaces/outboundRules": len(wanted),
+        "Microsoft.Network/privateEndpoints": 5 * hidden,
+        "Microsoft.Network/privateDnsZones": 6 * hidden,
+        "Microsoft.MachineLearningServices/registries": int(given.get("createModelRegistry", False)),
+        "Microsoft.Consumption/budgets": int(given.get("monthlyBudget") != 0),
+        f"{MACHINE_LEARNING}/computes": int(cluster and not there),
+        f"{IDENTITY}/federatedIdentityCredentials": len(given.get("trusts", [])),
     }
     for kind, count in counts.items():
         if len(plan.of(kind)) != count:
             yield f"{len(plan.of(kind))} of {kind}, {count} asked for"
-    if "there" in name or name == "as little as possible":
+    if there:
         for kind in PLATFORM & {made.type for made in plan.made}:
             yield f"{kind} is made beside a workspace that was there"
-    elif name == "everything" and PLATFORM - {made.type for made in plan.made}:
+    elif hidden and PLATFORM - {made.type for made in plan.made}:
         yield f"missing: {PLATFORM - {made.type for made in plan.made}}"

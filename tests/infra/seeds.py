@@ -236,4 +236,37 @@ SEEDS = (
         "facts.environments.prod.region",
         "facts.environments.prod.location",
     ),
+    # -- values of the right type in the wrong place
+    Seed("who looks ahead is trusted as who deploys", DEPLOYERS, "subject: planSubject", "subject: deploySubject"),
+    Seed(
+        "a role of the same id in every group",
+        DEPLOYERS,
+        "guid(resourceGroup().id, slug, env, 'l",
+        "guid(slug, env, 'l",
+    ),
+    Seed(
+        "a client id for a role",
+        MAIN,
+        "      principalId: identity.outputs.principalId",
+        "      principalId: identity.outputs.clientId",
+    ),
+    Seed("an object id for a client id", DEPLOYERS, "= deployer.outputs.clientId", "= deployer.outputs.principalId"),
+    Seed(
+        "a client id for an object id",
+        DEPLOYERS,
+        "lanPrincipalId : planner!.outputs.principalId",
+        "lanPrincipalId : planner!.outputs.clientId",
+    ),
+    Seed("a client id for a tenant", DEPLOYERS, "deployer.outputs.tenantId", "deployer.outputs.clientId"),
+    Seed(
+        "who looks ahead reads data", DEPLOYERS, "        actions: [", "        dataActions: ['*']\n        actions: ["
+    ),
+    Seed("a subject that nobody has", IDENTITY, "subject: item.subject", "subject: item.name"),
+    Seed("a log of the account, which has none", STORAGE, "scope: blobs", "scope: account"),
+    Seed("a basic registry for an isolated workspace", PLATFORM, "premium: hidden || isolated", "premium: hidden"),
+    Seed("hidden because it is isolated", PLATFORM, "var hidden = !empty(subnetId)", "var hidden = isolated"),
+    Seed("no way in without isolation", PLATFORM, "= if (hidden) {", "= if (hidden && isolated) {"),
+    Seed("approved hosts of no network", WORKSPACE, "in approvedHosts: if (isolated) {", "in approvedHosts: {"),
+    Seed("a cluster that nobody wants", MAIN, "if (createCluster && createWorkspace)", "if (createWorkspace)"),
+    Seed("images on a cluster that is not there", MAIN, "isolated && createCluster ?", "isolated ?"),
 )

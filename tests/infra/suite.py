@@ -76,16 +76,24 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "monthlyBudget": 0,
     },
     "a workspace that is there": {"workspaceName": "mlw-there"},
+    "a new workspace, isolated": {"workspaceName": "", "isolated": True, "approvedHosts": demands.HOSTS},
+    "a new workspace in a network": {"workspaceName": "", "subnetId": SUBNET, "approvedHosts": demands.HOSTS},
+    "a new workspace, no cluster": {"workspaceName": "", "isolated": True, "createCluster": False},
 }
+
+
+def parameters(infra: Path, env: str, **changes: Any) -> dict[str, Any]:
+    """Return what an environment's file gives, with some of it changed."""
+    file = Template(infra, LIBRARY).open(infra / f"{env}.bicepparam")
+    assert file is not None, f"infra/{env}.bicepparam is gone"
+    return {**given_by(file), **changes}
 
 
 def plan(infra: Path, env: str, place: Place = PLACE, **changes: Any) -> Plan:
     """Return what a deployment of an environment would make, with some parameters changed."""
-    template = Template(infra, LIBRARY)
-    main, given = template.open(infra / "main.bicep"), template.open(infra / f"{env}.bicepparam")
+    main = Template(infra, LIBRARY).open(infra / "main.bicep")
     assert main is not None, "infra/main.bicep is gone"
-    assert given is not None, f"infra/{env}.bicepparam is gone"
-    return deploy(main, {**given_by(given), **changes}, place)
+    return deploy(main, parameters(infra, env, **changes), place)
 
 
 def verdict(infra: Path) -> list[Finding]:
@@ -144,7 +152,7 @@ def judge_deployers(infra: Path) -> Iterator[Finding]:
     """Those who deploy from a workflow can do what main.bicep does, and no more."""
     template = Template(infra, LIBRARY)
     for env in ENVIRONMENTS:
-        for slug, (name, subjects) in itertools.product((LONGEST, SHORTEST), DEPLOYERS.items()):
+        for slug, subjects in itertools.product((LONGEST, SHORTEST), DEPLOYERS.values()):
             given = {"slug": slug, "env": env, "location": demands.REGION, **subjects}
             try:
                 made = deploy(template.open(infra / "deployers.bicep"), given)
@@ -153,7 +161,7 @@ def judge_deployers(infra: Path) -> Iterator[Finding]:
                 continue
             yield from check_plan(made, LIBRARY)
             allowed = json.loads((infra / "roles.json").read_text(encoding="utf-8")).values()
-            for problem in deployers.broken(made, f"{slug}-{env}", set(allowed), first=name == "first"):
+            for problem in deployers.broken(made, f"{slug}-{env}", set(allowed), subjects):
                 yield Finding("deployers.bicep", 1, problem)
 
 
@@ -169,6 +177,14 @@ def judge_uniqueness(infra: Path) -> Iterator[Finding]:
         ]
     except UndoableError:  # said already
         return
+    template = Template(infra, LIBRARY)
+    given = {"slug": SHORTEST, "env": "dev", "location": demands.REGION, **DEPLOYERS["first"]}
+    here, elsewhere = (
+        {made.name for made in deploy(template.open(infra / "deployers.bicep"), given, place).of(deployers.CUSTOM)}
+        for place in (PLACE, Place(group="rg-other"))
+    )
+    if here & elsewhere:
+        yield Finding("deployers.bicep", 1, "a role of its own has the same id in another resource group")
     for kind in PUBLIC:
         names = [made.name for one in plans for made in one.of(kind)]
         if kind != demands.LOGS and len(set(names)) < len(names):
@@ -184,5 +200,5 @@ def judge_plans(infra: Path) -> Iterator[Finding]:
                 yield Finding(f"{env}.bicepparam", 1, f"{name}: {error}")
                 continue
             yield from check_plan(made, LIBRARY)
-            for problem in policy.broken(made, env, name):
+            for problem in policy.broken(made, env, parameters(infra, env, **changes)):
                 yield Finding(f"{env}.bicepparam", 1, f"{name}: {problem}")
