@@ -92,6 +92,8 @@ def test_dependabot_waits_and_looks_at_every_place(github):
     assert all(entry["cooldown"]["default-days"] >= 7 for entry in updates.values())
     homes = {path.parent.relative_to(github.parent).as_posix() for path in github.parent.rglob("pyproject.toml")}
     assert {f"/{home}".replace("/.", "/") for home in homes} == set(updates["uv"]["directories"])
+    assert updates["github-actions"]["directories"] == ["/", "/.github/actions/*"], "composite actions move, too"
+    assert {entry["target-branch"] for entry in updates.values()} == {"dev"}
 
 
 @pytest.mark.parametrize(("old", "new"), [("interval: weekly", "interval: often"), ("default-days", "days")])

@@ -53,6 +53,8 @@ def fitting(repository: Repository) -> Iterator[str]:
             continue
         yield from (f"{step.where}: {name} has no input {key}" for key in given if key not in inputs)
         yield from (f"{step.where}: {name} needs the input {key}" for key in required if key not in given)
+        if given.get("enable-cache", "auto") not in ("auto", False):
+            yield f"{step.where}: a job that signs in must not read a cache that any run may fill: enable-cache auto"
         for key, value in given.items():
             if value is None or value == "":
                 yield f"{step.where}: the input {key} of {name} is empty"

@@ -16,6 +16,11 @@ from workflows.rules.reading import Repository
 KNOWN = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
 ENVIRONMENTS = {"$TDSP_ENV"}  # it follows from the branch
 RESERVED = {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "{", "}", "!", "esac", "time"}
+# What a command does without them is something else.
+NEEDED = {
+    "az deployment group what-if": {"--resource-group", "--validation-level"},
+    "az deployment group create": {"--resource-group"},
+}
 FREE = {"echo", "exit", "printf", "python", "sudo", "test"}  # whatever follows is theirs to say
 UNSAFE = re.compile(r"(curl|wget)\b[^\n]*\|\s*(ba)?sh|\beval\b")
 
@@ -118,6 +123,8 @@ def look(words: list[str]) -> Iterator[str]:
     name = max(names, key=len)
     if name in FREE:
         return
+    for option in sorted(NEEDED.get(name, set()) - set(words)):
+        yield f"{name} without {option}"
     for option in (word.split("=")[0] for word in words[len(name.split()) :]):
         number = option.lstrip("-").isdigit()
         if option.startswith("-") and len(option) > 1 and not number and option not in KNOWN[name]:

@@ -128,6 +128,11 @@ def places(repository: Repository) -> Iterator[str]:
                 yield f"{job.where}: {branch} is not the branch of prod"
         if re.search(r"(?:ref_name|ref|base_ref\)?)\s*!=\s*'+(refs/heads/)?main", text):
             yield f"{job.where}: main means prod, not the contrary"
+        on_pull_requests = "pull_request" in triggers(job.workflow) and "!= 'pull_request'" not in str(
+            job.body.get("if")
+        )
+        if on_pull_requests and re.search(r"(?<!base_ref \|\| )github\.ref_name\s*==", text):
+            yield f"{job.where}: in a pull request the branch is github.base_ref"
         env = job.body.get("environment")
         if isinstance(env, str) and "${{" not in env:
             yield f"{job.where}: the environment follows from the branch"
@@ -153,6 +158,10 @@ def order(repository: Repository) -> Iterator[str]:
             said = set(re.findall(r"registered|unchanged|refused|failed", condition))
             if said != {"registered", "unchanged"} or "train" not in job.needs or "!=" in condition:
                 yield f"{job.where}: deploys only what the gate let in"
+        told = re.search(r"needs\.([\w-]+)\.result", str((job.body.get("with") or {}).get("state")))
+        changing = {other.name for other in repository.jobs if other.file == job.file and other.body.get("environment")}
+        if told and told[1] not in changing:
+            yield f"{job.where}: tells how {told[1]} ended, which changes nothing"
         if re.search(r"\bstate: .*\.result", text) and "cancelled()" not in condition and "always()" not in condition:
             yield f"{job.where}: would not tell a failure"
         if re.search(r"tdsp run\b", text) and not {"lint", "test"} <= set(job.needs):

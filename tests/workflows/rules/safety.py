@@ -116,6 +116,10 @@ def scripts(repository: Repository) -> Iterator[str]:
         if re.search(r"(AZURE_(CLIENT_SECRET|CREDENTIALS)|BEGIN [A-Z ]*PRIVATE KEY|AccountKey=)", text):
             yield f"{file}: a stored secret"
     for job in repository.jobs:
+        called = repository.workflows.get(job.calls.rsplit("/", 1)[-1], {})
+        for name in ((triggers(called).get("workflow_call") or {}).get("secrets") or {}) if job.calls else ():
+            if name not in (job.body.get("secrets") or {}):
+                yield f"{job.where}: keeps {name} from what it calls"
         for where, body in ((job.where, job.body), (job.file, job.workflow)):
             for key, value in (body.get("env") or {}).items():
                 if _secret(value) and "!=" not in str(value):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -10,6 +12,8 @@ from workflows.rules.reading import Job, Repository, triggers
 
 RUNNERS = {"ubuntu-latest", "macos-latest", "windows-latest"}
 BRANCHES = {"dev", "main"}
+RESULTS = {"success": True, "failure": False, "cancelled": False}  # which are good; whether `skipped` is differs
+TRAINED_ON = ("src/science/train.py", "pipelines/train.yml", "data/schema.yml", "project.yml", "pyproject.toml")
 LONGEST = 360  # minutes that GitHub gives a job
 EVENTS = {"push", "pull_request", "schedule", "workflow_dispatch", "workflow_call"}
 WORKFLOW_KEYS = {"name", "on", "permissions", "concurrency", "defaults", "jobs", "env", "run-name"}
@@ -47,12 +51,16 @@ def one_at_a_time(repository: Repository) -> Iterator[str]:
         reaches = any(job.body.get("environment") for job in repository.jobs if job.file == file)
         if reaches and group.get("cancel-in-progress") is not False:
             yield f"{file}: a newer run must not cut off one that changes Azure"
+        if {"push", "schedule"} & set(triggers(workflow)) and group.get("cancel-in-progress") is True:
+            yield f"{file}: a push would cut off the check of the one before"
         if len(triggers(workflow)) > 1 and "github.ref" not in group["group"] and "schedule" not in triggers(workflow):
             yield f"{file}: branches would wait for each other: name github.ref in the group"
     groups: dict[str, set[str]] = {}
     for job in repository.jobs:
         group = job.body.get("concurrency")
         if isinstance(group, dict):
+            if not group.get("group", "").endswith(f"-{job.body.get('environment')}"):
+                yield f"{job.where}: one at a time in each environment: name it in the group"
             groups.setdefault(re.sub(r"\$\{\{.*?\}\}", "*", group.get("group", "")), set()).add(job.file)
             if "rollback" not in job.name and group.get("cancel-in-progress") is not False:
                 yield f"{job.where}: must not be cut off"
@@ -103,12 +111,18 @@ def starts(repository: Repository) -> Iterator[str]:
                 for pattern in (options or {}).get(key, []) if isinstance(options, dict) else []:
                     if not _matches(repository, pattern):
                         yield f"{file}: no file matches {pattern}"
+                    if key == "paths-ignore" and any(_fits(pattern, name) for name in TRAINED_ON):
+                        yield f"{file}: a change in {pattern} starts nothing"
         for line in found.get("schedule") or []:
             minute, hour, *_ = (*str(line.get("cron", "")).split(), "", "")
             if not (minute.isdigit() and hour.isdigit()):
                 yield f"{file}: cron {line.get('cron')!r} runs more than once a day"
             elif minute == "0":
                 yield f"{file}: cron {line['cron']!r}: at the full hour GitHub is late or skips it"
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return PurePosixPath(name).match(pattern.replace("/**", "/*")) or f"{name}/".startswith(pattern.removesuffix("**"))
 
 
 def _matches(repository: Repository, pattern: str) -> bool:
@@ -129,8 +143,20 @@ def complete(repository: Repository) -> Iterator[str]:
             yield f"{job.where}: does not wait for {', '.join(sorted(missing))}"
         if "always()" not in str(job.body.get("if")):
             yield f"{job.where}: is skipped, and so passes, when a job fails"
-        if "needs.*.result" not in str(job.body):
+        scripts = [
+            (step.script, name)
+            for step in job.steps
+            for name, value in (step.body.get("env") or {}).items()
+            if "needs.*.result" in str(value)
+        ]
+        if not scripts:
             yield f"{job.where}: does not look at the results"
+        for script, name in scripts:
+            for result, good in RESULTS.items():
+                variables = {"PATH": os.environ["PATH"], name: f"success {result} success"}
+                done = subprocess.run(["bash", "-e", "-c", script], env=variables, capture_output=True)
+                if (done.returncode == 0) is not good:
+                    yield f"{job.where}: a job that ends with {result} {'stops' if good else 'passes'}"
 
 
 RULES = (limits, one_at_a_time, shells, starts, complete)

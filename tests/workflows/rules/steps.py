@@ -52,8 +52,8 @@ def ready(repository: Repository) -> Iterator[str]:
                 yield f"{step.where}: uv is not there yet"
             if IN_AZURE.search(step.script) and "sign-in" not in done:
                 yield f"{step.where}: nobody has signed in yet"
-            if "--execute changed" in step.script and not _whole_history(job.steps):
-                yield f"{step.where}: which notebooks changed takes the whole history: fetch-depth 0"
+            if re.search(r"--execute changed|\borigin/", step.script) and not _whole_history(job.steps):
+                yield f"{step.where}: other branches and what changed take the whole history: fetch-depth 0"
     for step in repository.steps:
         environment = step.body.get("env") or {}
         if re.search(r"(^|[\s(!])gh (api|pr)\b", step.script) and "GH_TOKEN" not in environment:
@@ -76,7 +76,9 @@ def values(repository: Repository) -> Iterator[str]:
     bodies = [(step.where, step.body) for step in repository.steps] + [(job.where, job.body) for job in repository.jobs]
     for where, body in bodies:
         for name, value in (body.get("env") or {}).items():
-            if name == "TDSP_ENV" and not re.search(r"\.environment\b", str(value)) and PROD not in _plain(value):
+            if name == "AZURE_TOKEN_CREDENTIALS" and value != "AzureCliCredential":
+                yield f"{where}: nobody is signed in but the Azure CLI"
+            if name == "TDSP_ENV" and not re.search(r"\.environment\b", _plain(value)) and PROD not in _plain(value):
                 yield f"{where}: TDSP_ENV must be the environment"
         for name, value in (body.get("with") or {}).items():
             for kind in ("client-id", "tenant-id", "subscription-id"):
