@@ -2,7 +2,7 @@
 
 What comes next is printed last. Only the folder of the other CI system is removed, and only as this run wrote it:
 what its owner had there was set aside before the first file and comes back. So a project that is generated again
-keeps every file of its owner.
+keeps every file that the template does not have; those that it has are written anew, which is what `-f` asks for.
 """
 
 import json

@@ -113,6 +113,15 @@ def test_variables_of_the_pipelines_own_stay(root, project):
     [
         ({}, "registered: disease-progression v1 is the champion: mae 44 (40 to 48)"),
         (
+            {
+                "checks": [
+                    {"name": "champion", "passed": True, "judged": False, "detail": "not compared: another question"}
+                ]
+            },
+            "registered: disease-progression v1 is the champion: mae 44 (40 to 48)\n"
+            "  champion: not compared: another question",
+        ),
+        (
             {"outcome": "unchanged"},
             "unchanged: this model is the champion, disease-progression v1: mae 44 (40 to 48)",
         ),

@@ -6,9 +6,11 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from science import prepare
+from tdsp import gate
 from tdsp.editing import edit
 from tdsp.errors import WrongInput
-from tdsp.project import find_root, load, parse
+from tdsp.project import Project, find_root, load, parse
 
 GOOD = {
     "project": {"name": "N", "slug": "n", "question": "Q?"},
@@ -121,3 +123,24 @@ def test_any_column_name_survives_editing(name, others):
     assert (facts.data.target, facts.data.exclude) == (name, others)
     assert edited.startswith("# head\n")
     assert edited.endswith("# tail\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (yaml.safe_dump(GOOD) + "metric: rmse\n", "metric comes twice"),
+        (yaml.safe_dump(GOOD).replace("target: y", "target: y\n  target: z"), "target comes twice"),
+        (yaml.safe_dump(GOOD).replace("task: regression", "task: 2026-13-45"), "not YAML: month must be in 1..12"),
+        (with_({"gate.threshold": float("nan")}), "gate.threshold: input should be a finite number"),
+    ],
+)
+def test_what_yaml_would_take_silently_is_refused(text, said):
+    with pytest.raises(WrongInput, match=said):
+        parse(text, HERE)
+
+
+def test_what_may_be_left_out_is_the_same_for_all_who_read_the_file():
+    """The steps read its text: they go with their code to other machines, and this module does not."""
+    facts = Project.model_validate(GOOD)
+    assert {key: getattr(facts.split, key) for key in prepare.SPLIT} == prepare.SPLIT
+    assert {key: getattr(facts.gate, key) for key in prepare.GATE} == prepare.GATE == gate.DEFAULTS

@@ -3,6 +3,7 @@
 import io
 import json
 import urllib.error
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -161,6 +162,18 @@ def test_predictions_become_a_chart_of_agreement(project, tmp_path):
     _, page = summary.summary(tmp_path, facts)
     assert "bar [0.5, 2.5, 4.5" in page
     assert "line [1, 3, 5" in page
+
+
+@pytest.mark.parametrize(("column", "drawn"), [("challenger_yes", True), ("challenger_maybe", False)])
+def test_the_chart_of_a_classification_is_of_the_class_that_counts_as_yes(project, column, drawn):
+    import pandas as pd
+
+    contract = {"task": "classification", "positive": "yes"}
+    folder = evidence.run_folder(project)
+    rows = pd.DataFrame({"truth": ["no", "yes"] * 10, column: [0.1, 0.9] * 10})
+    rows.to_parquet(folder / "outputs" / "evaluate" / "evaluation" / "predictions.parquet")
+    found = SimpleNamespace(folder=folder, contract=contract)
+    assert ("line [0.1, 0.1" in summary._agreement(found)) is drawn
 
 
 def test_nobody_is_told_without_a_webhook(project, monkeypatch):

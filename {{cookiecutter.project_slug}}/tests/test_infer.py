@@ -206,3 +206,44 @@ def test_what_cannot_be_predicted_is_refused_and_nothing_is_written(tmp_path, fr
     with pytest.raises(error, match=message):
         inferred(frame, tmp_path, **arguments)
     assert [item.name for item in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_a_text_that_gives_the_target_away_is_told_though_all_its_values_are_as_common(tmp_path):
+    shops = np.arange(COUNT) % 40
+    frame = table(shop=[f"shop {number}" for number in shops])
+    frame["cost"] = np.random.default_rng(1).permutation(40)[shops] // 2 * 10.5
+    assert inferred(frame, tmp_path)["kinds"]["leak"] == ["shop"]
+
+
+def test_a_name_of_two_lines_is_one_key_of_the_schema(tmp_path):
+    name = "price\n(EUR)"
+    inferred(table(**{name: RANDOM.normal(5, 1, COUNT)}), tmp_path)
+    assert name in Schema.load(tmp_path / "schema").columns
+    assert name in json.loads((tmp_path / "request").read_text())["data"][0]
+
+
+def test_the_sample_request_has_truth_values_and_small_numbers_as_they_are(tmp_path):
+    agreed = pd.Series([True, False] * (COUNT // 2), dtype=object)
+    agreed[7] = None
+    inferred(table(agreed=agreed, tiny=[1.25e-13] * COUNT), tmp_path)
+    row = json.loads((tmp_path / "request").read_text())["data"][0]
+    assert row["agreed"] is True
+    assert row["tiny"] == pytest.approx(1.25e-13, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "arguments", "said"),
+    [
+        ({"odd": [float("inf"), *range(1, COUNT)]}, {}, "odd: has infinite values"),
+        ({"cost": [1.5, 2.5] * (COUNT // 2)}, {"task": "classification"}, "cost: classes are words, whole numbers"),
+        (
+            {"seen": pd.date_range("2026-01-01", periods=COUNT, freq="h").astype(str), "seen_hour": range(COUNT)},
+            {},
+            "seen: the model makes a column 'seen_hour' of it",
+        ),
+    ],
+)
+def test_what_no_model_can_take_is_told_by_its_name(tmp_path, columns, arguments, said):
+    with pytest.raises(DataError, match=said):
+        inferred(table(**columns), tmp_path, **arguments)
+    assert not (tmp_path / "schema").exists()

@@ -89,6 +89,8 @@ def column_of(values: pd.Series, facts: dict, task: str) -> Column:
         DataError: the target has one value only, or too many to be classes.
     """
     kind, filled = kind_of(values), values.dropna()
+    if kind == "float" and filled.abs().max() == math.inf:
+        raise DataError(f"{values.name}: has infinite values; remove them, or leave those cells empty")
     nullable = len(filled) < len(values)
     name = values.name
     if name == facts["target"]:
@@ -98,9 +100,11 @@ def column_of(values: pd.Series, facts: dict, task: str) -> Column:
         if task == "regression" and kind not in ("integer", "float"):
             raise DataError(f"{name}: a regression needs a number as its target, this is a {kind}")
         if task == "classification":
+            if kind in ("float", "datetime"):
+                raise DataError(f"{name}: classes are words, whole numbers or true and false, this is a {kind}")
             if distinct > MANY_CLASSES:
                 raise DataError(f"{name}: {distinct} different values are too many classes; merge them")
-            return Column("string" if kind == "datetime" else kind, categories=_values(filled, kind))
+            return Column(kind, categories=_values(filled, kind))
     if name in (*facts["exclude"], facts["time"], facts["group"]) or filled.empty:
         return Column(kind, nullable=nullable)
     if kind == "integer" and filled.nunique() == 2:

@@ -75,12 +75,17 @@ def infer(
     guessed = Schema({name: column_of(frame[name], facts, task) for name in frame})
     if time is not None and guessed.columns[time].type not in ("datetime", "integer", "float"):
         raise DataError(f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)")
+    for name in guessed.for_model(facts):
+        made = {f"{name}_{part}" for part in ("month", "day", "weekday", "hour")} & set(frame)
+        if guessed.columns[name].type == "datetime" and made:
+            twins = ", ".join(map(repr, sorted(made)))
+            raise DataError(f"{name}: the model makes a column {twins} of it, and the file has one: rename that one")
     frame = data.typed(frame, guessed)
     report = suspicions(frame, guessed, facts, task)
     report["positive"] = positive_of(frame[target]) if task == "classification" else None
     step.write_text(schema, guessed.to_yaml())
     step.write_text(dictionary, _dictionary(guessed, facts))
-    step.write_text(request, _request(frame, guessed.for_model(facts)))
+    step.write_text(request, _request(frame, guessed, guessed.for_model(facts)))
     step.write_json(findings, report)
     print(f"{len(frame)} rows, {frame.shape[1]} columns: a {task}, {len(report['findings'])} finding(s)")
     if report["positive"] is not None:
@@ -124,9 +129,18 @@ def _dictionary(schema: Schema, facts: dict) -> str:
     return text.getvalue()
 
 
-def _request(frame: pd.DataFrame, names: list[str]) -> str:
+def _request(frame: pd.DataFrame, schema: Schema, names: list[str]) -> str:
     """Return the first row and the one in the middle as a scoring request, a line each."""
-    rows = json.loads(frame[names].iloc[[0, len(frame) // 2]].to_json(orient="records", date_format="iso"))
+    rows = frame[names].iloc[[0, len(frame) // 2]].to_json(orient="records", date_format="iso", double_precision=15)
+    rows = json.loads(rows)
+    for row in rows:  # with gaps, truth values are numbers to pandas
+        row.update(
+            {
+                name: bool(row[name])
+                for name in names
+                if schema.columns[name].type == "boolean" and row[name] is not None
+            }
+        )
     lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
     return f'{{\n  "data": [\n{lines}\n  ]\n}}\n'
 

@@ -29,6 +29,7 @@ STYLE: dict = {
     "axes.formatter.limits": (-4, 9),  # 350000, not 3.5 with a 1e5 in the corner
     "axes.formatter.useoffset": False,
     "figure.dpi": 110,
+    "text.parse_math": False,  # $ in names and values is a dollar
 }
 POINTS = 2_000  # drawn at most; more only make a blot
 BINS = 30

@@ -18,6 +18,9 @@ from science.schema import Schema, check, sentences
 from science.split import copies_across, held_out, rule_of
 from science.step import DataError
 
+# What project.yml need not say; `tdsp.project` has the same.
+SPLIT = {"test_fraction": 0.2, "seed": 42}
+GATE = {"confidence": 0.95, "group_min_rows": 20}
 FEWEST_OF_A_CLASS = 20  # training rows; boosting holds a tenth of them out for itself, in each of five folds
 
 
@@ -116,6 +119,7 @@ def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
 def _split(known: dict) -> tuple[str, float, int, str | None]:
     """Return strategy, fraction and seed of the split, and the column that it goes by."""
     facts, rule = known["data"], known["split"]
+    rule = {**SPLIT, **rule}
     by = {"stratified": facts["target"], "group": facts.get("group"), "time": facts.get("time")}.get(rule["strategy"])
     return rule["strategy"], rule["test_fraction"], rule["seed"], by
 
@@ -142,9 +146,8 @@ def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schem
         sensitive=facts.get("sensitive", []),
         time=facts.get("time"),
         group=facts.get("group"),
-        seed=known["split"]["seed"],
-        confidence=known["gate"]["confidence"],
-        group_min_rows=known["gate"]["group_min_rows"],
+        seed={**SPLIT, **known["split"]}["seed"],
+        **{key: known["gate"].get(key, value) for key, value in GATE.items()},
         rows={"train": int((~test).sum()), "test": int(test.sum())},
         data={
             "file": file.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -81,6 +82,7 @@ class Schema:
             said = {key: value for key, value in vars(column).items() if value is not None and value != ""}
             flow = yaml.safe_dump(said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
             key = yaml.safe_dump(name, allow_unicode=True, width=10**6).removesuffix("...\n").strip()
+            key = json.dumps(name) if "\n" in key else key  # a key has to be one line
             lines.append(f"  {key}: {flow.strip()}")
         lines.append(f"strict: {str(self.strict).lower()} # other columns are an error\n")
         return "\n".join(lines)

@@ -14,6 +14,7 @@ from typing import Any
 from tdsp.errors import WrongInput
 from tdsp.wording import is_number, number
 
+DEFAULTS = {"confidence": 0.95, "group_min_rows": 20}  # as in project.yml, of which this reads the text
 _COMPARED = {"dummy": "the dumb baseline", "champion": "the champion"}
 _WAY_OUT = "give it what it needs, or take the alias `champion` off that version (`uv run tdsp ui`)"
 
@@ -64,7 +65,7 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
         WrongInput: the evidence is about another metric.
         KeyError: a part of the evidence is missing.
     """
-    metric, gate = facts["metric"], facts["gate"]
+    metric, gate = facts["metric"], {**DEFAULTS, **facts["gate"]}
     if metrics["metric"] != metric:
         raise WrongInput(f"the evidence is of {metrics['metric']}, project.yml asks for {metric}: run again")
     value = metrics["models"]["challenger"][metric]["value"]

@@ -34,7 +34,7 @@ METRICS: dict[str, tuple[str, bool]] = {
 
 
 class _Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class About(_Facts):
@@ -196,13 +196,30 @@ def load(path: Path) -> Project:
 def parse(text: str, path: Path) -> Project:
     """Check the facts in `text`; `path` is named in the messages. Raises as `load` does."""
     try:
+        _no_key_twice(yaml.compose(text, yaml.SafeLoader))
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise WrongInput(f"{path}: not YAML: {_where(error)}") from None
+    except ValueError as error:  # a date that no calendar has
+        raise WrongInput(f"{path}: not YAML: {error}") from None
     try:
         return Project.model_validate(raw)
     except ValidationError as error:
         raise WrongInput("\n".join(f"{path}: {line}" for line in _lines(error))) from None
+
+
+def _no_key_twice(node: yaml.Node | None) -> None:
+    """Raise where a mapping has a key twice: YAML itself would silently take the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value} comes twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+            _no_key_twice(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _no_key_twice(item)
 
 
 def _where(error: yaml.YAMLError) -> str:

@@ -175,12 +175,18 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     figure = f"{metrics['metric']} {number(value['value'])} ({interval})"
     failed = [f"  {check['name']}: {check['detail']}" for check in outcome["checks"] if not check["passed"]]
     if outcome["outcome"] == "registered":
-        return [f"registered: {version} is the champion: {figure}"]
+        alone = [f"  champion: {check['detail']}" for check in outcome["checks"] if _replaced(check)]
+        return [f"registered: {version} is the champion: {figure}", *alone]
     if outcome["outcome"] == "unchanged":
         doubts = ["  it would not pass the gate today:", *failed] if failed else []
         return [f"unchanged: this model is the champion, {version}: {figure}", *doubts]
     stays = f"{version} stays the champion" if outcome["version"] else "there is no champion yet"
     return [f"refused: {figure}; {stays}", *(failed or [f"  {outcome['reason']}"])]
+
+
+def _replaced(check: dict[str, Any]) -> bool:
+    """Whether a champion made room without a comparison, because it answers another question."""
+    return check["name"] == "champion" and not check["judged"] and "another question" in check["detail"]
 
 
 def _make_ready(root: Path, project: Project, data: bool) -> None:

@@ -98,11 +98,13 @@ def _agreement(evidence: Evidence) -> str:
     import pyarrow.parquet as parquet
 
     table = parquet.read_table(file)
-    if not {"truth", "challenger"} <= set(table.column_names):
-        return ""  # more than two classes: a column for each
-    truth, said = (table[name].to_numpy() for name in ("truth", "challenger"))
+    contract = evidence.contract
+    column = "challenger" if contract["task"] == "regression" else f"challenger_{contract['positive']}"
+    if not {"truth", column} <= set(table.column_names):
+        return ""  # more than two classes: none of them counts as "yes"
+    truth, said = (table[name].to_numpy() for name in ("truth", column))
     if truth.dtype.kind not in "iufb":
-        truth = truth == evidence.contract["positive"]
+        truth = truth == contract["positive"]
     if not len(said):
         return ""
     parts = [part for part in np.array_split(np.argsort(said, kind="stable"), PARTS) if len(part)]
