@@ -52,6 +52,7 @@ def test_connect_to_azure_devops(walk, azure, project):
     walk(project, ["connect", "--yes"], reached=reached, always=always)
 
 
+@pytest.mark.nightly
 def test_submit(walk, azure, project):
     # One step is enough: each further one repeats the requests of the first.
     file = project / "pipelines" / "train.yml"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from tdsp.engine.executor import processes
@@ -29,6 +33,31 @@ def server(bench):
 
 
 SLEEPER = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)\n"
+
+
+KILLED_BEFORE_IT_ANSWERS = """
+import os, signal
+from tdsp.engine.warm.server import Server, become
+Server._answer = lambda self, message: os.kill(os.getpid(), signal.SIGKILL)
+become(Server(0, 1, []).loop())
+"""
+
+
+def test_a_step_that_its_server_could_not_name_does_nothing(bench):
+    """The engine starts it again: two of them would write into the same outputs."""
+    bench.write({"s.py": "open('done', 'w').close()\n"})
+    request = {"id": 1, "argv": ["s.py"], "cwd": str(bench.folder), "env": {}, "modules": [], "own": []}
+    request["log"] = str(bench.folder / "log")
+    server = subprocess.Popen(
+        [sys.executable, "-c", KILLED_BEFORE_IT_ANSWERS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(fork.__file__).parents[3])},
+    )
+    printed, _ = server.communicate(json.dumps(request).encode() + b"\n")
+    assert (server.returncode, printed) == (-signal.SIGKILL, b"")
+    time.sleep(0.5)  # many times as long as a step takes that was forked
+    assert not (bench.folder / "done").exists()
 
 
 def test_steps_of_a_killed_server_end_and_say_so(bench, server):

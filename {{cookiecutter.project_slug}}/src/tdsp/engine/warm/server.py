@@ -74,13 +74,22 @@ class Server:
             self._answer({"id": request["id"], "refused": refusal})
             return False
         gc.freeze()  # so that a child's collections do not copy what it shares
+        told, telling = os.pipe()
         pid = os.fork()
         if pid == 0:
+            os.close(telling)
+            if not os.read(told, 1):  # killed before it could name this process: the engine starts another one
+                os._exit(1)
+            os.close(told)
             return True
+        os.close(told)
         with contextlib.suppress(OSError):  # both sides do it: whoever is first
             os.setpgid(pid, pid)
         self._children[pid] = request["id"]
         self._answer({"id": request["id"], "pid": pid})
+        with contextlib.suppress(OSError):  # it has been killed already
+            os.write(telling, b".")
+        os.close(telling)
         return False
 
     def _refusal(self, own: set[str]) -> str:
