@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emulator.cloud import Cloud
     from emulator.history import Run
 
-routes = Routes(r".*\.api\.azureml\.ms", query=("*",), shape=lambda body, version: [])  # noqa: ARG005 - the form of every shape
+routes = Routes(r".*\.api\.azureml\.ms", query=("*",), shape=lambda _body, _version: [])
 API = f"/mlflow/{{version}}{MACROS['{workspace}']}/api/2.0/mlflow"
 # A fresh database, kept for the next tenant: making one takes a second.
 _EMPTY: list[bytes] = []

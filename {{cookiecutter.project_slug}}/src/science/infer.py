@@ -131,16 +131,11 @@ def _dictionary(schema: Schema, facts: dict) -> str:
 
 def _request(frame: pd.DataFrame, schema: Schema, names: list[str]) -> str:
     """Return the first row and the one in the middle as a scoring request, a line each."""
-    rows = frame[names].iloc[[0, len(frame) // 2]].to_json(orient="records", date_format="iso", double_precision=15)
-    rows = json.loads(rows)
+    two = frame[names].iloc[[0, len(frame) // 2]]
+    rows = json.loads(two.to_json(orient="records", date_format="iso", double_precision=15))
+    truths = [name for name in names if schema.columns[name].type == "boolean"]
     for row in rows:  # with gaps, truth values are numbers to pandas
-        row.update(
-            {
-                name: bool(row[name])
-                for name in names
-                if schema.columns[name].type == "boolean" and row[name] is not None
-            }
-        )
+        row.update({name: bool(row[name]) for name in truths if row[name] is not None})
     lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
     return f'{{\n  "data": [\n{lines}\n  ]\n}}\n'
 

@@ -154,10 +154,10 @@ def _move(database: Path, folder: Path, root: Path) -> None:
         return
     old, new = _folder(Path(before)), _folder(root.resolve())
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            for written in (Path.as_posix, Path.as_uri):  # MLflow keeps either
-                change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - names of the line above
-                connection.execute(change, (f"{written(old)}/", f"{written(new)}/"))
+        for written in (Path.as_posix, Path.as_uri):  # MLflow keeps either
+            places = (f"{written(old)}/", f"{written(new)}/")
+            connection.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", places)
+            connection.execute("UPDATE runs SET artifact_uri = replace(artifact_uri, ?, ?)", places)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ def shown(path: Path) -> str:
         relative = os.path.relpath(path)
     except ValueError:  # another drive on Windows
         return str(path)
-    return str(path) if relative.startswith(os.path.join("..", "..", "..")) else relative  # noqa: PTH118 - text
+    return str(path) if Path(relative).parts[:3] == (os.pardir,) * 3 else relative
 
 
 def absolute(path: Path) -> Path:
