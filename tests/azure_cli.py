@@ -21,14 +21,15 @@ def workspace(name: str, group: str = "rg-churn-dev", region: str = "westeurope"
 
 
 def install_az(folder: Path, answer: object = "", *, code: int = 0, errors: str = "", seconds: float = 0) -> Path:
-    """Put the stand-in into `folder`, where it also notes its arguments (`az.log`); return `folder`."""
+    """Put the stand-in into `folder`, where it notes its arguments (`az.log`) and, once it answered, `az.answered`."""
     folder.mkdir(parents=True, exist_ok=True)
     text = answer if isinstance(answer, str) else json.dumps(answer)
     script = folder / "az.py"
     script.write_text(
         "import json, pathlib, sys, time\n"
         f"pathlib.Path({str(folder / 'az.log')!r}).write_text(json.dumps(sys.argv[1:]))\n"
-        f"time.sleep({seconds})\nprint({text!r})\nprint({errors!r}, file=sys.stderr)\nsys.exit({code})\n",
+        f"time.sleep({seconds})\npathlib.Path({str(folder / 'az.answered')!r}).touch()\n"
+        f"print({text!r})\nprint({errors!r}, file=sys.stderr)\nsys.exit({code})\n",
         encoding="utf-8",
     )
     if os.name == "nt":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import cProfile
 from pathlib import Path
 
 import pytest
@@ -73,13 +73,16 @@ def test_a_missing_judge_is_said(tmp_path: Path, monkeypatch):
     assert check(write(tmp_path, *good())).judge == "not installed"
 
 
-def test_the_time_of_a_check_grows_with_the_steps_and_not_with_their_square(tmp_path: Path):
-    """Ten times the steps take about ten times as long; each step comparing itself with all others, a hundred times."""
-    few, many = (_seconds_to_check(tmp_path / str(steps), steps) for steps in (100, 1000))
-    assert many < 40 * few
+def test_the_work_of_a_check_grows_with_the_steps_and_not_with_their_square(tmp_path: Path):
+    """Ten times the steps are about ten times the work; each step comparing itself with all others, a hundred times.
+
+    Calls are counted, not seconds: they are the same on a machine that is busy.
+    """
+    few, many = (_calls_of_a_check(tmp_path / str(steps), steps) for steps in (100, 1000))
+    assert many < 15 * few
 
 
-def _seconds_to_check(folder: Path, steps: int) -> float:
+def _calls_of_a_check(folder: Path, steps: int) -> int:
     job, component = good()
     for number in range(steps):
         inputs = {"data": f"${{{{parent.jobs.s{number - 1}.outputs.out}}}}" if number else dict(DATA)}
@@ -88,9 +91,8 @@ def _seconds_to_check(folder: Path, steps: int) -> float:
     file = write(folder, job, component)
     for number in range(100):
         (folder / "src" / f"m{number}.py").write_text(f"x = {number}\n")
-    started = time.process_time()
-    report = check(file, judge=False)
-    took = time.process_time() - started
+    profile = cProfile.Profile()
+    report = profile.runcall(check, file, judge=False)
     assert report.good
     assert len(report.plan.steps) == steps + 2
-    return took
+    return sum(entry.callcount for entry in profile.getstats())

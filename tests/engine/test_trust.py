@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -110,11 +109,9 @@ def test_damage_beside_the_outputs_is_found(bench, part: str):
 @pytest.mark.parametrize("place", ["${{outputs.o}}", "${{inputs.d}}"])
 def test_a_pipe_among_data_is_a_failure_not_a_wait(bench, place: str):
     reading(bench, f"mkfifo {place}/p", outputs={"o": {"type": "uri_folder"}})
-    started = time.monotonic()
     assert bench.states(bench.run()) == {"a": "failed"}
     os.mkfifo(bench.folder / "raw" / "q")
     assert "neither a file nor a folder" in bench.run().steps["a"].reason
-    assert time.monotonic() - started < 10
 
 
 def addressed(bench, *addresses: str) -> None:

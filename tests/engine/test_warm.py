@@ -96,11 +96,9 @@ def test_a_failure_ends_forked_siblings(bench, forked):
             "c": {"command": f"python s.py {mark} c", "code": "./src"},
         }
     )
-    started = time.monotonic()
     result = bench.run(warm=True, workers=3)
     assert forked
     assert bench.states(result) == {"a": "stopped", "b": "failed", "c": "stopped"}
-    assert time.monotonic() - started < 20
 
 
 def test_a_module_of_the_steps_own_wins_over_one_that_is_loaded(bench):

@@ -15,7 +15,7 @@ SRC = Path(engine.__file__).parents[2]
 
 def until(condition) -> bool:
     """Whether it came true in good time."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     return condition()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 
 import discovery
 import pytest
@@ -87,10 +86,9 @@ def test_when_it_is_not_possible_one_line_says_why(look, kitchen, options, reaso
     assert unchanged(found, kitchen)
 
 
-def test_a_slow_az_is_given_up_with_its_children(look, kitchen):
-    start = time.monotonic()
+def test_a_slow_az_is_given_up_with_its_children(look, kitchen, tmp_path):
     found, (_, line) = look(SEEN, seconds=30, timeout=0.5)
-    assert time.monotonic() - start < 5
+    assert not (tmp_path / "bin" / "az.answered").exists()
     assert "az gave no answer in 0.5 seconds" in line
     assert unchanged(found, kitchen)
 
