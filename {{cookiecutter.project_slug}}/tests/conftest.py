@@ -23,6 +23,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # each has a core to itself; two that u
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: a worker that has finished the rest takes over what is left of it."""
+    items.sort(key=lambda item: item.path.name not in ("test_pipeline.py", "test_notebooks.py"))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return Path(__file__).parents[1]
