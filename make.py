@@ -127,12 +127,14 @@ def test(options: list[str]) -> None:
 
 
 def bench(options: list[str]) -> None:
-    """Run every benchmark with the options; end with 1 when one fails or misses its target."""
+    """Run every benchmark; end with 1 when one fails or misses its target."""
+    if options:
+        raise SystemExit(f"make.py: bench takes no options; the script that has {options[0]} is in benchmarks/")
     uv = find_uv()
     missed = []
     for name in BENCHMARKS:
         print(f"\n{name}", flush=True)
-        command = [uv, "run", "--group=bench", "python", str(ROOT / "benchmarks" / name), *options]
+        command = [uv, "run", "--group=bench", "python", str(ROOT / "benchmarks" / name)]
         if subprocess.run(command, cwd=ROOT, env=environment()).returncode:
             missed.append(name)
     if missed:

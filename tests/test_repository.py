@@ -126,6 +126,11 @@ def test_one_missed_target_makes_the_benchmarks_fail(root, monkeypatch):
     assert run.call_count == len(make.BENCHMARKS)
 
 
+def test_the_benchmarks_take_no_options_because_each_has_others():
+    with pytest.raises(SystemExit, match="bench takes no options; the script that has --rounds is in benchmarks/"):
+        make.bench(["--rounds", "3"])
+
+
 @pytest.mark.slow
 def test_uv_is_fetched_when_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(make, "BUILD", tmp_path)

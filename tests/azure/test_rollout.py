@@ -169,7 +169,7 @@ def killed_at(share, monkeypatch, azure, by=None):
     with monkeypatch.context() as patch:
         if by:
             patch.setattr(automation, "who", lambda _root: by)
-        patch.setattr(rollout, "_give_up", killed)  # nothing runs after a kill
+        patch.setattr(rollout.Rollout, "_give_up", killed)  # nothing runs after a kill
         patch.setattr(probe, "judge", lambda *_: killed() if traffic(azure).get("green") == share else "")
         with pytest.raises(KilledError):
             deploy("--requests", "2")

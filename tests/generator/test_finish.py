@@ -136,7 +136,9 @@ def test_what_the_owner_has_of_the_other_ci_system_survives_under_any_name(kitch
     mine = tmp_path / NAME / folder / name
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    assert kitchen.cookiecutter("--no-input", "-f", f"ci={ci}", into=tmp_path).returncode == 0
+    result = kitchen.cookiecutter("--no-input", "-f", f"ci={ci}", into=tmp_path)
+    assert result.returncode == 0
+    assert f"{folder} was there before and is left as it is" in result.stdout
     assert mine.read_text() == "mine"
     assert [path for path in (tmp_path / NAME / folder).rglob("*") if path.is_file()] == [mine]
     assert not (tmp_path / NAME / f"{folder}.yours").exists()

@@ -3,6 +3,7 @@
 import csv
 import json
 import tracemalloc
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -212,6 +213,20 @@ def test_parquet_and_csv_give_the_same_table(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pd.to_timedelta([1, 2, None], unit="s"), "a column of kind 'timedelta64' cannot be used"),
+        ([date(1500, 1, 1)] * 3, "has dates outside of 1678 to 2261"),
+        (pd.Series([datetime(1500, 1, 1)] * 3, dtype="datetime64[us]"), "has dates outside of 1678 to 2261"),
+    ],
+)
+def test_a_parquet_column_that_nothing_can_be_made_of_is_told_by_name(tmp_path, values, message):
+    pd.DataFrame({"odd": values}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=f"odd: {message}"):
+        data.read(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("t.csv", b"", "no header"),
@@ -242,6 +257,11 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, name, content,
         ("columns: {a: {type: float, min: 0}}", "a: unknown key 'min'"),
         ("columns: {a: {type: string, minimum: 0}}", "a: minimum must be a number"),
         ("columns: {a: {type: string, categories: x}}", "a: categories must be a list"),
+        ("columns: {a: {type: float, maximum: .nan}}", "a: maximum must be a number"),
+        ("columns: {a: {type: float, minimum: true}}", "a: minimum must be a number"),
+        ('columns: {a: {type: float, nullable: "no"}}', "a: nullable must be true or false"),
+        ('columns: {a: {type: float}}\nstrict: "false"', "strict must be true or false"),
+        ("columns: {a: {type: float}, a: {type: string}}", "a comes twice"),
     ],
 )
 def test_a_wrong_schema_is_told_by_column(tmp_path, text, message):

@@ -148,6 +148,8 @@ SUSPECT = {
     "gaps": (BASE.assign(rare=np.where(np.arange(COUNT) % 4, np.nan, BASE["amount"] % 7)), ["rare"]),
     "time": (BASE.assign(day=pd.date_range("2026-01-01", periods=COUNT).astype(str)), ["day"]),
     "mixed": (BASE.assign(odd=np.where(np.arange(COUNT) % 9, BASE["visits"].astype(str), "none")), ["odd"]),
+    "number": (BASE.assign(price=BASE["amount"].map("{:.0f} %".format)), ["price"]),
+    "gap-word": (BASE.assign(country=["NA", "CH", "FR", ""] * (COUNT // 4)), ["country"]),
     "duplicates": (pd.concat([BASE, BASE.head(40)]), []),
 }
 
@@ -161,6 +163,17 @@ def test_what_is_wrong_is_found_and_named(tmp_path, kind):
 def test_rows_that_only_an_excluded_column_tells_apart_are_found(tmp_path):
     twice = pd.concat([BASE, BASE]).assign(key=range(2 * COUNT))
     assert inferred(twice, tmp_path, exclude=["key"])["kinds"] == {"duplicates-across-split": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        *dict.fromkeys(("5%", "1,234.50", "1.234,50 €", "$ 12", "-3,5", "1 234", "12'345"), True).items(),
+        *dict.fromkeys(("12-34", "1.2.3", "a5", "5 to 7"), False).items(),
+    ],
+)
+def test_numbers_as_only_people_read_them_are_pointed_out(tmp_path, text, found):
+    assert ("number" in inferred(table(price=[text] * COUNT), tmp_path)["kinds"]) == found
 
 
 def test_dates_in_other_forms_are_pointed_out(tmp_path):

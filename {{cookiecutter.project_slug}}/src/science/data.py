@@ -61,11 +61,14 @@ def _read_parquet(file: Path) -> pd.DataFrame:
 def _plain(values: pd.Series) -> pd.Series:
     """Return a Parquet column in the few types that a CSV file would give, and dates."""
     kind = pd.api.types.infer_dtype(values, skipna=True)
-    if isinstance(values.dtype, pd.DatetimeTZDtype) or kind in ("date", "datetime"):
-        return pd.to_datetime(values, utc=True).dt.tz_localize(None)
+    if kind in ("date", "datetime", "datetime64"):
+        try:
+            return pd.to_datetime(values, utc=True).dt.tz_localize(None).dt.as_unit("ns")
+        except pd.errors.OutOfBoundsDatetime:
+            raise DataError(f"{values.name}: has dates outside of 1678 to 2261; turn them into numbers") from None
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
         return pd.to_numeric(values.astype("float64") if kind == "decimal" or values.isna().any() else values)
-    if kind in ("bytes", "mixed", "complex", "period", "interval", "timedelta", "time"):
+    if kind in ("bytes", "mixed", "complex", "period", "interval", "timedelta", "timedelta64", "time"):
         raise DataError(f"{values.name}: a column of kind {kind!r} cannot be used; turn it into numbers or text")
     return values if kind == "boolean" and values.dtype == bool else values.astype(object)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from science import data
+from science.leaks import Finding
 from science.schema import Column, to_datetime
 from science.step import DataError
 
@@ -28,6 +30,19 @@ def read(file: Path) -> pd.DataFrame:
     head = data.read(file, text={name: [] for name in frame}, rows=HEAD)
     codes = [name for name in frame if kind_of(frame[name]) == "integer" and head[name].str.match(r"0\d").any()]
     return data.read(file, text={name: [] for name in codes}) if codes else frame
+
+
+def spelled_gaps(file: Path, frame: pd.DataFrame) -> Iterator[Finding]:
+    """Find words that were read as a gap among texts, where they may be values: NA is the code of Namibia."""
+    texts = [name for name in frame if kind_of(frame[name]) == "string"]
+    if file.suffix.lower() == ".parquet" or not texts:
+        return
+    words = [null for null in data.NULLS if null]
+    head = data.read(file, text=dict.fromkeys(frame, words), rows=HEAD)
+    for name in texts:
+        for word, count in head[name][head[name].isin(words)].value_counts().items():
+            told = "if it is one of the values, add it to the categories in data/schema.yml"
+            yield "gap-word", [name], f"{name} has {count} times {word!r}, which is read as missing: {told}"
 
 
 def task_of(target: pd.Series) -> str:

@@ -14,7 +14,8 @@ from typing import Literal
 import pandas as pd
 
 from science import data, step
-from science.guess import column_of, positive_of, read, task_of
+from science.features import Features
+from science.guess import column_of, positive_of, read, spelled_gaps, task_of
 from science.schema import Schema
 from science.split import FEWEST_ROWS
 from science.step import ArgumentError, DataError
@@ -75,13 +76,11 @@ def infer(
     guessed = Schema({name: column_of(frame[name], facts, task) for name in frame})
     if time is not None and guessed.columns[time].type not in ("datetime", "integer", "float"):
         raise DataError(f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)")
-    for name in guessed.for_model(facts):
-        made = {f"{name}_{part}" for part in ("month", "day", "weekday", "hour")} & set(frame)
-        if guessed.columns[name].type == "datetime" and made:
-            twins = ", ".join(map(repr, sorted(made)))
-            raise DataError(f"{name}: the model makes a column {twins} of it, and the file has one: rename that one")
+    gaps = [{"kind": kind, "columns": names, "message": said} for kind, names, said in spelled_gaps(file, frame)]
     frame = data.typed(frame, guessed)
+    _keep_names_apart(frame, guessed, facts)
     report = suspicions(frame, guessed, facts, task)
+    report["findings"] += gaps
     report["positive"] = positive_of(frame[target]) if task == "classification" else None
     step.write_text(schema, guessed.to_yaml())
     step.write_text(dictionary, _dictionary(guessed, facts))
@@ -107,6 +106,18 @@ def _agree(frame: pd.DataFrame, facts: dict) -> None:
             raise DataError(f"{facts[key]}: {missing} rows have no {key}; remove or complete them first")
     if len(frame) < FEWEST_ROWS:
         raise DataError(f"{len(frame)} rows are too few to learn from, at least {FEWEST_ROWS} are needed")
+
+
+def _keep_names_apart(frame: pd.DataFrame, schema: Schema, facts: dict) -> None:
+    """Raise if a date becomes a feature that is called like a column of the file."""
+    for name in schema.for_model(facts):
+        if schema.columns[name].type == "datetime":
+            features = Features({name: "datetime"}).fit(frame[[name]].head()).get_feature_names_out()
+            if made := sorted(set(features) & set(frame)):
+                twins = ", ".join(map(repr, made))
+                raise DataError(
+                    f"{name}: the model makes a column {twins} of it, and the file has one: rename that one"
+                )
 
 
 def _dictionary(schema: Schema, facts: dict) -> str:

@@ -95,7 +95,7 @@ def agree(known: dict, expected: Schema) -> None:
 def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
     """Split by the facts, and see that both sides can be used."""
     facts = known["data"]
-    test = held_out(frame, *_split(known))
+    test = held_out(frame, *split_of(known))
     target = frame[facts["target"]]
     if known["task"] == "regression":
         if not pd.api.types.is_numeric_dtype(target):
@@ -116,8 +116,8 @@ def _hold_out(frame: pd.DataFrame, known: dict) -> pd.Series:
     return test
 
 
-def _split(known: dict) -> tuple[str, float, int, str | None]:
-    """Return strategy, fraction and seed of the split, and the column that it goes by."""
+def split_of(known: dict) -> tuple[str, float, int, str | None]:
+    """Return what `held_out` asks for: strategy, fraction and seed of the split, and the column that it goes by."""
     facts, rule = known["data"], known["split"]
     rule = {**SPLIT, **rule}
     by = {"stratified": facts["target"], "group": facts.get("group"), "time": facts.get("time")}.get(rule["strategy"])
@@ -155,7 +155,7 @@ def _contract(frame: pd.DataFrame, test: pd.Series, known: dict, expected: Schem
             "rows": len(frame),
             "columns": frame.shape[1],
         },
-        split=rule_of(frame, *_split(known)),
+        split=rule_of(frame, *split_of(known)),
     )
 
 

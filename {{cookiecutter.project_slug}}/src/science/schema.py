@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -49,12 +50,13 @@ class Schema:
             DataError: the file is not a schema; each fault is one line.
         """
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            content = yaml.safe_load(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" at line {mark.line + 1}" if mark else ""
             raise DataError(f"{path.name} is not YAML{line}: {getattr(error, 'problem', error)}") from None
-        faults = list(_faults(content))
+        faults = [*_doubled(yaml.compose(text, yaml.SafeLoader)), *_faults(content)]
         if faults:
             raise DataError("\n  ".join([f"{path.name} is not a schema:", *faults]))
         columns = {str(name): Column(**column) for name, column in content["columns"].items()}
@@ -88,13 +90,24 @@ class Schema:
         return "\n".join(lines)
 
 
-def _faults(content: object):
+def _doubled(node: yaml.Node | None) -> Iterator[str]:
+    """Yield the keys that a mapping has twice: YAML itself would silently take the last."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        yield from (f"{key} comes twice" for key in dict.fromkeys(keys) if keys.count(key) > 1)
+        for _, value in node.value:
+            yield from _doubled(value)
+
+
+def _faults(content: object) -> Iterator[str]:
     """Yield what keeps `content` from being a schema, a line each."""
     if not isinstance(content, dict) or not isinstance(content.get("columns"), dict) or not content["columns"]:
         yield "it needs `columns:` with at least one column"
         return
     for key in content.keys() - {"columns", "strict"}:
         yield f"unknown key {key!r}; known are columns, strict"
+    if not isinstance(content.get("strict", True), bool):
+        yield "strict must be true or false"
     known = [field.name for field in fields(Column)]
     for name, column in content["columns"].items():
         if not isinstance(column, dict) or column.get("type") not in TYPES:
@@ -104,11 +117,18 @@ def _faults(content: object):
             yield f"{name}: unknown key {key!r}; known are {', '.join(known)}"
         for key in ("minimum", "maximum"):
             if column.get(key) is not None and (
-                column["type"] not in ("float", "integer") or not isinstance(column[key], int | float)
+                column["type"] not in ("float", "integer") or not _is_number(column[key])
             ):
                 yield f"{name}: {key} must be a number, for a float or integer column"
         if "categories" in column and not (isinstance(column["categories"], list) and column["categories"]):
             yield f"{name}: categories must be a list of the allowed values"
+        if not isinstance(column.get("nullable", False), bool):
+            yield f"{name}: nullable must be true or false"
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number; True is not 1."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_of_type(values: pd.Series, kind: str) -> pd.Series:

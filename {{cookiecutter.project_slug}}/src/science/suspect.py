@@ -17,6 +17,7 @@ TEST_FRACTION = 0.2
 ROWS = 10_000  # rows that leaks and odd texts are looked for in: they show in any sample
 RARE_CLASS = 0.1
 MANY_TEXTS = 250  # values of a text column that the model tells apart
+NUMBER_LIKE = r"[-+]?[$€£¥]?\s?[-+]?\d{1,3}([,.' ]?\d{3})*([.,]\d+)?\s?[%€$£¥]?"
 DATE_LIKE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T].*)?"
 
 
@@ -96,6 +97,8 @@ def _texts(name: str, values: pd.Series) -> Iterator[Finding]:
             [name],
             f"{name} is text because of values like {', '.join(map(repr, strays))} among numbers",
         )
+    if len(some) and not as_number and some.str.fullmatch(NUMBER_LIKE).mean() > 0.9:
+        yield "number", [name], f"{name} is text like {some.iloc[0]!r}: as plain numbers it would teach more"
     if len(some) and some.str.fullmatch(DATE_LIKE).mean() > 0.9:
         yield (
             "time",

@@ -9,13 +9,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+RANDOM_BYTES = 6
 SCRAP_SECONDS = 86_400  # older than any copy that is still going on
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` with `content` in one rename; parent folders are made."""
+    """Replace `path` with `content` in one rename; parent folders are made.
+
+    What was left beside it by a process that was killed more than a day ago is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    _sweep(path, "[0-9a-f]" * 2 * RANDOM_BYTES)
+    aside = path.with_name(f".{path.name}.{os.urandom(RANDOM_BYTES).hex()}")
     try:
         with aside.open("xb") as stream:
             stream.write(content)
@@ -44,7 +49,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     import tempfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
+    _sweep(path, "*/")
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     aside.chmod(0o755)
     try:
@@ -60,14 +65,23 @@ def replace_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _sweep(path: Path) -> None:
+def _sweep(path: Path, ending: str) -> None:
+    """Remove what is old and called like a scrap of `path`: its name, a dot before and this ending behind."""
     import glob
-    import shutil
 
-    for scrap in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    for scrap in path.parent.glob(f".{glob.escape(path.name)}.{ending}"):
         with contextlib.suppress(OSError):  # another process may sweep, too
             if time.time() - scrap.stat().st_mtime > SCRAP_SECONDS:
-                shutil.rmtree(scrap)
+                _remove(scrap)
+
+
+def _remove(scrap: Path) -> None:
+    import shutil
+
+    if scrap.is_dir():
+        shutil.rmtree(scrap)
+    else:
+        scrap.unlink()
 
 
 def sha256_of(path: Path) -> str:

@@ -50,7 +50,7 @@ def deploy(
     guards = probe.Guards(max_errors, max_latency, requests=requests, soak=soak)
     exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
     with ended_as_by_ctrl_c():
-        after = rollout.roll_out(ml, new, exchanges, guards, keep, by, say=print)
+        after = rollout.Rollout(ml, new, exchanges, guards, keep, by, say=print).run()
     print(f"live: {new.label} in {after.live}, {after.endpoint.scoring_uri}")
     kept = f"tdsp rollback --env {env}  (v{after.version(after.previous)} is kept)" if after.previous else ""
     print(f"next: {kept or f'tdsp status --env {env}'}")
