@@ -114,7 +114,7 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture
 def walk(azure: Azure, forks: Forks, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
-    """Break a `tdsp` command at each of its requests: `walk(folder, [arguments], reached=..., always=...)`.
+    """Break a `tdsp` command at each of its requests: `walk(folder, [arguments], reached=..., always=..., says=...)`.
 
     `WALK=full` in the environment tries every kind of fault at every request.
     """

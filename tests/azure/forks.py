@@ -15,8 +15,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 PRELOAD = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity", "mlflow", "pandas", "tdsp.cli")
@@ -42,10 +44,10 @@ class Forks:
     _parent: subprocess.Popen[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, arguments: list[str], folder: Path, environment: dict[str, str], log: Path) -> int:
+    def run(self, arguments: list[str], folder: Path, environment: dict[str, str], log: Path, says: str = "") -> int:
         """Run `tdsp` with arguments in a folder; return its exit code, negative for a signal.
 
-        What it prints goes to `log`. While it runs, `pid` is its process id.
+        It reads what the user `says`; what it prints goes to `log`. While it runs, `pid` is its process id.
         """
         with self._lock:
             if self._parent is None:
@@ -61,6 +63,7 @@ class Forks:
                 "folder": str(folder),
                 "environment": environment,
                 "log": str(log),
+                "says": says,
             }
             self._parent.stdin.write(json.dumps(order) + "\n")
             self._parent.stdin.flush()
@@ -111,7 +114,7 @@ def _serve() -> None:
 
 
 def _be_impatient() -> None:
-    """Let the SDK try again once and at once: a fault that lasts would keep it busy for minutes."""
+    """Let the SDK try again once and at once: a fault that lasts would keep it busy for minutes. Look at jobs often."""
     from azure.core.pipeline.policies import RetryPolicy
 
     original = RetryPolicy.__init__
@@ -124,6 +127,9 @@ def _be_impatient() -> None:
         from azure.storage.blob._shared.policies import StorageRetryPolicy
 
         StorageRetryPolicy.sleep = _do_not_sleep
+    from tdsp.azure import follow
+
+    follow.time = SimpleNamespace(sleep=lambda _: time.sleep(0.1))  # between two looks at a job that takes no time
 
 
 def _do_not_sleep(*_: Any, **_options: Any) -> None:
@@ -135,8 +141,11 @@ def _become(order: dict[str, Any], tells: int) -> None:
     code, known = 1, set(sys.modules)
     os.setsid()  # what the command does to its process group must not reach the tests
     try:
-        with Path(order["log"]).open("ab") as log, Path(os.devnull).open("rb") as nothing:
-            os.dup2(nothing.fileno(), 0)
+        ear, mouth = os.pipe()
+        os.write(mouth, order["says"].encode())
+        os.close(mouth)
+        os.dup2(ear, 0)
+        with Path(order["log"]).open("ab") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
         os.chdir(order["folder"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import bench
 import pytest
+import quick
 import yaml
 from emulator import model_registry
+from emulator.runner import LocalRunner
 
 pytestmark = pytest.mark.slow
 CREDENTIALS = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
@@ -28,6 +31,26 @@ def test_connect(walk, azure, project, repository):
             assert list(environment["policies"].values()) == ["dev"]
 
     walk(project, ["connect", "--yes"], reached=reached, always=always)
+
+
+@pytest.mark.nightly
+def test_connect_to_production(walk, azure, project, repository):
+    azure.workspace("rg-prod", "ws-prod")
+
+    def reached(cloud, folder):
+        environment = cloud.github.repositories["octo/demo"].environments["prod"]
+        assert set(environment["variables"]) == {"AZURE_CLIENT_ID", "AZURE_TENANT_ID"}
+        assert_guarded(environment)
+
+    def always(cloud, folder):
+        if cloud.resources.of_type(CREDENTIALS):
+            assert_guarded(cloud.github.repositories["octo/demo"].environments["prod"])
+
+    def assert_guarded(environment):
+        assert environment["reviewers"], "trusted, and nobody has to agree"
+        assert list(environment["policies"].values()) == ["main"], "trusted, and any branch may come"
+
+    walk(project, ["connect", "--env", "prod", "--yes"], reached=reached, always=always)
 
 
 @pytest.mark.nightly
@@ -65,6 +88,21 @@ def test_submit(walk, azure, project):
         assert len(jobs) == 1, "the same job was started twice"
 
     walk(project, ["submit"], reached=reached)
+
+
+@pytest.mark.nightly
+def test_submit_and_wait(walk, azure, project):
+    quick.write(project)
+    azure.cloud.runner = LocalRunner()
+
+    def reached(cloud, folder):
+        (home,) = (folder / ".tdsp" / "runs").iterdir()
+        outcome = json.loads((home / "outputs/register/registration/outcome.json").read_text())
+        assert outcome == quick.REGISTERED
+        jobs = cloud.resources.of_type("Microsoft.MachineLearningServices/workspaces/jobs")
+        assert len(jobs) == 1 + len(quick.STEPS), "the same job was started twice"
+
+    walk(project, ["submit", "quick", "--wait"], reached=reached)
 
 
 @pytest.mark.nightly

@@ -13,20 +13,25 @@ from walk import Walk
 pytestmark = pytest.mark.slow
 ENDPOINT = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 BATCH = "Microsoft.MachineLearningServices/workspaces/batchEndpoints"
+ROLE = "Microsoft.Authorization/roleAssignments"
 DEPLOY = ["deploy", "--soak", "0", "--requests", "2"]
+
+
+def champion(client, folder, slope):
+    """Register a version and work its answers out."""
+    from tdsp import project, registry_azure
+    from tdsp.azure import evidence
+
+    bench.register(client, bench.model(folder / f"m{slope:.0f}", slope))
+    evidence.exchanges(project.find_root(), client, registry_azure.champion(client, bench.SLUG), say=print)
 
 
 @pytest.fixture
 def live(azure, project, server, client, tmp_path):
     """Version 1 is live; version 2 is champion, its answers are worked out."""
-    from tdsp import project as facts
-    from tdsp import registry_azure
-    from tdsp.azure import evidence
-
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    champion(client, tmp_path, 2.0)
     assert bench.tdsp(*DEPLOY).exit_code == 0
-    bench.register(client, bench.model(tmp_path / "m2", 3.0))
-    evidence.exchanges(facts.find_root(), client, registry_azure.champion(client, bench.SLUG), say=print)
+    champion(client, tmp_path, 3.0)
     return project
 
 
@@ -66,6 +71,21 @@ def test_deploy(walk, azure, live):
     walk(live, DEPLOY, reached=reached, always=whole)
 
 
+@pytest.mark.nightly
+def test_the_first_deployment(walk, azure, project, server, client, tmp_path):
+    champion(client, tmp_path, 2.0)
+
+    def reached(cloud, folder):
+        assert traffic(cloud) == {"blue": 100}
+
+    def always(cloud, folder):
+        if traffic(cloud):
+            whole(cloud, folder)
+            assert any(call.path == "/score" for call in cloud.calls), "blue has traffic without a smoke test"
+
+    walk(project, DEPLOY, reached=reached, always=always)
+
+
 def test_rollback(walk, azure, live):
     assert bench.tdsp(*DEPLOY).exit_code == 0
 
@@ -78,15 +98,10 @@ def test_rollback(walk, azure, live):
 @pytest.fixture
 def live_batch(azure, project, client, tmp_path):
     """Version 1 scores files; version 2 is champion, its answers are worked out."""
-    from tdsp import project as facts
-    from tdsp import registry_azure
-    from tdsp.azure import evidence
-
     azure.cloud.scorer = servers.BatchScorer()
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
+    champion(client, tmp_path, 2.0)
     assert bench.tdsp("deploy", "--batch").exit_code == 0
-    bench.register(client, bench.model(tmp_path / "m2", 3.0))
-    evidence.exchanges(facts.find_root(), client, registry_azure.champion(client, bench.SLUG), say=print)
+    champion(client, tmp_path, 3.0)
     return project
 
 
@@ -118,6 +133,34 @@ def test_rollback_batch(walk, azure, live_batch):
         assert default(cloud) == ("blue", "1")
 
     walk(live_batch, ["rollback", "--batch"], reached=reached)
+
+
+@pytest.mark.nightly
+def test_score_batch(walk, azure, live_batch):
+    (live_batch / "rows.csv").write_text("x,z\n1,2\n")
+
+    def reached(cloud, folder):
+        assert (folder / "rows.predictions.csv").read_text().splitlines()[1:] == ["rows.csv,1,4.0"]
+
+    walk(live_batch, ["score", "rows.csv", "--batch", "--env", "dev"], reached=reached)
+
+
+@pytest.mark.nightly
+def test_destroy(walk, azure, live, repository):
+    kinds = (
+        ENDPOINT,
+        "Microsoft.Insights/autoscaleSettings",
+        "Microsoft.ManagedIdentity/userAssignedIdentities",
+    )
+    roles = {item["id"] for item in azure.cloud.resources.of_type(ROLE)}
+    assert bench.tdsp("connect", "--yes").exit_code == 0
+
+    def reached(cloud, folder):
+        assert [item["id"] for kind in kinds for item in cloud.resources.of_type(kind)] == []
+        assert {item["id"] for item in cloud.resources.of_type(ROLE)} == roles
+        assert cloud.github.repositories["octo/demo"].environments == {}
+
+    walk(live, ["destroy"], reached=reached, says="demo\n")
 
 
 def test_status(walk, azure, live):

@@ -43,6 +43,7 @@ class Walk:
         environment: variables of the command.
         reached: raises AssertionError unless the goal is reached; called with the tenant and the project.
         always: raises AssertionError where the tenant is in a state that no interruption may leave behind.
+        says: what the user types.
         thorough: every kind of fault at every request, instead of one or two kinds in turn.
     """
 
@@ -52,6 +53,7 @@ class Walk:
     forks: Forks
     reached: Callable[[Cloud, Path], None]
     always: Callable[[Cloud, Path], None] | None = None
+    says: str = ""
     thorough: bool = False
     counts: collections.Counter = field(default_factory=collections.Counter)
     failures: list[str] = field(default_factory=list)
@@ -145,7 +147,7 @@ class Walk:
     def _command(self, arguments: tuple[str, ...], folder: Path) -> tuple[int, str]:
         log = folder.parent / "log.txt"
         log.unlink(missing_ok=True)
-        code = self.forks.run(list(arguments), folder, self.environment, log)
+        code = self.forks.run(list(arguments), folder, self.environment, log, self.says)
         printed = log.read_text(encoding="utf-8", errors="replace")
         found = [f"printed: {name}" for name in leaks.of_text(printed, public="CI" in self.environment)]
         assert not (found := found + leaks.of_project(folder)), f"{', '.join(found)}:\n{printed}"

@@ -206,6 +206,10 @@ def speaking(what: str) -> Iterator[None]:
         raise TdspError(f"{what}: {_sentence(error)}") from None
     except ValidationError as error:
         raise WrongInput(f"{what}: {redact(' '.join(str(error).split()))}") from None
+    except KeyError as error:  # `azure-ai-ml` 1.34.1 takes any answer about a workspace's addresses for the addresses
+        if type(error.args[0]).__name__ != "WorkspaceDiscoveryUrlKey":
+            raise
+        raise TdspError(f"{what}: the addresses of the workspace are not told: run the same command again") from None
 
 
 def status_of(error: BaseException) -> int | None:

@@ -26,12 +26,8 @@ def plan(
     found: list[tuple[Line, Callable[[], None]]] = []
     if now.endpoint:
         inside = f"{len(now.deployments)} slots, {sum(now.traffic.values())} % traffic"
-        found.append(
-            (
-                Line(f"endpoint {now.name}", inside, "delete", "its callers get no answer"),
-                lambda: (_endpoint(ml, now), scaling.remove(where, now.name)),
-            )
-        )
+        line = Line(f"endpoint {now.name}", inside, "delete", "its callers get no answer")
+        found.append((line, lambda: _endpoint(ml, now)))
     jobs = batch.look(ml, where)
     if jobs.endpoint:
         line = Line(f"batch endpoint {jobs.name}", f"{len(jobs.deployments)} deployments", "delete", "no more jobs")
@@ -57,6 +53,9 @@ def plan(
     if not own.look():
         line = Line(f"identity {own.name}", "exists", "delete", f"with its trust in {ci.host} and its roles")
         found.append((line, own.remove))
+    for slot in scaling.ruled(where, now.name):  # last: not everybody may, and they do no harm
+        line = Line(f"autoscale rules of {now.name}-{slot}", "exist", "delete", "they scale what is gone")
+        found.append((line, lambda slot=slot: scaling.remove(where, now.name, slot)))
     return found
 
 

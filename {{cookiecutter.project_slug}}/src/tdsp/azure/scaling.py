@@ -6,7 +6,6 @@ lies beside the workspace and must follow the slots as they come and go.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -113,11 +112,19 @@ def follow(where: client.Target, now: slots.Slots, wanted: Rules | None, say: Ca
         say(f"{now.live}: stays at {count} instances, as {why}")
 
 
-def remove(where: client.Target, name: str) -> None:
-    """Delete the rules of all slots; what may not be deleted harms nobody without its slot."""
-    for slot in slots.SLOTS:
-        with contextlib.suppress(rest.RefusedError):
-            _ask("DELETE", where, name, slot)
+def ruled(where: client.Target, name: str) -> list[str]:
+    """Return the slots of an endpoint that have rules, also when there is no such slot any more."""
+    try:
+        return [slot for slot in slots.SLOTS if _ask("GET", where, name, slot)]
+    except rest.RefusedError as error:
+        if error.status == FORBIDDEN:  # who may not read them cannot delete them either
+            return []
+        raise
+
+
+def remove(where: client.Target, name: str, slot: str) -> None:
+    """Delete the rules of a slot."""
+    _ask("DELETE", where, name, slot)
 
 
 def _ask(method: str, where: client.Target, name: str, slot: str, body: Any = None) -> Any:

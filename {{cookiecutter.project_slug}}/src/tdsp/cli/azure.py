@@ -163,7 +163,8 @@ def submit(
     if outcome:
         version = f" as {outcome['model']} v{outcome['version']}" if outcome["outcome"] == "registered" else ""
         print(f"{outcome['outcome']}{version}: {outcome['reason']}")
-    print(f"next: tdsp deploy --env {env}")
+    if outcome.get("outcome") in ("registered", "unchanged"):
+        print(f"next: tdsp deploy --env {env}")
 
 
 def add_to(app: typer.Typer) -> None:
