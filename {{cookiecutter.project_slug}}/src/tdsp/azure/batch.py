@@ -49,6 +49,8 @@ def plan(ml: MLClient, new: Release, now: slots.Batch, again: bool) -> list[Line
     built = now.content(now.candidate) == new.content
     old = f"v{now.version(now.live)} in {now.live} stays for rollback" if now.live else "first version"
     state, do = (f"{new.label}, built", "") if built else ("free", f"make {new.label}")
+    if not built and now.candidate in now.deployments:
+        state, do = f"v{now.version(now.candidate)}", f"delete, then make {new.label}"
     return [
         *lines,
         Line(f"deployment {now.candidate}", state, do, old),
@@ -63,7 +65,7 @@ def _line(what: str, there: bool, why: str) -> Line:
 def roll_out(
     ml: MLClient,
     new: Release,
-    exchanges: Sequence[probe.Exchange],
+    evidence: Callable[[], Sequence[probe.Exchange]],
     home: Path,
     say: Callable[[str], None],
     pause: float = 5,
@@ -73,7 +75,7 @@ def roll_out(
     Args:
         ml: client of the workspace.
         new: what is to be the default in the end.
-        exchanges: rows with their right answers.
+        evidence: works out rows with their right answers; not asked when nothing is to be tried.
         home: where the rows and what comes back are kept.
         say: gets one line for each thing done.
         pause: seconds between two looks at an operation of somebody else.
@@ -88,14 +90,17 @@ def roll_out(
     cluster.provide(ml, new.where, new.scoring)
     if now.content(now.live) == new.content:
         return now
-    slot, live = now.candidate, now.live
+    slot, live, exchanges = now.candidate, now.live, evidence()
+    kept = f"v{now.version(live)} in {live} is still the default" if live else "there is no default yet"
     try:
         now = _build(ml, now, new, slot, say)
+    except TdspError as error:
+        raise type(error)(f"{error}; {kept}") from None
+    try:
         _try(ml, now, new, slot, exchanges, home, say)
     except TdspError as error:
         with contextlib.suppress(TdspError):  # the next deployment deletes it
-            slots.remove(ml, look(ml, new.where), slot)
-        kept = f"v{now.version(live)} in {live} is still the default" if live else "there is no default yet"
+            slots.remove(ml, now, slot)
         raise TdspError(f"{error}; {kept}") from None
     _make_default(ml, now, slot, {**slots.NOT_ROLLED_BACK, slots.PREVIOUS: live or ""})
     say(f"{slot}: default")
@@ -124,22 +129,17 @@ def _build(ml: MLClient, now: slots.Batch, new: Release, slot: str, say: Callabl
     if now.content(slot) == new.content:
         say(f"{slot}: {new.label} is there already")
         return now
-    if now.tag(slots.PREVIOUS) == slot:  # from here on there is nothing to go back to in that slot
+    with client.speaking(DEPLOYMENT):
+        deployment = load_model_batch_deployment(
+            new.scoring / DEPLOYMENT, params_override=new.overrides(now.name, slot)
+        )
+    if not new.image.exists(ml):
+        new.image.make(ml)
+    # Last, as all else may be refused: from here on there is nothing to go back to in that slot.
+    if now.tag(slots.PREVIOUS) == slot:
         _make_default(ml, now, now.live, {slots.PREVIOUS: ""})
     if slot in now.deployments:
         slots.remove(ml, now, slot)
-    if not new.image.exists(ml):
-        new.image.make(ml)
-    deployment = load_model_batch_deployment(
-        new.scoring / DEPLOYMENT,
-        params_override=[
-            {"name": slot},
-            {"endpoint_name": now.name},
-            {"model": f"azureml:{new.model.name}:{new.model.version}"},
-            {"environment": new.image.reference},
-            {"tags": {slots.CONTENT: new.content, slots.VERSION: str(new.model.version)}},
-        ],
-    )
     with client.speaking(f"deployment {slot}"):
         ml.batch_deployments.begin_create_or_update(deployment).result()
     return look(ml, new.where)
@@ -202,5 +202,7 @@ def roll_back(ml: MLClient, where: client.Target, now: slots.Batch) -> str:
         if now.tag(slots.ROLLED_BACK):
             return f"rolled back already: v{now.version(bad)} in {bad} is the default"
         raise TdspError(f"v{now.version(bad)} in {bad} is the only version here: there is none to go back to")
+    if good in now.broken:
+        raise TdspError(f"v{now.version(good)} in {good} failed meanwhile: there is no version to go back to")
     _make_default(ml, now, good, now.without(bad))
     return f"rolled back: v{now.version(good)} in {good} is the default, v{now.version(bad)} in {bad} is not"

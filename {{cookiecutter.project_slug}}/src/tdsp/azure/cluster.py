@@ -16,10 +16,15 @@ MAKER = "tdsp.made_by"
 
 
 def definition(scoring: Path) -> Any:
-    """Return the cluster as the project describes it."""
+    """Return the cluster as the project describes it.
+
+    Raises:
+        WrongInput: the file is wrong.
+    """
     from azure.ai.ml import load_compute
 
-    return load_compute(scoring / FILE)
+    with client.speaking(FILE):
+        return load_compute(scoring / FILE)
 
 
 def get(ml: MLClient, name: str) -> Any:

@@ -35,7 +35,7 @@ class Rollout:
     Attributes:
         ml: client of the workspace.
         new: what is to be live in the end.
-        exchanges: requests with their right answers.
+        evidence: works out requests with their right answers; not asked when nothing is to be tried.
         guards: what the new slot must keep to.
         keep_hours: how long the former slot is kept for `rollback`.
         by: who does this; the same one takes up what was interrupted, another one waits for its end.
@@ -45,7 +45,7 @@ class Rollout:
 
     ml: MLClient
     new: Release
-    exchanges: Sequence[probe.Exchange]
+    evidence: Callable[[], Sequence[probe.Exchange]]
     guards: probe.Guards
     keep_hours: float
     by: str
@@ -68,7 +68,8 @@ class Rollout:
         refuse_two(now, self.by)
         self._reset(now)
         if now.content(now.live) != self.new.content:
-            self._try(self._build(now, now.candidate), now.candidate)
+            exchanges = self.evidence()  # before anything is built
+            self._try(self._build(now, now.candidate), now.candidate, exchanges)
         self._sweep(self._look(now))
         now = self._look(now)
         scaling.follow(self.new.where, now, rules, self.say)
@@ -111,24 +112,19 @@ class Rollout:
         if now.content(slot) == self.new.content:
             self.say(f"{slot}: {self.new.label} is built already")
             return now
-        if now.tag(slots.PREVIOUS) == slot:  # from here on there is nothing to go back to in that slot
+        with client.speaking("deployment.yml"):
+            deployment = load_online_deployment(
+                self.new.scoring / "deployment.yml", params_override=self.new.overrides(now.name, slot)
+            )
+        if now.live:  # it takes over what the live slot has been scaled to
+            deployment.instance_count = max(deployment.instance_count, now.deployments[now.live].instance_count)
+        if not self.new.image.exists(self.ml):
+            self.new.image.make(self.ml)
+        # Last, as all else may be refused: from here on there is nothing to go back to in that slot.
+        if now.tag(slots.PREVIOUS) == slot:
             slots.shift(self.ml, now, now.traffic, **{slots.PREVIOUS: "", slots.UNTIL: ""})
         if slot in now.deployments:
             slots.remove(self.ml, now, slot)
-        if not self.new.image.exists(self.ml):
-            self.new.image.make(self.ml)
-        deployment = load_online_deployment(
-            self.new.scoring / "deployment.yml",
-            params_override=[
-                {"name": slot},
-                {"endpoint_name": now.name},
-                {"model": f"azureml:{self.new.model.name}:{self.new.model.version}"},
-                {"environment": self.new.image.reference},
-                {"tags": {slots.CONTENT: self.new.content, slots.VERSION: str(self.new.model.version)}},
-            ],
-        )
-        if now.live:  # it takes over what the live slot has been scaled to
-            deployment.instance_count = max(deployment.instance_count, now.deployments[now.live].instance_count)
         self.say(f"{slot}: building {self.new.label}; a first build takes some ten minutes")
         try:
             with client.speaking(f"slot {slot}"):
@@ -145,12 +141,12 @@ class Rollout:
             )
         return self._look(now)
 
-    def _try(self, now: slots.Slots, slot: str) -> None:
+    def _try(self, now: slots.Slots, slot: str, exchanges: Sequence[probe.Exchange]) -> None:
         """Test a slot, then let it have the traffic; take everything back if it is not good enough."""
-        caller = probe.Caller(now.endpoint.scoring_uri)
+        caller = probe.Caller(now.endpoint.scoring_uri, exchanges)
         try:
-            probe.smoke(caller, self.exchanges, slot)
-            rows = sum(len(exchange.request["data"]) for exchange in self.exchanges)
+            caller.smoke(slot)
+            rows = sum(len(exchange.request["data"]) for exchange in exchanges)
             self.say(f"{slot}: smoke test passed ({rows} rows as on this machine)")
             self._raise_traffic(now, slot, caller)
         except OvertakenError:
@@ -211,8 +207,8 @@ class Rollout:
         return True
 
     def _guard(self, caller: probe.Caller, slot: str, live: str, step: str, shared: bool = True) -> None:
-        new = caller.measure(self.exchanges, slot, self.guards, shared)
-        old = caller.measure(self.exchanges, live, self.guards)
+        new = caller.measure(slot, self.guards, shared)
+        old = caller.measure(live, self.guards)
         self.say(f"{slot}: {step}: {new} ({live}: p95 {old.p95_ms:.0f} ms)")
         if broken := probe.judge(new, old, self.guards):
             raise TdspError(f"slot {slot} at {step}: {broken}")

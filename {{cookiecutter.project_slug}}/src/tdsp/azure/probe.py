@@ -86,11 +86,12 @@ def offline(scoring: Path, model: Path, held_out: Path | None) -> list[dict[str,
 class Caller:
     """Sends requests to one endpoint as the user."""
 
-    def __init__(self, uri: str):
-        """Remember the address; nothing is sent yet."""
+    def __init__(self, uri: str, exchanges: Sequence[Exchange]):
+        """Remember the address, and what to send with the right answers; nothing is sent yet."""
         import requests
 
-        self.uri, self._session, self._credential = uri, requests.Session(), client.credential()
+        self.uri, self.exchanges = uri, exchanges
+        self._session, self._credential = requests.Session(), client.credential()
 
     def ask(self, exchange: Exchange, slot: str | None = None, judged: str | None = None) -> tuple[str, float]:
         """Send one request; return what is wrong with the answer (empty for nothing) and the milliseconds it took.
@@ -123,11 +124,28 @@ class Caller:
         except ValueError:
             return "the answer is not JSON", took
 
-    def measure(self, exchanges: Sequence[Exchange], slot: str, guards: Guards, shared: bool = False) -> Measured:
-        """Send a series of requests to a slot, spread over the soaking time.
+    def smoke(self, slot: str) -> None:
+        """Ask a slot that has no traffic yet; every answer must be the model's own.
+
+        Raises:
+            TdspError: one was not, or there is none to compare with.
+        """
+        if not self.exchanges:
+            raise TdspError(f"slot {slot} cannot be tested: there is no request whose answer is known")
+        for exchange in self.exchanges:
+            for attempt in range(3):
+                wrong, _ = self.ask(exchange, slot)
+                # A container that has just started may still be busy; a wrong answer stays wrong.
+                if not wrong.startswith(("no answer", "status 429", "status 503")) or attempt == 2:
+                    break
+                time.sleep(1 + attempt)
+            if wrong:
+                raise TdspError(f"slot {slot} failed its smoke test: {wrong}")
+
+    def measure(self, slot: str, guards: Guards, shared: bool = False) -> Measured:
+        """Send a series of requests to a slot, in turn, spread over the soaking time.
 
         Args:
-            exchanges: what to send, in turn.
             slot: which slot must answer.
             guards: how many requests, and over which time.
             shared: send each one without the slot's name as well, so that it goes where a user's request would go.
@@ -135,7 +153,7 @@ class Caller:
         failures, times, sent = [], [], 0
         pause = guards.soak / max(guards.requests, 1)
         for number in range(guards.requests):
-            exchange, start = exchanges[number % len(exchanges)], time.perf_counter()
+            exchange, start = self.exchanges[number % len(self.exchanges)], time.perf_counter()
             wrong, took = self.ask(exchange, slot)
             times.append(took)
             found = [wrong]
@@ -145,25 +163,8 @@ class Caller:
             sent += len(found)
             failures += filter(None, found)
             time.sleep(max(0, pause - (time.perf_counter() - start)))
-        p95 = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
+        p95 = statistics.quantiles(times, n=20, method="inclusive")[-1] if len(times) > 1 else times[0]
         return Measured(sent, tuple(failures), p95)
-
-
-def smoke(caller: Caller, exchanges: Sequence[Exchange], slot: str) -> None:
-    """Ask a slot that has no traffic yet; every answer must be the model's own.
-
-    Raises:
-        TdspError: one was not.
-    """
-    for exchange in exchanges:
-        for attempt in range(3):
-            wrong, _ = caller.ask(exchange, slot)
-            # A container that has just started may still be busy; a wrong answer stays wrong.
-            if not wrong.startswith(("no answer", "status 429", "status 503")) or attempt == 2:
-                break
-            time.sleep(1 + attempt)
-        if wrong:
-            raise TdspError(f"slot {slot} failed its smoke test: {wrong}")
 
 
 def judge(new: Measured, old: Measured | None, guards: Guards) -> str:

@@ -42,6 +42,16 @@ class Release:
         """How it is called in messages."""
         return f"{self.model.name} v{self.model.version}"
 
+    def overrides(self, endpoint: str, slot: str) -> list[dict[str, Any]]:
+        """Return what a deployment has beside its YAML, in the SDK's form."""
+        return [
+            {"name": slot},
+            {"endpoint_name": endpoint},
+            {"model": f"azureml:{self.model.name}:{self.model.version}"},
+            {"environment": self.image.reference},
+            {"tags": {slots.CONTENT: self.content, slots.VERSION: str(self.model.version)}},
+        ]
+
 
 def release(root: Path, ml: MLClient, where: client.Target, version: str | None, batch: bool = False) -> Release:
     """Return what is to be deployed: a version, the champion when none is given; for files in batches, or online.

@@ -29,5 +29,7 @@ def roll_back(ml: MLClient, where: client.Target, now: slots.Slots) -> str:
         if now.tag(slots.ROLLED_BACK):
             return f"rolled back already: v{now.version(now.live)} in {now.live} has all traffic"
         raise TdspError(f"v{now.version(now.live)} in {now.live} is the only version here: there is none to go back to")
+    if good in now.broken:
+        raise TdspError(f"v{now.version(good)} in {good} does not run any more: there is no version to go back to")
     slots.shift(ml, now, {good: 100}, **{**now.without(bad), slots.LIVE: good, slots.UNTIL: ""})
     return f"rolled back: v{now.version(good)} in {good} has all traffic, v{now.version(bad)} in {bad} has none"

@@ -35,6 +35,7 @@ NOT_ROLLED_BACK = {ROLLED_BACK: "", ROLLED_BACK_VERSION: ""}
 NO_TRIAL = {TRIAL: "", TRIAL_BY: "", TRIAL_UNTIL: ""}
 
 _SETTLED = {"Succeeded", "Failed", "Canceled"}
+_BROKEN = {"Failed", "Canceled", "Deleting"}
 
 
 @dataclass(frozen=True)
@@ -98,20 +99,24 @@ class Slots:
         return ((self.endpoint and self.endpoint.tags) or {}).get(key, "")
 
     def content(self, slot: str | None) -> str:
-        """Return what a slot holds; nothing if it does not run."""
-        deployment = self.deployments.get(slot or "")
-        if deployment is None or deployment.provisioning_state != "Succeeded":
-            return ""
-        return (deployment.tags or {}).get(CONTENT, "")
+        """Return what a slot holds; nothing if it was not built well."""
+        return self._tag_of(slot, CONTENT) if slot not in self.broken else ""
+
+    @property
+    def broken(self) -> list[str]:
+        """Slots that failed, or that are on their way out."""
+        return [slot for slot, it in self.deployments.items() if it.provisioning_state in _BROKEN]
 
     def without(self, bad: str) -> dict[str, str]:
-        """Return the tags that say which slot was rolled back from."""
-        return {PREVIOUS: "", ROLLED_BACK: self.content(bad), ROLLED_BACK_VERSION: self.version(bad)}
+        """Return the tags that say which slot was rolled back from, whatever has become of it."""
+        return {PREVIOUS: "", ROLLED_BACK: self._tag_of(bad, CONTENT), ROLLED_BACK_VERSION: self.version(bad)}
+
+    def _tag_of(self, slot: str | None, key: str) -> str:
+        return (getattr(self.deployments.get(slot or ""), "tags", None) or {}).get(key, "")
 
     def version(self, slot: str | None) -> str:
         """Return the model version in a slot."""
-        deployment = self.deployments.get(slot or "")
-        return ((deployment.tags or {}).get(VERSION, "?")) if deployment is not None else ""
+        return (self._tag_of(slot, VERSION) or "?") if slot in self.deployments else ""
 
     @property
     def expired(self) -> bool:
@@ -127,7 +132,7 @@ class Slots:
     def leftovers(self) -> list[str]:
         """Slots that are neither live nor kept. What somebody else put on the endpoint is none."""
         kept = {self.live, None if self.expired else self.previous, *self.traffic}
-        ours = [slot for slot in SLOTS if slot in self.deployments and CONTENT in (self.deployments[slot].tags or {})]
+        ours = [slot for slot in SLOTS if self._tag_of(slot, CONTENT)]
         return [slot for slot in ours if slot not in kept]
 
 

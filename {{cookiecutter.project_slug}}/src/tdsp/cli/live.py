@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import typer
@@ -48,9 +49,9 @@ def deploy(
         return
     client.stay_signed_in()
     guards = probe.Guards(max_errors, max_latency, requests=requests, soak=soak)
-    exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
+    work_out = functools.partial(evidence.exchanges, root, ml, new.model, say=print)
     with ended_as_by_ctrl_c():
-        after = rollout.Rollout(ml, new, exchanges, guards, keep, by, say=print).run()
+        after = rollout.Rollout(ml, new, work_out, guards, keep, by, say=print).run()
     print(f"live: {new.label} in {after.live}, {after.endpoint.scoring_uri}")
     kept = f"tdsp rollback --env {env}  (v{after.version(after.previous)} is kept)" if after.previous else ""
     print(f"next: {kept or f'tdsp status --env {env}'}")
@@ -70,8 +71,8 @@ def _deploy_batch(env: str, version: str | None, dry_run: bool) -> None:
     if dry_run:
         return
     client.stay_signed_in()
-    exchanges = evidence.exchanges(root, ml, new.model, say=print) if now.content(now.live) != new.content else []
-    after = batch.roll_out(ml, new, exchanges, root / ".tdsp" / "batch", say=print)
+    work_out = functools.partial(evidence.exchanges, root, ml, new.model, say=print)
+    after = batch.roll_out(ml, new, work_out, root / ".tdsp" / "batch", say=print)
     print(f"default: {new.label} in {after.live} of {after.name}")
     print(f"next: tdsp score FILE --batch --env {env}")
 
@@ -88,7 +89,11 @@ def rollback(env: Env = "dev", batch: Batch = False) -> None:
     root = project.find_root()
     where = client.target(root, env)
     ml = client.connect(where)
-    print(way_back.roll_back(ml, where, slots.settled(ml, where, slots.endpoint_name(where))))
+    now = slots.settled(ml, where, slots.endpoint_name(where), whole=False)  # it is urgent
+    print(way_back.roll_back(ml, where, now))
+    after = slots.look(ml, where, now.name)
+    if idle := after.leftovers:
+        print(f"next: tdsp deploy --version {after.version(after.live)} --env {env}  (deletes {idle[0]}, which costs)")
 
 
 def _roll_back_batch(env: str) -> None:
@@ -98,7 +103,7 @@ def _roll_back_batch(env: str) -> None:
     root = project.find_root()
     where = client.target(root, env)
     ml = client.connect(where)
-    now = slots.settled(ml, where, slots.endpoint_name(where, batch.KIND), slots.Batch)
+    now = slots.settled(ml, where, slots.endpoint_name(where, batch.KIND), slots.Batch, whole=False)
     print(batch.roll_back(ml, where, now))
 
 
