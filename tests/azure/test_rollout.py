@@ -137,7 +137,7 @@ def test_a_failure_that_has_nothing_to_do_with_mirroring_ends_the_rollout(azure,
 @pytest.mark.parametrize("share", [10, 50])
 @pytest.mark.parametrize("fault", ["mistake", "cancelled"])
 def test_whatever_ends_the_command_gives_the_traffic_back(azure, second, monkeypatch, share, fault):
-    def measure(_caller, exchanges, slot, guards, *_):
+    def measure(*_, **_options):
         if traffic(azure).get("green") != share:
             return probe.Measured(1, (), 1.0)
         if fault == "cancelled":  # as a CI system ends a job
