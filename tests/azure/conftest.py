@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import bench
 import pytest
 import requests
 import servers
-from emulator import Cloud, Record, workspaces
+from emulator import Cloud, Record, snapshots, workspaces
 from emulator.directory import TENANT, Principal
 from forks import Forks
 from walk import Walk
@@ -184,25 +185,57 @@ def server(azure: Azure) -> servers.ModelServer:
     return azure.cloud.server
 
 
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `stage` has made so far."""
+    return {"": tmp_path_factory.mktemp("stages")}
+
+
 @pytest.fixture
-def registered(client: Any, project: Path, server: servers.ModelServer, tmp_path: Path) -> Path:
+def stage(
+    azure: Azure, client: Any, project: Path, server: servers.ModelServer, tmp_path: Path, stages: dict[str, Any]
+) -> Callable[..., Path]:
+    """Bring tenant and project to a state that takes seconds to make: the first test makes it, all begin with a copy.
+
+    `stage(name, (slope, deploy), ...)` registers a version for each slope, and deploys it or not.
+    """
+    assert server is azure.cloud.server
+
+    def make(name: str, *versions: tuple[float, bool]) -> Path:
+        kept = stages[""] / name
+        if name not in stages:
+            for number, (slope, deployed) in enumerate(versions, start=1):
+                bench.register(client, bench.model(tmp_path / f"m{number}", slope))
+                assert not deployed or bench.deploy().exit_code == 0
+            shutil.copytree(project, kept, ignore=shutil.ignore_patterns("azure"))  # which is shared already
+            stages[name] = snapshots.take(azure.cloud), list(azure.calls)
+        else:
+            state, calls = stages[name]
+            snapshots.restore(azure.cloud, state)
+            azure.calls.extend(calls)
+            azure.sign_in(azure.cloud.user)
+            shutil.copytree(kept, project, dirs_exist_ok=True)
+        return project
+
+    return make
+
+
+@pytest.fixture
+def registered(stage: Callable[..., Path]) -> Path:
     """A project whose version 1 is the champion; nothing is live."""
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    return project
+    return stage("registered", (2.0, False))
 
 
 @pytest.fixture
-def first(registered: Path) -> Path:
+def first(stage: Callable[..., Path]) -> Path:
     """A project with version 1 live in slot blue."""
-    assert bench.deploy().exit_code == 0
-    return registered
+    return stage("first", (2.0, True))
 
 
 @pytest.fixture
-def second(first: Path, client: Any, tmp_path: Path) -> Path:
+def second(stage: Callable[..., Path]) -> Path:
     """Version 2 is the champion, version 1 is live."""
-    bench.register(client, bench.model(tmp_path / "m2", 3.0))
-    return first
+    return stage("second", (2.0, True), (3.0, False))
 
 
 @pytest.fixture

@@ -101,8 +101,9 @@ def test_without_a_champion_there_is_nothing_to_promote(azure, project):
 
 @pytest.mark.parametrize("way", ["copy", "retrain"])
 @pytest.mark.parametrize("kind", [(), ("--batch",)], ids=["online", "batch"])
-def test_a_version_that_was_rolled_back_is_not_promoted(azure, second, promote, way, kind, monkeypatch):
+def test_a_version_that_was_rolled_back_is_not_promoted(promote, client, tmp_path, way, kind, monkeypatch):
     monkeypatch.setattr(batch, "_try", lambda *_words, **_options: None)  # its own tests run the job
+    bench.register(client, bench.model(tmp_path / "m2", 3.0))
     for version in ("1", "2"):
         assert bench.deploy(*kind, "--version", version).exit_code == 0
     assert bench.tdsp("rollback", *kind).exit_code == 0

@@ -10,7 +10,7 @@ from emulator.operations import Operations
 if TYPE_CHECKING:
     from emulator.cloud import Cloud
 
-PLAIN = ("blobs", "runs", "github", "quota", "directory", "providers", "taken_names", "deleted_vaults")
+PLAIN = ("user", "blobs", "runs", "github", "quota", "directory", "providers", "taken_names", "deleted_vaults")
 PLAIN += ("taken_endpoints", "broken_deployments", "slow", "polls")
 DEPLOYMENTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
 
