@@ -98,7 +98,7 @@ def test_what_another_process_made_meanwhile_is_no_failure(root, uri, monkeypatc
     def late(client, name):
         seen.append(name)
         if len(seen) == 1:
-            client.create_experiment(name)
+            client.create_experiment(name, str(root / "artifacts"))
             return None
         return known(client, name)
 
