@@ -47,7 +47,7 @@ def score(
     - `tdsp score data/raw/new-patients.csv > predictions.csv`
     - `tdsp score scoring/sample-request.json --env dev`
     - `tdsp score data/raw/new-patients.csv --batch`
-    - `tdsp score data/raw --batch --env dev`
+    - `tdsp score data/new --batch --env dev`
     """
     from tdsp.errors import WrongInput
 
