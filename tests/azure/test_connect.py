@@ -49,6 +49,19 @@ def test_one_consent_wires_everything_and_a_second_run_changes_nothing(azure, re
     assert bench.tdsp("doctor", "--env", env).exit_code == 0
 
 
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_two_environments_in_one_resource_group_are_refused(azure, project, repository, env):
+    written = yaml.safe_load((project / "project.yml").read_text())
+    written["environments"]["prod"] |= {"resource_group": "RG", "workspace": "ws-next"}  # names ignore case in Azure
+    (project / "project.yml").write_text(yaml.safe_dump(written))
+    azure.workspace("rg", "ws-next", account="nextstore")
+    result = bench.tdsp("connect", "--env", env, "--yes")
+    assert result.exit_code == 1
+    assert f"is also that of {'dev' if env == 'prod' else 'prod'}" in result.stderr
+    assert changes(azure) == []
+    assert "BAD  resource group" in bench.tdsp("doctor", "--env", env).output
+
+
 def test_a_dry_run_shows_the_plan_and_changes_nothing(azure, repository):
     result = bench.tdsp("connect", "--dry-run")
     assert result.exit_code == 0

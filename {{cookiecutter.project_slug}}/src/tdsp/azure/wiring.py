@@ -54,6 +54,13 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
             None,
             "create it (infra/README.md), or correct environments in project.yml; then ask for Reader on its group",
         ),
+        Thing(
+            "resource group",
+            "a mistake in dev cannot reach prod",
+            lambda: preflight.apart(where),
+            None,
+            "give dev and prod a resource group each, and name both in project.yml",
+        ),
         *(
             Thing(
                 f"provider {name}",
