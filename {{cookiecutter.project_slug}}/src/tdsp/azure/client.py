@@ -30,6 +30,20 @@ _INSTALL = "uv sync --extra azure"
 _AND_INSTALL = f"; `{_INSTALL}` installs what talks to Azure"
 _PRIVATE: set[str] = set()  # subscriptions that project.yml names, told by `target`
 _MARGIN = 300  # seconds that a token must still be good for
+FORBIDDEN = 403
+
+
+class RefusedError(TdspError):
+    """A service did not do what it was asked.
+
+    Attributes:
+        status: of its answer; None when there was none.
+    """
+
+    def __init__(self, message: str, status: int | None):
+        """Keep the status beside the message."""
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -195,7 +209,7 @@ def speaking(what: str) -> Iterator[None]:
     """Turn any error of Azure's packages inside the block into one line that begins with `what`.
 
     Raises:
-        TdspError: instead of the original.
+        RefusedError: instead of the original.
     """
     from azure.core.exceptions import AzureError
     from marshmallow import ValidationError
@@ -203,7 +217,7 @@ def speaking(what: str) -> Iterator[None]:
     try:
         yield
     except AzureError as error:
-        raise TdspError(f"{what}: {_sentence(error)}") from None
+        raise RefusedError(f"{what}: {_sentence(error)}", status_of(error)) from None
     except ValidationError as error:
         raise WrongInput(f"{what}: {redact(' '.join(str(error).split()))}") from None
     except KeyError as error:  # `azure-ai-ml` 1.34.1 takes any answer about a workspace's addresses for the addresses

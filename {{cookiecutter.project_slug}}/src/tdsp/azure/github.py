@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tdsp import automation, shell
-from tdsp.azure import rest
+from tdsp.azure import client, rest
 from tdsp.errors import TdspError
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -207,7 +207,7 @@ class Repository:
     def _ruleset(self) -> dict[str, Any] | None:
         try:
             found = rest.github()("GET", f"/repos/{self.path}/rulesets") or []
-        except rest.RefusedError as error:
+        except client.RefusedError as error:
             if error.status == 403 and "Upgrade" in str(error):
                 raise NotOfferedError("not offered for a private repository on the free plan") from None
             raise

@@ -28,7 +28,8 @@ class Thing:
         look: returns what is wrong with it, nothing when it is right.
         make: makes it right; None when only a person can.
         mend: what to do about it by hand.
-        vital: whether the project works without it.
+        vital: whether the project cannot work without it.
+        of_subscription: whether it lies above the resource group, where not everybody who may `connect` may look.
     """
 
     what: str
@@ -37,6 +38,7 @@ class Thing:
     make: Callable[[], Any] | None
     mend: str
     vital: bool = True
+    of_subscription: bool = False
 
 
 def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Project) -> list[Thing]:
@@ -68,6 +70,7 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
                 lambda name=name: preflight.provider(where, name),
                 lambda name=name: preflight.register(where, name),
                 f"az provider register --namespace {name}",
+                of_subscription=True,
             )
             for name, why in preflight.PROVIDERS.items()
         ),
@@ -78,6 +81,7 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
             None,
             "ask for more cores of that family in the portal (Quotas), or choose a smaller instance_type",
             vital=False,
+            of_subscription=True,
         ),
         before[0],
         Thing(
@@ -204,12 +208,14 @@ class Finding:
         thing: that was looked at.
         wrong: what is wrong with it; empty when it is right.
         seen: whether it could be looked at; otherwise `wrong` says why not.
+        allowed: whether who is signed in may look at it.
         offered: whether it can be had at all.
     """
 
     thing: Thing
     wrong: str
     seen: bool = True
+    allowed: bool = True
     offered: bool = True
 
     @property
@@ -220,7 +226,17 @@ class Finding:
     @property
     def blocking(self) -> bool:
         """Whether nothing should be changed before this is mended."""
-        return bool(self.wrong) and (not self.seen or (self.thing.vital and not self.changeable))
+        return bool(self.wrong) and not self.out_of_sight and (not self.seen or (self.bad and not self.changeable))
+
+    @property
+    def bad(self) -> bool:
+        """Whether the project does not work, or cannot be said to, until this is mended."""
+        return bool(self.wrong) and self.thing.vital and not self.out_of_sight
+
+    @property
+    def out_of_sight(self) -> bool:
+        """Whether it lies above what whoever is signed in may look at: no reason to stop."""
+        return not self.seen and not self.allowed and self.thing.of_subscription
 
     @property
     def line(self) -> Line:
@@ -241,5 +257,6 @@ def look(everything: list[Thing]) -> list[Finding]:
         except github.NotOfferedError as error:
             found.append(Finding(thing, str(error), offered=False))
         except TdspError as error:
-            found.append(Finding(thing, str(error).splitlines()[0], seen=False))
+            allowed = not (isinstance(error, client.RefusedError) and error.status == client.FORBIDDEN)
+            found.append(Finding(thing, str(error).splitlines()[0], seen=False, allowed=allowed))
     return found

@@ -45,7 +45,7 @@ def connect(
         except TdspError as error:
             raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
         print(f"{thing.what}: done")
-    left = [item.thing.what for item in wiring.look(everything) if item.wrong and item.thing.vital]
+    left = [item.thing.what for item in wiring.look(everything) if item.bad]
     if left:
         raise TdspError(f"not right yet: {', '.join(left)}; `tdsp doctor --env {env}` says more")
     print(f"verified\nnext: tdsp submit --env {env} --wait")
@@ -66,11 +66,11 @@ def doctor(
     found = wiring.look(everything)
     print(f"{where}")
     for item in found:
-        mark = "ok  " if not item.wrong else "BAD " if item.thing.vital else "note"
+        mark = "ok  " if not item.wrong else "BAD " if item.bad else "note"
         print(f"  {mark} {item.thing.what}{f': {item.wrong}' if item.wrong else ''}")
         if item.wrong:
             print(f"       mend: {item.thing.mend}")
-    bad = [item.thing.what for item in found if item.wrong and item.thing.vital]
+    bad = [item.thing.what for item in found if item.bad]
     if bad:
         raise TdspError(f"{len(bad)} of {len(found)} things are not right: {', '.join(bad)}")
     print(f"all {len(found)} things were looked at")
