@@ -6,6 +6,7 @@ import bench
 import pytest
 import servers
 import yaml
+from emulator.directory import Principal
 from tdsp.azure import rest
 
 CHANGING = {"PUT", "POST", "PATCH", "DELETE"}
@@ -188,6 +189,43 @@ def test_the_identity_can_submit_deploy_and_score_with_its_roles_alone(azure, re
         result = bench.tdsp(*command)
         denied = [str(call) for call in azure.calls if call.status == 403]
         assert result.exit_code == 0, (command, result.stderr, denied)
+
+
+@pytest.fixture
+def scientist(azure, repository):
+    """Whoever is signed in after somebody else has connected has one role."""
+    assert bench.tdsp("connect", "--yes").exit_code == 0
+    bob = azure.cloud.directory.add(Principal("bob@example.com"))
+    azure.cloud.access.grant(
+        bob, "AzureML Data Scientist", f"/subscriptions/{azure.cloud.subscription}/resourceGroups/rg"
+    )
+    azure.sign_in(bob)
+    return bob
+
+
+def test_what_cannot_be_seen_is_not_called_wrong_and_names_what_is_lacking(scientist):
+    result = bench.tdsp("doctor")
+    assert result.exit_code == 1
+    assert "BAD" not in result.output
+    assert "mend" not in result.output
+    assert "?    identity id-demo-dev: cannot be seen" in result.output
+    assert "with Microsoft.ManagedIdentity/userAssignedIdentities/read on" in result.output
+    assert "tdsp doctor" not in result.output
+    assert "things cannot be seen: provider" in result.stderr
+
+
+def test_storage_without_keys_takes_a_second_role_and_says_which(azure, scientist, project):
+    azure.workspace("rg", "ws-keyless", account="keyless", credentials="identity")
+    written = yaml.safe_load((project / "project.yml").read_text())
+    written["environments"]["dev"]["workspace"] = "ws-keyless"
+    (project / "project.yml").write_text(yaml.safe_dump(written))
+    refused = bench.tdsp("submit")
+    assert refused.exit_code == 1
+    assert "Storage Blob Data Contributor" in refused.stderr
+    assert "again" not in refused.stderr
+    group = f"/subscriptions/{azure.cloud.subscription}/resourceGroups/rg"
+    azure.cloud.access.grant(scientist, "Storage Blob Data Contributor", group)
+    assert bench.tdsp("submit").exit_code == 0
 
 
 def test_signed_out_is_one_line(azure, repository):

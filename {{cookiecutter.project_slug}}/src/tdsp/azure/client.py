@@ -24,6 +24,7 @@ _SUBSCRIPTION = re.compile(
     r"(?i)(subscriptions?(?: with)?[ _-]?(?:id)?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 _SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
+_ACTION = re.compile(r"perform action '([^']+)' over scope '([^']+)'")  # what Azure says to whom lacks a role
 _SCOPES = tuple(f"https://{name}/.default" for name in ("management.azure.com", "ml.azure.com", "storage.azure.com"))
 _ID_LENGTH = 36
 _INSTALL = "uv sync --extra azure"
@@ -233,6 +234,8 @@ def status_of(error: BaseException) -> int | None:
 
 def _sentence(error: Exception) -> str:
     text = redact(" ".join(str(getattr(error, "message", "") or error).split()))[:600]
+    if "alter this storage account" in text:  # so the SDK says it, without the status of the answer
+        return "you lack a role for this: ask an Owner for Storage Blob Data Contributor on the workspace's storage"
     if "az login" in text or "DefaultAzureCredential failed" in text:
         return "not signed in: run `az login`, then again"
     if status_of(error) is None and ("Failed to establish" in text or "Max retries" in text):
@@ -242,9 +245,11 @@ def _sentence(error: Exception) -> str:
 
 def advised(text: str, status: int | None) -> str:
     """Return a service's words with what the user can do about its status; None is no answer at all."""
+    if status == FORBIDDEN and (lacking := _ACTION.search(text)):
+        return redact(f"you lack a role for this: ask an Owner for one with {lacking[1]} on {lacking[2]}")
     advice = {
         401: "the sign-in has expired or belongs to another tenant: run `az login`",
-        403: "you lack a role for this: `tdsp doctor` says which",
+        403: "you lack a role for this: ask an owner of it",
         409: "another operation is under way: wait a minute, then run the same command again",
         429: "the service asks to slow down: wait a minute, then run the same command again",
     }.get(status or 0)

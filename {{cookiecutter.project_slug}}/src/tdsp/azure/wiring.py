@@ -239,13 +239,25 @@ class Finding:
         return not self.seen and not self.allowed and self.thing.of_subscription
 
     @property
+    def said(self) -> str:
+        """What is wrong, or why that is not known."""
+        return self.wrong if self.seen else f"cannot be seen: {self.wrong}"
+
+    @property
+    def mend(self) -> str:
+        """What to do about it by hand; what cannot be seen says that itself."""
+        return self.thing.mend if self.wrong and self.seen else ""
+
+    @property
     def line(self) -> Line:
         """What `connect` would do about it."""
         if not self.wrong:
             return Line(self.thing.what, "right", "", self.thing.why)
         if self.changeable:
             return Line(self.thing.what, self.wrong, "make it right", self.thing.why)
-        return Line(self.thing.what, self.wrong if self.seen else "cannot be seen", "yours to mend", self.thing.mend)
+        if not self.seen:
+            return Line(self.thing.what, "cannot be seen", "", self.wrong)
+        return Line(self.thing.what, self.wrong, "yours to mend", self.thing.mend)
 
 
 def look(everything: list[Thing]) -> list[Finding]:

@@ -29,7 +29,9 @@ def connect(
     plan.show(f"Connect {where}", [finding.line for finding in found])
     blocking = [item for item in found if item.blocking]
     if blocking:
-        raise TdspError("\n".join(f"{item.thing.what}: {item.wrong}; {item.thing.mend}" for item in blocking))
+        raise TdspError(
+            "\n".join(f"{item.thing.what}: {'; '.join(filter(None, (item.said, item.mend)))}" for item in blocking)
+        )
     changes = [item.thing for item in found if item.changeable]
     if not changes:
         print(f"nothing to do\nnext: tdsp submit --env {env} --wait")
@@ -66,14 +68,17 @@ def doctor(
     found = wiring.look(everything)
     print(f"{where}")
     for item in found:
-        mark = "ok  " if not item.wrong else "BAD " if item.bad else "note"
-        print(f"  {mark} {item.thing.what}{f': {item.wrong}' if item.wrong else ''}")
-        if item.wrong:
-            print(f"       mend: {item.thing.mend}")
-    bad = [item.thing.what for item in found if item.bad]
-    if bad:
-        raise TdspError(f"{len(bad)} of {len(found)} things are not right: {', '.join(bad)}")
-    print(f"all {len(found)} things were looked at")
+        mark = "ok  " if not item.wrong else "?   " if not item.seen else "BAD " if item.bad else "note"
+        print(f"  {mark} {item.thing.what}{f': {item.said}' if item.wrong else ''}")
+        if item.mend:
+            print(f"       mend: {item.mend}")
+    wrong = [item.thing.what for item in found if item.bad and item.seen]
+    unseen = [item.thing.what for item in found if not item.seen]
+    said = [f"{len(wrong)} of {len(found)} things are not right: {', '.join(wrong)}"] if wrong else []
+    said += [f"{len(unseen)} of {len(found)} things cannot be seen: {', '.join(unseen)}"] if unseen else []
+    if any(item.bad for item in found):
+        raise TdspError("; ".join(said))
+    print(said[0] if said else f"all {len(found)} things were looked at")
     if live and plan.agreed(
         "Train, register and deploy there now? The endpoint costs money until `tdsp destroy`.", yes
     ):
