@@ -163,11 +163,71 @@ def test_the_repository_is_created_when_asked(azure, project):
     assert azure.cloud.github.repositories["octo/demo"].private
 
 
-def test_a_free_private_repository_is_wired_without_its_ruleset(azure, repository):
-    repository.private = repository.free = True
-    result = bench.tdsp("connect", "--yes")
+# Plan of a private repository -> whether its environments have branches, whether they have reviewers.
+PLANS = {
+    "free": {"plan": "free"},
+    "pro": {"plan": "pro"},
+    "team": {"plan": "team", "organization": True},
+}
+
+
+def private(repository, plan):
+    repository.private = True
+    for name, value in PLANS[plan].items():
+        setattr(repository, name, value)
+
+
+@pytest.mark.parametrize(("plan", "env"), [("free", "dev"), ("free", "prod"), ("pro", "prod")])
+def test_rules_that_the_plan_has_not_are_told_before_anything_is_made(azure, repository, plan, env):
+    private(repository, plan)
+    result = bench.tdsp("connect", "--env", env, "--yes")
+    assert result.exit_code == 1
+    assert f"GitHub environment {env}: missing; " in result.stderr
+    assert "or go without: `--unprotected`" in result.stderr
+    assert changes(azure) == []
+
+
+def test_a_plan_that_cannot_be_seen_is_told_before_there_is_an_identity(azure, repository):
+    private(repository, "team")
+    result = bench.tdsp("connect", "--env", "prod", "--yes")
+    assert result.exit_code == 1
+    assert "GitHub's plan has no such rules for a private repository" in result.stderr
+    assert "or go without: `--unprotected`" in result.stderr
+    assert not azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+@pytest.mark.parametrize("plan", PLANS)
+def test_who_agrees_to_it_goes_without_the_rules_that_the_plan_has_not(azure, repository, plan, env):
+    private(repository, plan)
+    words = ("--env", env, "--unprotected")
+    result = bench.tdsp("connect", *words, "--yes")
     assert result.exit_code == 0, result.output + result.stderr
-    assert "not offered" in result.output
+    assert "verified" in result.output
+    made = repository.environments[env]
+    branch = {"dev": "dev", "prod": "main"}[env]
+    assert set(made["policies"].values()) == (set() if plan == "free" else {branch})
+    seen = len(azure.calls)
+    assert "nothing to do" in bench.tdsp("connect", *words).output
+    assert changes(azure, seen) == []
+    assert bench.tdsp("doctor", *words).exit_code == 0
+    assert bench.tdsp("doctor", "--env", env).exit_code == (0 if (plan != "free" and env == "dev") else 1)
+
+
+def test_a_public_repository_is_protected_whatever_somebody_agrees_to(azure, repository):
+    repository.plan = "free"
+    assert bench.tdsp("connect", "--env", "prod", "--unprotected", "--yes").exit_code == 0
+    assert repository.environments["prod"]["reviewers"]
+    assert set(repository.environments["prod"]["policies"].values()) == {"main"}
+
+
+def test_a_private_repository_that_connect_makes_is_told_of_too(azure, project):
+    words = ("--env", "prod", "--create-repository", "--yes")
+    result = bench.tdsp("connect", *words)
+    assert result.exit_code == 1
+    assert "or go without: `--unprotected`" in result.stderr
+    assert not azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
+    assert bench.tdsp("connect", *words, "--unprotected").exit_code == 0
 
 
 def test_missing_quota_and_an_unregistered_provider_are_told(azure, repository):

@@ -42,7 +42,7 @@ def plan(
                 f"service connection {devops.connection(where.env)}", "exists", "delete", "no pipeline signs in"
             )
             found.append((line, lambda: ci.remove_connection(where.env)))
-    elif ci.look_at_environment(where.env) != "missing":
+    elif ci.has_environment(where.env):
         others = ci.others_in(where.env)
         line = Line(f"GitHub environment {where.env}", "exists", "delete", "with its variables and reviewers")
         if others:

@@ -47,7 +47,7 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
     Nothing is trusted before its branch and its reviewer are set: whoever is stopped in between leaves no door open.
     """
     own = identity.Identity(where, ci)
-    before, after = _devops(where, ci, own) if isinstance(ci, devops.Project) else _github(where, ci, own)
+    first, before, after = _devops(where, ci, own) if isinstance(ci, devops.Project) else _github(where, ci, own)
     return [
         Thing(
             "workspace",
@@ -83,7 +83,7 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
             vital=False,
             of_subscription=True,
         ),
-        before[0],
+        *first,
         Thing(
             f"identity {own.name}",
             "the workflows act as it; it has no password",
@@ -91,7 +91,7 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
             own.make,
             "run `tdsp connect`; it takes Contributor on the resource group",
         ),
-        *before[1:],
+        *before,
         Thing(
             f"trust in {ci.host} ({where.env})",
             "a workflow in this environment, and no other, may become it",
@@ -115,9 +115,9 @@ def things(ml: MLClient, where: client.Target, ci: github.Repository | devops.Pr
 
 def _github(
     where: client.Target, repository: github.Repository, own: identity.Identity
-) -> tuple[list[Thing], list[Thing]]:
-    """Return what is needed on GitHub: before the identity trusts it, and after."""
-    before = [
+) -> tuple[list[Thing], list[Thing], list[Thing]]:
+    """Return what is needed on GitHub: before there is an identity, before that trusts GitHub, and after."""
+    first = [
         Thing(
             "repository",
             "the workflows run there",
@@ -130,44 +130,51 @@ def _github(
             repository.why(where.env),
             lambda: repository.look_at_environment(where.env),
             lambda: repository.make_environment(where.env),
-            "run `tdsp connect` as an admin of the repository",
+            "run `tdsp connect` as an admin of the repository; if GitHub's plan has no such rules, make the repository "
+            "public, take another plan, or go without: `--unprotected`",
         ),
     ]
-    return before, [
-        *(
+    return (
+        first,
+        [],
+        [
+            *(
+                Thing(
+                    f"variable {name}",
+                    "an id, not a secret: which identity to become",
+                    lambda name=name: repository.look_at_variable(where.env, name, own.variables()[name]),
+                    lambda name=name: repository.make_variable(where.env, name, own.variables()[name]),
+                    "run `tdsp connect`",
+                )
+                for name in identity.VARIABLES
+            ),
             Thing(
-                f"variable {name}",
-                "an id, not a secret: which identity to become",
-                lambda name=name: repository.look_at_variable(where.env, name, own.variables()[name]),
-                lambda name=name: repository.make_variable(where.env, name, own.variables()[name]),
-                "run `tdsp connect`",
-            )
-            for name in identity.VARIABLES
-        ),
-        Thing(
-            f"GitHub environment {where.env}-infra",
-            "infra/ is deployed there, if you have set that up",
-            lambda: repository.look_at_infrastructure(where.env),
-            None,
-            "give it one branch and a reviewer: infra/README.md, From a workflow",
-            vital=False,
-        ),
-        Thing(
-            "ruleset for main",
-            "main changes by pull requests only, whose checks passed",
-            repository.look_at_ruleset,
-            repository.make_ruleset,
-            "needs a public repository or a paid plan; protect main by hand otherwise",
-            vital=False,
-        ),
-    ]
+                f"GitHub environment {where.env}-infra",
+                "infra/ is deployed there, if you have set that up",
+                lambda: repository.look_at_infrastructure(where.env),
+                None,
+                "give it one branch and a reviewer: infra/README.md, From a workflow",
+                vital=False,
+            ),
+            Thing(
+                "ruleset for main",
+                "main changes by pull requests only, whose checks passed",
+                repository.look_at_ruleset,
+                repository.make_ruleset,
+                "needs a public repository or a paid plan; protect main by hand otherwise",
+                vital=False,
+            ),
+        ],
+    )
 
 
-def _devops(where: client.Target, project: devops.Project, own: identity.Identity) -> tuple[list[Thing], list[Thing]]:
-    """Return what is needed in Azure DevOps: before the identity trusts it, and after."""
+def _devops(
+    where: client.Target, project: devops.Project, own: identity.Identity
+) -> tuple[list[Thing], list[Thing], list[Thing]]:
+    """Return what is needed in Azure DevOps: before there is an identity, before that trusts it, and after."""
     env, name = where.env, devops.connection(where.env)
     approval = ", after somebody approved" if env == "prod" else ""
-    before = [
+    first = [
         Thing(
             "project in Azure DevOps",
             "the pipelines run there",
@@ -175,29 +182,34 @@ def _devops(where: client.Target, project: devops.Project, own: identity.Identit
             None,
             f"create {project.path} in Azure DevOps, or correct the address of `origin`",
         ),
-        Thing(
-            f"service connection {name}",
-            "the pipelines become the identity through it; it has no password",
-            lambda: project.look_at_connection(env, own.parameters()),
-            lambda: project.make_connection(env, own.parameters(), where),
-            "run `tdsp connect` as an administrator of service connections",
-        ),
-        Thing(
-            f"branch of {name}",
-            f"pipelines of branch {github.BRANCHES[env]} may use it, and no others",
-            lambda: project.look_at_branches(env),
-            lambda: project.make_branches(env),
-            "run `tdsp connect` as an administrator of service connections",
-        ),
-        Thing(
-            f"Azure DevOps environment {env}",
-            f"the pipelines deploy there{approval}",
-            lambda: project.look_at_environment(env),
-            lambda: project.make_environment(env),
-            "run `tdsp connect` as an administrator of the project",
-        ),
     ]
-    return before, []
+    return (
+        first,
+        [
+            Thing(
+                f"service connection {name}",
+                "the pipelines become the identity through it; it has no password",
+                lambda: project.look_at_connection(env, own.parameters()),
+                lambda: project.make_connection(env, own.parameters(), where),
+                "run `tdsp connect` as an administrator of service connections",
+            ),
+            Thing(
+                f"branch of {name}",
+                f"pipelines of branch {github.BRANCHES[env]} may use it, and no others",
+                lambda: project.look_at_branches(env),
+                lambda: project.make_branches(env),
+                "run `tdsp connect` as an administrator of service connections",
+            ),
+            Thing(
+                f"Azure DevOps environment {env}",
+                f"the pipelines deploy there{approval}",
+                lambda: project.look_at_environment(env),
+                lambda: project.make_environment(env),
+                "run `tdsp connect` as an administrator of the project",
+            ),
+        ],
+        [],
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,10 @@ import typer
 Env = Annotated[str, typer.Option("--env", help="Environment of project.yml: dev or prod.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree in advance.")]
+Unprotected = Annotated[
+    bool,
+    typer.Option("--unprotected", help="Private repository: no reviewer, and no rule that GitHub's plan has not."),
+]
 
 
 def connect(
@@ -17,14 +21,15 @@ def connect(
     create_repository: Annotated[
         bool, typer.Option("--create-repository", help="Create it on GitHub, private.")
     ] = False,
+    unprotected: Unprotected = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
     """Wire the project to its workspace and its CI system: make identity, trust, roles and environment if missing."""
-    from tdsp.azure import plan, wiring
+    from tdsp.azure import github, plan, wiring
     from tdsp.errors import TdspError
 
-    where, everything = _wiring(env, create_repository)
+    where, everything = _wiring(env, create_repository, unprotected)
     found = wiring.look(everything)
     plan.show(f"Connect {where}", [finding.line for finding in found])
     blocking = [item for item in found if item.blocking]
@@ -44,6 +49,8 @@ def connect(
     for thing in changes:
         try:
             thing.make()
+        except github.NotOfferedError as error:
+            raise TdspError(f"{thing.what}: {error}; {thing.mend}") from None
         except TdspError as error:
             raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
         print(f"{thing.what}: done")
@@ -58,13 +65,14 @@ def doctor(
     live: Annotated[
         bool, typer.Option("--live", help="Prove it in your subscription: train, register, deploy.")
     ] = False,
+    unprotected: Unprotected = False,
     yes: Yes = False,
 ) -> None:
     """Look at everything `tdsp connect` made and at what it rests on, and say how to mend what is wrong."""
     from tdsp.azure import plan, wiring
     from tdsp.errors import TdspError
 
-    where, everything = _wiring(env, create=False)
+    where, everything = _wiring(env, False, unprotected)
     found = wiring.look(everything)
     print(f"{where}")
     for item in found:
@@ -101,17 +109,17 @@ def _prove(env: str) -> None:
     )
 
 
-def _wiring(env: str, create: bool):
+def _wiring(env: str, create: bool, unprotected: bool):
     """Return the workspace of an environment, and all that it needs around it."""
     from tdsp import project
     from tdsp.azure import client, wiring
 
     root = project.find_root()
     where = client.target(root, env)
-    return where, wiring.things(client.connect(where), where, ci_system(root, where.slug, create))
+    return where, wiring.things(client.connect(where), where, ci_system(root, where.slug, create, unprotected))
 
 
-def ci_system(root: Path, slug: str, create: bool = False):
+def ci_system(root: Path, slug: str, create: bool = False, unprotected: bool = False):
     """Return where the pipelines run, as project.yml says: a repository on GitHub, or a project in Azure DevOps."""
     from tdsp import project
     from tdsp.azure import devops, github
@@ -121,8 +129,10 @@ def ci_system(root: Path, slug: str, create: bool = False):
     if facts.ci == "azure-pipelines":
         if create:
             raise WrongInput("--create-repository is for GitHub; in Azure DevOps create project and repository there")
+        if unprotected:
+            raise WrongInput("--unprotected is for GitHub; Azure DevOps has its rules on every plan")
         return devops.of(root)
-    return github.of(root, facts.people.owner, slug, create)
+    return github.of(root, facts.people.owner, slug, create, unprotected)
 
 
 def submit(
