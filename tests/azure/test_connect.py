@@ -156,6 +156,25 @@ def test_a_customised_subject_stops_everything_that_depends_on_it(azure, reposit
     assert "customised OIDC subject" in result.stderr + result.output
 
 
+@pytest.mark.parametrize("more", [("--dry-run",), ("--yes",)])
+def test_the_plan_makes_no_repository_that_nobody_asked_for(azure, project, more):
+    azure.cloud.providers["Microsoft.ManagedIdentity"] = "NotRegistered"
+    result = bench.tdsp("connect", *more)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if line.startswith("  repository")]
+    assert "yours to mend" in line
+    assert changes(azure) == []
+
+
+@pytest.mark.parametrize("more", [("--dry-run",), ("--yes", "--create-repository")])
+def test_who_is_no_admin_of_the_repository_is_told_before_anything_is_made(azure, repository, more):
+    azure.cloud.github.permission = "write"
+    result = bench.tdsp("connect", *more)
+    assert result.exit_code == 1
+    assert "you are not an admin of it; ask an admin of octo/demo" in result.stderr
+    assert changes(azure) == []
+
+
 def test_the_repository_is_created_when_asked(azure, project):
     assert bench.tdsp("connect", "--yes").exit_code == 1
     result = bench.tdsp("connect", "--yes", "--create-repository")

@@ -48,16 +48,16 @@ class Repository:
         return f"{self.owner}/{self.name}"
 
     def look(self) -> str:
-        """Say whether it is there and its settings may be changed."""
+        """Say whether it is there."""
+        return "" if self._get("") else "missing, or not visible to you"
+
+    def look_at_rights(self) -> str:
+        """Say whether its settings may be changed, which who creates it may."""
         found = self._get("")
-        if not found:
-            return "missing, or not visible to you"
-        return "" if found["permissions"]["admin"] else "you are not an admin of it"
+        return "" if not found or found["permissions"]["admin"] else "you are not an admin of it"
 
     def make(self) -> None:
-        """Create it, private and empty, if that was agreed to."""
-        if self._get("") or not self.create:
-            raise TdspError(f"repository {self.path}: {self.look()}; `--create-repository` creates it")
+        """Create it, private and empty."""
         me = rest.github()("GET", "/user")["login"]
         place = "/user/repos" if me.lower() == self.owner.lower() else f"/orgs/{self.owner}/repos"
         rest.github()("POST", place, {"name": self.name, "private": True})

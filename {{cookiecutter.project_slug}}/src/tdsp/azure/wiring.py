@@ -122,8 +122,15 @@ def _github(
             "repository",
             "the workflows run there",
             repository.look,
-            repository.make,
+            repository.make if repository.create else None,
             f"create {repository.path} on GitHub, or run `tdsp connect --create-repository`",
+        ),
+        Thing(
+            "rights in the repository",
+            "its environments and rules are set there",
+            repository.look_at_rights,
+            None,
+            f"ask an admin of {repository.path} to run `tdsp connect`",
         ),
         Thing(
             f"GitHub environment {where.env}",
