@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _SUBSCRIPTION = re.compile(
     r"(?i)(subscriptions?(?: with)?[ _-]?(?:id)?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
-_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
+_SIGNATURE = re.compile(
+    r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*|\beyJ[\w-]{10,}(\.[\w-]+)+"
+)
 _ACTION = re.compile(r"perform action '([^']+)' over scope '([^']+)'")  # what Azure says to whom lacks a role
 _SCOPES = tuple(f"https://{name}/.default" for name in ("management.azure.com", "ml.azure.com", "storage.azure.com"))
 _ID_LENGTH = 36
