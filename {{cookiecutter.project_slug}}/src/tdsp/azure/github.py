@@ -227,8 +227,12 @@ class Repository:
             self._send("POST", "/rulesets", body)
 
     def others_in(self, env: str) -> list[str]:
-        """Return what an environment holds that is not ours: variables and secrets of other names."""
-        found = []
+        """Return what an environment holds that is not ours: rules that `connect` does not make, variables, secrets."""
+        rules = (self._get(f"/environments/{env}") or {}).get("protection_rules", [])
+        ours = {"branch_policy", "required_reviewers"} if env == "prod" else {"branch_policy"}
+        found = [rule["type"].replace("_", " ") for rule in rules if rule["type"] not in ours]
+        found += ["no review by who deploys" for rule in rules if rule.get("prevent_self_review")]
+        found += [f"branch {name}" for name in sorted(self._policies(env) - {BRANCHES[env]})]
         for kind in ("variables", "secrets"):
             items = (self._get(f"/environments/{env}/{kind}?per_page=100") or {}).get(kind, [])
             found += [item["name"] for item in items if item["name"] not in automation.IDENTITY]
