@@ -6,6 +6,7 @@ import bench
 import pytest
 import servers
 import yaml
+from emulator.directory import Principal
 from tdsp.azure import rest
 
 CHANGING = {"PUT", "POST", "PATCH", "DELETE"}
@@ -47,6 +48,19 @@ def test_one_consent_wires_everything_and_a_second_run_changes_nothing(azure, re
     assert "nothing to do" in second.output
     assert changes(azure, seen) == []
     assert bench.tdsp("doctor", "--env", env).exit_code == 0
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+def test_two_environments_in_one_resource_group_are_refused(azure, project, repository, env):
+    written = yaml.safe_load((project / "project.yml").read_text())
+    written["environments"]["prod"] |= {"resource_group": "RG", "workspace": "ws-next"}  # names ignore case in Azure
+    (project / "project.yml").write_text(yaml.safe_dump(written))
+    azure.workspace("rg", "ws-next", account="nextstore")
+    result = bench.tdsp("connect", "--env", env, "--yes")
+    assert result.exit_code == 1
+    assert f"is also that of {'dev' if env == 'prod' else 'prod'}" in result.stderr
+    assert changes(azure) == []
+    assert "BAD  resource group" in bench.tdsp("doctor", "--env", env).output
 
 
 def test_a_dry_run_shows_the_plan_and_changes_nothing(azure, repository):
@@ -142,6 +156,25 @@ def test_a_customised_subject_stops_everything_that_depends_on_it(azure, reposit
     assert "customised OIDC subject" in result.stderr + result.output
 
 
+@pytest.mark.parametrize("more", [("--dry-run",), ("--yes",)])
+def test_the_plan_makes_no_repository_that_nobody_asked_for(azure, project, more):
+    azure.cloud.providers["Microsoft.ManagedIdentity"] = "NotRegistered"
+    result = bench.tdsp("connect", *more)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.output.splitlines() if line.startswith("  repository")]
+    assert "yours to mend" in line
+    assert changes(azure) == []
+
+
+@pytest.mark.parametrize("more", [("--dry-run",), ("--yes", "--create-repository")])
+def test_who_is_no_admin_of_the_repository_is_told_before_anything_is_made(azure, repository, more):
+    azure.cloud.github.permission = "write"
+    result = bench.tdsp("connect", *more)
+    assert result.exit_code == 1
+    assert "you are not an admin of it; ask an admin of octo/demo" in result.stderr
+    assert changes(azure) == []
+
+
 def test_the_repository_is_created_when_asked(azure, project):
     assert bench.tdsp("connect", "--yes").exit_code == 1
     result = bench.tdsp("connect", "--yes", "--create-repository")
@@ -149,11 +182,71 @@ def test_the_repository_is_created_when_asked(azure, project):
     assert azure.cloud.github.repositories["octo/demo"].private
 
 
-def test_a_free_private_repository_is_wired_without_its_ruleset(azure, repository):
-    repository.private = repository.free = True
-    result = bench.tdsp("connect", "--yes")
+# Plan of a private repository -> whether its environments have branches, whether they have reviewers.
+PLANS = {
+    "free": {"plan": "free"},
+    "pro": {"plan": "pro"},
+    "team": {"plan": "team", "organization": True},
+}
+
+
+def private(repository, plan):
+    repository.private = True
+    for name, value in PLANS[plan].items():
+        setattr(repository, name, value)
+
+
+@pytest.mark.parametrize(("plan", "env"), [("free", "dev"), ("free", "prod"), ("pro", "prod")])
+def test_rules_that_the_plan_has_not_are_told_before_anything_is_made(azure, repository, plan, env):
+    private(repository, plan)
+    result = bench.tdsp("connect", "--env", env, "--yes")
+    assert result.exit_code == 1
+    assert f"GitHub environment {env}: missing; " in result.stderr
+    assert "or go without: `--unprotected`" in result.stderr
+    assert changes(azure) == []
+
+
+def test_a_plan_that_cannot_be_seen_is_told_before_there_is_an_identity(azure, repository):
+    private(repository, "team")
+    result = bench.tdsp("connect", "--env", "prod", "--yes")
+    assert result.exit_code == 1
+    assert "GitHub's plan has no such rules for a private repository" in result.stderr
+    assert "or go without: `--unprotected`" in result.stderr
+    assert not azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
+
+
+@pytest.mark.parametrize("env", ["dev", "prod"])
+@pytest.mark.parametrize("plan", PLANS)
+def test_who_agrees_to_it_goes_without_the_rules_that_the_plan_has_not(azure, repository, plan, env):
+    private(repository, plan)
+    words = ("--env", env, "--unprotected")
+    result = bench.tdsp("connect", *words, "--yes")
     assert result.exit_code == 0, result.output + result.stderr
-    assert "not offered" in result.output
+    assert "verified" in result.output
+    made = repository.environments[env]
+    branch = {"dev": "dev", "prod": "main"}[env]
+    assert set(made["policies"].values()) == (set() if plan == "free" else {branch})
+    seen = len(azure.calls)
+    assert "nothing to do" in bench.tdsp("connect", *words).output
+    assert changes(azure, seen) == []
+    assert bench.tdsp("doctor", *words).exit_code == 0
+    assert bench.tdsp("doctor", "--env", env).exit_code == (0 if (plan != "free" and env == "dev") else 1)
+
+
+def test_a_public_repository_is_protected_whatever_somebody_agrees_to(azure, repository):
+    repository.plan = "free"
+    assert bench.tdsp("connect", "--env", "prod", "--unprotected", "--yes").exit_code == 0
+    assert repository.environments["prod"]["reviewers"]
+    assert set(repository.environments["prod"]["policies"].values()) == {"main"}
+
+
+def test_a_private_repository_that_connect_makes_is_told_of_too(azure, project):
+    words = ("--env", "prod", "--create-repository", "--yes")
+    result = bench.tdsp("connect", *words)
+    assert result.exit_code == 1
+    assert "or go without: `--unprotected`" in result.stderr
+    assert not azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
+    assert bench.tdsp("connect", *words, "--unprotected").exit_code == 0
 
 
 def test_missing_quota_and_an_unregistered_provider_are_told(azure, repository):
@@ -175,6 +268,43 @@ def test_the_identity_can_submit_deploy_and_score_with_its_roles_alone(azure, re
         result = bench.tdsp(*command)
         denied = [str(call) for call in azure.calls if call.status == 403]
         assert result.exit_code == 0, (command, result.stderr, denied)
+
+
+@pytest.fixture
+def scientist(azure, repository):
+    """Whoever is signed in after somebody else has connected has one role."""
+    assert bench.tdsp("connect", "--yes").exit_code == 0
+    bob = azure.cloud.directory.add(Principal("bob@example.com"))
+    azure.cloud.access.grant(
+        bob, "AzureML Data Scientist", f"/subscriptions/{azure.cloud.subscription}/resourceGroups/rg"
+    )
+    azure.sign_in(bob)
+    return bob
+
+
+def test_what_cannot_be_seen_is_not_called_wrong_and_names_what_is_lacking(scientist):
+    result = bench.tdsp("doctor")
+    assert result.exit_code == 1
+    assert "BAD" not in result.output
+    assert "mend" not in result.output
+    assert "?    identity id-demo-dev: cannot be seen" in result.output
+    assert "with Microsoft.ManagedIdentity/userAssignedIdentities/read on" in result.output
+    assert "tdsp doctor" not in result.output
+    assert "things cannot be seen: provider" in result.stderr
+
+
+def test_storage_without_keys_takes_a_second_role_and_says_which(azure, scientist, project):
+    azure.workspace("rg", "ws-keyless", account="keyless", credentials="identity")
+    written = yaml.safe_load((project / "project.yml").read_text())
+    written["environments"]["dev"]["workspace"] = "ws-keyless"
+    (project / "project.yml").write_text(yaml.safe_dump(written))
+    refused = bench.tdsp("submit")
+    assert refused.exit_code == 1
+    assert "Storage Blob Data Contributor" in refused.stderr
+    assert "again" not in refused.stderr
+    group = f"/subscriptions/{azure.cloud.subscription}/resourceGroups/rg"
+    azure.cloud.access.grant(scientist, "Storage Blob Data Contributor", group)
+    assert bench.tdsp("submit").exit_code == 0
 
 
 def test_signed_out_is_one_line(azure, repository):

@@ -113,10 +113,11 @@ def test_who_is_not_let_in_is_told_in_one_line(azure, project):
     assert changes(azure) == []
 
 
-def test_a_repository_is_not_created_there(azure, project):
-    result = bench.tdsp("connect", "--create-repository", "--yes")
+@pytest.mark.parametrize("option", ["--create-repository", "--unprotected"])
+def test_what_is_for_github_is_refused_there(azure, project, option):
+    result = bench.tdsp("connect", option, "--yes")
     assert result.exit_code == 2
-    assert "--create-repository is for GitHub" in result.stderr
+    assert f"{option} is for GitHub" in result.stderr
 
 
 def test_another_project_is_not_made(azure, project):

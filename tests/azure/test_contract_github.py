@@ -68,11 +68,22 @@ def test_variables_are_made_then_changed(ask):
 
 
 def test_a_private_repository_on_the_free_plan_has_no_reviewers_and_no_rulesets(ask, github):
-    github.add("poor", private=True, free=True)
-    wanted = {"reviewers": [{"type": "User", "id": 12}]}
-    assert ask("PUT", "/repos/ada/poor/environments/prod", wanted).status_code == 422
+    github.add("poor", private=True, plan="free")
+    policy = {"deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}}
+    for wanted in ({"reviewers": [{"type": "User", "id": 12}]}, {"wait_timer": 5}, policy):
+        assert ask("PUT", "/repos/ada/poor/environments/prod", wanted).status_code == 422
     assert ask("PUT", "/repos/ada/poor/environments/prod", {}).status_code == 200
     assert ask("GET", "/repos/ada/poor/rulesets").status_code == 403
+
+
+def test_reviewers_of_a_private_repository_take_an_organization_on_enterprise(ask, github):
+    wanted = {"reviewers": [{"type": "User", "id": 12}]}
+    for name, options in (("pro", {}), ("team", {"plan": "team", "organization": True})):
+        github.add(name, private=True, **options)
+        assert ask("PUT", f"/repos/ada/{name}/environments/prod", wanted).status_code == 422
+        assert ask("GET", f"/repos/ada/{name}/rulesets").status_code == 200
+    github.add("large", private=True, organization=True)
+    assert ask("PUT", "/repos/ada/large/environments/prod", wanted).status_code == 200
 
 
 def test_a_ruleset_is_made_once_and_changed(ask):

@@ -79,6 +79,75 @@ def test_a_github_environment_that_holds_anything_else_stays_without_our_variabl
     assert "delete" not in bench.tdsp("destroy", "--dry-run").output
 
 
+def rules(**more):
+    policy = {"protected_branches": False, "custom_branch_policies": True}
+    return {"wait_timer": 0, "prevent_self_review": False, "reviewers": [], "deployment_branch_policy": policy} | more
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"wait_timer": 30}, "wait timer"),
+        ({"reviewers": [{"type": "User", "id": 77}]}, "required reviewers"),
+        ({"policies": {1: "dev", 2: "release"}}, "branch release"),
+    ],
+)
+def test_a_github_environment_with_rules_that_connect_does_not_make_stays(made, more, said):
+    environment = made.github.repositories["octo/demo"].environments["dev"]
+    environment |= rules(**more)
+    result = bench.tdsp("destroy", says="demo\n")
+    assert result.exit_code == 0
+    assert f"the environment stays, as it holds {said}" in result.output
+    assert environment["variables"] == {}
+    assert made.github.repositories["octo/demo"].environments["dev"] is environment
+
+
+@pytest.mark.parametrize("wired", [True, False])
+def test_an_identity_that_somebody_else_made_stays_without_what_connect_gave_it(made, wired):
+    (found,) = made.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
+    found["tags"] = {"owner": "platform-team"}
+    kind = "Microsoft.Authorization/roleAssignments"
+    given = [item for item in made.resources.of_type(kind) if item["name"] in names_of(made)]
+    theirs = f"{found['id'].split('/providers/')[0]}/providers/{kind}/00000000-0000-4000-8000-000000000009"
+    made.resources.put(theirs, {"properties": given[0]["properties"]})
+    if not wired:
+        for item in given:
+            made.resources.delete(item["id"])
+        for item in made.resources.children(f"{found['id']}/federatedIdentityCredentials"):
+            made.resources.delete(item["id"])
+    result = bench.tdsp("destroy", says="demo\n")
+    assert result.exit_code == 0
+    assert ("the identity stays, as this project did not make it" in result.output) == wired
+    assert found["id"] in made.resources
+    assert theirs in made.resources
+    assert made.resources.children(f"{found['id']}/federatedIdentityCredentials") == []
+    assert not [item for item in given if item["id"] in made.resources]
+    assert "delete" not in bench.tdsp("destroy", "--dry-run").output
+
+
+@pytest.mark.parametrize(
+    ("where", "fault", "said"),
+    [
+        ("* api.github.com*", "401", "what GitHub holds cannot be seen"),
+        ("GET *autoscaleSettings*", "409", "autoscale rules of demo-dev-4286c cannot be seen"),
+        ("GET */userAssignedIdentities/*", "409", "identity id-demo-dev cannot be seen"),
+        ("GET */batchEndpoints/*", "403", "batch endpoint cannot be seen"),
+        ("DELETE */onlineEndpoints/*", "403", "endpoint demo-dev-4286c is not deleted"),
+    ],
+)
+def test_what_cannot_be_seen_or_deleted_keeps_nothing_else(made, azure, where, fault, said):
+    azure.fail(where, fault, count=50)
+    result = bench.tdsp("destroy", says="demo\n")
+    assert result.exit_code == 1, result.output
+    assert said in result.stderr
+    assert "tdsp destroy --env dev" in result.stderr
+    assert left(made) <= 1, "only what the fault hides is left"
+    azure.cloud.faults.clear()
+    assert bench.tdsp("destroy", says="demo\n").exit_code == 0
+    assert left(made) == 0
+    assert not made.resources.of_type("Microsoft.Insights/autoscaleSettings")
+
+
 def names_of(cloud):
     """Return the names of the role assignments that `connect` makes."""
     (found,) = cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")

@@ -64,6 +64,11 @@ def test_messages_lose_a_subscription_in_every_form_in_which_the_service_names_i
     assert leaks.SUBSCRIPTION not in redact(f"The {words}{leaks.SUBSCRIPTION}' was not found.")
 
 
+@pytest.mark.parametrize("kind", ["a token", "a header with a token", "a signature", "an account key"])
+def test_messages_lose_what_the_search_looks_for(kind):
+    assert leaks.of_text(redact(f"The service said: {PLANTED[kind]} (403)"), public=True) == []
+
+
 def test_messages_lose_the_subscription_of_the_project_wherever_it_stands(tmp_path):
     assert target(bench.project(tmp_path / "project"), "dev").place.subscription_id == leaks.SUBSCRIPTION
     assert redact(f"scope={leaks.SUBSCRIPTION.upper()} is bad") == "scope=*** is bad"

@@ -7,8 +7,9 @@ import re
 import bench
 import pytest
 import yaml
+from emulator.directory import Principal
 from tdsp.azure import client as facts
-from tdsp.azure import names
+from tdsp.azure import names, preflight
 from tdsp.project import Environment
 
 # Words -> what the service made of them (published by people who asked it).
@@ -95,6 +96,24 @@ def test_a_provider_that_was_never_registered_is_registered_by_connect(azure, pr
     result = bench.tdsp("connect", "--yes")
     assert result.exit_code == 0, result.output + result.stderr
     assert azure.cloud.providers["Microsoft.ManagedIdentity"] in {"Registering", "Registered"}
+
+
+def test_who_has_rights_on_the_resource_group_alone_can_connect(azure, project, repository):
+    ann = azure.cloud.directory.add(Principal("ann@example.com"))
+    for role in ("Contributor", "Role Based Access Control Administrator"):
+        azure.cloud.access.grant(ann, role, f"/subscriptions/{azure.cloud.subscription}/resourceGroups/rg")
+    azure.sign_in(ann)
+    result = bench.tdsp("connect", "--yes")
+    assert result.exit_code == 0, result.output + result.stderr
+    unseen = [line.split("  cannot be seen")[0].strip() for line in result.output.splitlines() if "cannot be" in line]
+    assert unseen == [*(f"provider {name}" for name in preflight.PROVIDERS), "quota"]
+
+
+@pytest.mark.parametrize("look", ["locations/*/usages", "providers/Microsoft.Insights"])
+def test_a_failure_to_look_at_the_subscription_is_no_reason_to_go_on(azure, project, repository, look):
+    azure.fail(f"GET *{look}", "500", count=50)
+    assert bench.tdsp("connect", "--yes").exit_code == 1
+    assert not azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
 
 
 @pytest.fixture

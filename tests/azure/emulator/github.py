@@ -55,8 +55,10 @@ class Repository:
     """One repository.
 
     Attributes:
+        organization: the owner is one, not a user.
         immutable: its OIDC subjects hold the numeric ids (repositories made since July 2026).
-        free: it is on the free plan; if private too, there are no reviewers and no rulesets.
+        plan: of the owner. Where the repository is private, reviewers and waits need Enterprise; rulesets and branches
+            of environments need more than the free plan.
     """
 
     owner: str
@@ -65,7 +67,8 @@ class Repository:
     owner_id: int
     private: bool = False
     immutable: bool = True
-    free: bool = False
+    plan: str = "enterprise"
+    organization: bool = False
     branches: set[str] = field(default_factory=lambda: {"main"})
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -87,7 +90,11 @@ class Repository:
             "node_id": f"R_{self.id}",
             "name": self.name,
             "full_name": f"{self.owner}/{self.name}",
-            "owner": {"login": self.owner, "id": self.owner_id, "type": "User"},
+            "owner": {
+                "login": self.owner,
+                "id": self.owner_id,
+                "type": "Organization" if self.organization else "User",
+            },
             "private": self.private,
             "visibility": "private" if self.private else "public",
             "default_branch": "main",

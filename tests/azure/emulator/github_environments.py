@@ -75,9 +75,7 @@ def put(cloud: Cloud, call: Call) -> dict[str, Any]:
     """Make an environment, or replace its settings: what the request leaves out is reset, as on GitHub."""
     repository, wanted = cloud.github.find(call, need="admin"), call.body
     reviewers, policy = wanted.get("reviewers") or [], wanted.get("deployment_branch_policy")
-    if (reviewers or wanted.get("wait_timer")) and repository.private and repository.free:
-        text = "Failed to create the environment protection rule. Please ensure the billing plan supports it."
-        raise GitHubError(422, text)
+    _check_plan(repository, reviewers, policy, wanted.get("wait_timer"))
     if len(reviewers) > MOST_REVIEWERS or any(item["id"] not in cloud.github.users.values() for item in reviewers):
         raise GitHubError(422, "Validation Failed: reviewers")
     if policy and policy["protected_branches"] == policy["custom_branch_policies"]:
@@ -92,6 +90,20 @@ def put(cloud: Cloud, call: Call) -> dict[str, Any]:
         "deployment_branch_policy": policy,
     }
     return _document(repository.environments[name.lower()])
+
+
+def _check_plan(repository: Repository, reviewers: list, policy: dict | None, wait: int | None) -> None:
+    """Raise GitHub's 422 for a rule that a private repository of this owner has not."""
+    if not repository.private:
+        return
+    if policy and repository.plan == "free":
+        raise GitHubError(
+            422, "Fail to create protected rule, please ensure billing plan include protected branch gate."
+        )
+    if (reviewers or wait) and (repository.plan != "enterprise" or not repository.organization):
+        rule = "required reviewers" if reviewers else "wait timer"
+        text = f"Please ensure the billing plan supports the {rule} protection rule."
+        raise GitHubError(422, f"Failed to create the environment protection rule. {text}")
 
 
 @routes("DELETE", ENVIRONMENT)

@@ -93,7 +93,7 @@ def ruleset_shape(body: Any, version: str) -> list[str]:
 
 def _rulesets(cloud: Cloud, call: Call, need: str) -> Repository:
     found = cloud.github.find(call, need=need)
-    if found.private and found.free:
+    if found.private and found.plan == "free":
         raise GitHubError(403, "Upgrade to GitHub Pro or make this repository public to enable this feature.")
     return found
 

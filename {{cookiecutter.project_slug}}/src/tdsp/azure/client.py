@@ -23,13 +23,30 @@ if TYPE_CHECKING:
 _SUBSCRIPTION = re.compile(
     r"(?i)(subscriptions?(?: with)?[ _-]?(?:id)?[/ '\":=]+)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
-_SIGNATURE = re.compile(r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*")
+_SIGNATURE = re.compile(
+    r"(?i)\b(sig|signature|sharedaccesskey|accountkey)=[^&\s'\"]+|\bBearer\s+[\w.~+/-]{20,}=*|\beyJ[\w-]{10,}(\.[\w-]+)+"
+)
+_ACTION = re.compile(r"perform action '([^']+)' over scope '([^']+)'")  # what Azure says to whom lacks a role
 _SCOPES = tuple(f"https://{name}/.default" for name in ("management.azure.com", "ml.azure.com", "storage.azure.com"))
 _ID_LENGTH = 36
 _INSTALL = "uv sync --extra azure"
 _AND_INSTALL = f"; `{_INSTALL}` installs what talks to Azure"
 _PRIVATE: set[str] = set()  # subscriptions that project.yml names, told by `target`
 _MARGIN = 300  # seconds that a token must still be good for
+FORBIDDEN = 403
+
+
+class RefusedError(TdspError):
+    """A service did not do what it was asked.
+
+    Attributes:
+        status: of its answer; None when there was none.
+    """
+
+    def __init__(self, message: str, status: int | None):
+        """Keep the status beside the message."""
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True)
@@ -195,7 +212,7 @@ def speaking(what: str) -> Iterator[None]:
     """Turn any error of Azure's packages inside the block into one line that begins with `what`.
 
     Raises:
-        TdspError: instead of the original.
+        RefusedError: instead of the original.
     """
     from azure.core.exceptions import AzureError
     from marshmallow import ValidationError
@@ -203,7 +220,7 @@ def speaking(what: str) -> Iterator[None]:
     try:
         yield
     except AzureError as error:
-        raise TdspError(f"{what}: {_sentence(error)}") from None
+        raise RefusedError(f"{what}: {_sentence(error)}", status_of(error)) from None
     except ValidationError as error:
         raise WrongInput(f"{what}: {redact(' '.join(str(error).split()))}") from None
     except KeyError as error:  # `azure-ai-ml` 1.34.1 takes any answer about a workspace's addresses for the addresses
@@ -219,6 +236,8 @@ def status_of(error: BaseException) -> int | None:
 
 def _sentence(error: Exception) -> str:
     text = redact(" ".join(str(getattr(error, "message", "") or error).split()))[:600]
+    if "alter this storage account" in text:  # so the SDK says it, without the status of the answer
+        return "you lack a role for this: ask an Owner for Storage Blob Data Contributor on the workspace's storage"
     if "az login" in text or "DefaultAzureCredential failed" in text:
         return "not signed in: run `az login`, then again"
     if status_of(error) is None and ("Failed to establish" in text or "Max retries" in text):
@@ -228,9 +247,11 @@ def _sentence(error: Exception) -> str:
 
 def advised(text: str, status: int | None) -> str:
     """Return a service's words with what the user can do about its status; None is no answer at all."""
+    if status == FORBIDDEN and (lacking := _ACTION.search(text)):
+        return redact(f"you lack a role for this: ask an Owner for one with {lacking[1]} on {lacking[2]}")
     advice = {
         401: "the sign-in has expired or belongs to another tenant: run `az login`",
-        403: "you lack a role for this: `tdsp doctor` says which",
+        403: "you lack a role for this: ask an owner of it",
         409: "another operation is under way: wait a minute, then run the same command again",
         429: "the service asks to slow down: wait a minute, then run the same command again",
     }.get(status or 0)

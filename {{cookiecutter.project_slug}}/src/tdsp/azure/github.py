@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tdsp import automation, shell
-from tdsp.azure import rest
+from tdsp.azure import client, rest
 from tdsp.errors import TdspError
 
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -18,7 +18,7 @@ _REMOTE = re.compile(r"github\.com[:/](?P<owner>[^/]+)/(?P<name>[^/]+?)(\.git)?/
 
 
 class NotOfferedError(TdspError):
-    """GitHub has no such feature for this repository: it is private and on the free plan."""
+    """GitHub has no such feature for this repository: it is private, and the plan too small."""
 
 
 class Repository:
@@ -31,15 +31,16 @@ class Repository:
 
     host = "GitHub"
 
-    def __init__(self, owner: str, name: str, create: bool = False):
+    def __init__(self, owner: str, name: str, create: bool = False, unprotected: bool = False):
         """Name it; nothing is sent yet.
 
         Args:
             owner: user or organisation.
             name: of the repository.
             create: whether it may be created.
+            unprotected: whether it may go without the rules of environments that the plan has not, if it is private.
         """
-        self.owner, self.name, self.create = owner, name, create
+        self.owner, self.name, self.create, self.unprotected = owner, name, create, unprotected
 
     @property
     def path(self) -> str:
@@ -47,16 +48,16 @@ class Repository:
         return f"{self.owner}/{self.name}"
 
     def look(self) -> str:
-        """Say whether it is there and its settings may be changed."""
+        """Say whether it is there."""
+        return "" if self._get("") else "missing, or not visible to you"
+
+    def look_at_rights(self) -> str:
+        """Say whether its settings may be changed, which who creates it may."""
         found = self._get("")
-        if not found:
-            return "missing, or not visible to you"
-        return "" if found["permissions"]["admin"] else "you are not an admin of it"
+        return "" if not found or found["permissions"]["admin"] else "you are not an admin of it"
 
     def make(self) -> None:
-        """Create it, private and empty, if that was agreed to."""
-        if self._get("") or not self.create:
-            raise TdspError(f"repository {self.path}: {self.look()}; `--create-repository` creates it")
+        """Create it, private and empty."""
         me = rest.github()("GET", "/user")["login"]
         place = "/user/repos" if me.lower() == self.owner.lower() else f"/orgs/{self.owner}/repos"
         rest.github()("POST", place, {"name": self.name, "private": True})
@@ -88,8 +89,38 @@ class Repository:
         return f"only branch {BRANCHES[env]} deploys there{review}"
 
     def look_at_environment(self, env: str) -> str:
-        """Say whether an environment lets its branch deploy and no other, and prod asks a reviewer."""
-        return self._laxity(env, BRANCHES[env], reviewed=env == "prod")
+        """Say whether an environment lets its branch deploy and no other, and prod asks a reviewer.
+
+        Raises:
+            NotOfferedError: it cannot, on this plan, and nobody agreed to go without.
+        """
+        branch, reviewed = self._rules(env)
+        lax = self._laxity(env, branch, reviewed)
+        if lax and (found := self._get("")) and found["private"]:
+            if branch and self._on_free_plan():
+                raise NotOfferedError(f"{lax}; the free plan has no rules for environments of a private repository")
+            if reviewed and found["owner"]["type"] == "User":
+                raise NotOfferedError(f"{lax}; reviewers of a private repository are for organisations on Enterprise")
+        return lax
+
+    def has_environment(self, env: str) -> bool:
+        """Tell whether an environment is there."""
+        return bool(self._get(f"/environments/{env}"))
+
+    def _rules(self, env: str) -> tuple[str, bool]:
+        """Return which branch alone may deploy to an environment (empty: any), and whether somebody has to agree."""
+        found = self._get("") if self.unprotected else None
+        if found and found["private"]:
+            return "" if self._on_free_plan() else BRANCHES[env], False
+        return BRANCHES[env], env == "prod"
+
+    def _on_free_plan(self) -> bool:
+        """Tell whether a private repository has no rules at all: of branches neither."""
+        try:
+            self._ruleset()
+        except NotOfferedError:
+            return True
+        return False
 
     def look_at_infrastructure(self, env: str) -> str:
         """Say the same of the environment that changes resources, whose maker is a person; nothing if there is none."""
@@ -100,19 +131,23 @@ class Repository:
         found = self._get(f"/environments/{name}")
         if not found:
             return "missing"
-        if not (found.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+        if branch and not (found.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
             return "any branch may deploy"
-        if self._policies(name) != {branch}:
+        if branch and self._policies(name) != {branch}:
             return f"branches {', '.join(sorted(self._policies(name))) or 'none'} may deploy"
         return "no reviewer" if reviewed and not _reviewers(found) else ""
 
     def make_environment(self, env: str) -> None:
-        """Create or correct an environment; reviewers and the wait that are there stay: a PUT resets what it omits."""
-        found = self._get(f"/environments/{env}") or {}
-        body: dict[str, Any] = {
-            "deployment_branch_policy": {"protected_branches": False, "custom_branch_policies": True}
-        }
-        if env == "prod":
+        """Create or correct an environment; reviewers and the wait that are there stay: a PUT resets what it omits.
+
+        Raises:
+            NotOfferedError: the plan has no such rules for a private repository.
+        """
+        found, (branch, reviewed) = self._get(f"/environments/{env}") or {}, self._rules(env)
+        body: dict[str, Any] = {}
+        if branch:
+            body["deployment_branch_policy"] = {"protected_branches": False, "custom_branch_policies": True}
+        if reviewed:
             body["reviewers"] = _reviewers(found) or [{"type": "User", "id": rest.github()("GET", "/user")["id"]}]
         elif _reviewers(found):
             body["reviewers"] = _reviewers(found)
@@ -121,13 +156,20 @@ class Repository:
                 body["prevent_self_review"] = True
             if rule.get("wait_timer"):
                 body["wait_timer"] = rule["wait_timer"]
-        self._send("PUT", f"/environments/{env}", body)
+        try:
+            self._send("PUT", f"/environments/{env}", body)
+        except client.RefusedError as error:
+            if "billing plan" in str(error):
+                raise NotOfferedError("GitHub's plan has no such rules for a private repository") from None
+            raise
+        if not branch:
+            return
         policies = (self._get(f"/environments/{env}/deployment-branch-policies") or {}).get("branch_policies", [])
         for policy in policies:
-            if policy["name"] != BRANCHES[env]:
+            if policy["name"] != branch:
                 self._send("DELETE", f"/environments/{env}/deployment-branch-policies/{policy['id']}")
-        if BRANCHES[env] not in {policy["name"] for policy in policies}:
-            self._send("POST", f"/environments/{env}/deployment-branch-policies", {"name": BRANCHES[env]})
+        if branch not in {policy["name"] for policy in policies}:
+            self._send("POST", f"/environments/{env}/deployment-branch-policies", {"name": branch})
 
     def look_at_variable(self, env: str, name: str, value: str) -> str:
         """Say whether a variable of an environment has the right value."""
@@ -185,8 +227,12 @@ class Repository:
             self._send("POST", "/rulesets", body)
 
     def others_in(self, env: str) -> list[str]:
-        """Return what an environment holds that is not ours: variables and secrets of other names."""
-        found = []
+        """Return what an environment holds that is not ours: rules that `connect` does not make, variables, secrets."""
+        rules = (self._get(f"/environments/{env}") or {}).get("protection_rules", [])
+        ours = {"branch_policy", "required_reviewers"} if env == "prod" else {"branch_policy"}
+        found = [rule["type"].replace("_", " ") for rule in rules if rule["type"] not in ours]
+        found += ["no review by who deploys" for rule in rules if rule.get("prevent_self_review")]
+        found += [f"branch {name}" for name in sorted(self._policies(env) - {BRANCHES[env]})]
         for kind in ("variables", "secrets"):
             items = (self._get(f"/environments/{env}/{kind}?per_page=100") or {}).get(kind, [])
             found += [item["name"] for item in items if item["name"] not in automation.IDENTITY]
@@ -207,7 +253,7 @@ class Repository:
     def _ruleset(self) -> dict[str, Any] | None:
         try:
             found = rest.github()("GET", f"/repos/{self.path}/rulesets") or []
-        except rest.RefusedError as error:
+        except client.RefusedError as error:
             if error.status == 403 and "Upgrade" in str(error):
                 raise NotOfferedError("not offered for a private repository on the free plan") from None
             raise
@@ -231,10 +277,11 @@ def _reviewers(environment: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"type": item["type"], "id": item["reviewer"]["id"]} for item in required["reviewers"]]
 
 
-def of(root: Path, owner: str, slug: str, create: bool = False) -> Repository:
+def of(root: Path, owner: str, slug: str, create: bool = False, unprotected: bool = False) -> Repository:
     """Return the repository that `origin` names, else the one that the project would have."""
     try:
         found = _REMOTE.search(shell.run("git", "remote", "get-url", "origin", cwd=root).strip())
     except TdspError:
         found = None
-    return Repository(found["owner"], found["name"], create) if found else Repository(owner, slug, create)
+    owner, name = (found["owner"], found["name"]) if found else (owner, slug)
+    return Repository(owner, name, create, unprotected)

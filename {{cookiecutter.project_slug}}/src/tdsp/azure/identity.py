@@ -6,7 +6,7 @@ import uuid
 from typing import Any, Protocol
 
 from tdsp import automation
-from tdsp.azure import client, rest
+from tdsp.azure import client, rest, slots
 from tdsp.errors import TdspError
 
 AUDIENCE = "api://AzureADTokenExchange"
@@ -57,7 +57,7 @@ class Identity:
 
     def make(self) -> None:
         """Create it."""
-        body = {"location": self.where.place.region, "tags": {"tdsp.project": self.where.slug}}
+        body = {"location": self.where.place.region, "tags": {slots.OWNER: self.where.slug}}
         rest.management()("PUT", self.id, body, **{"api-version": IDENTITY_VERSION})
 
     def look_at_trust(self) -> str:
@@ -118,12 +118,32 @@ class Identity:
         found, group = rest.management().all(path, **wanted), self.where.group_id.lower() + "/"
         return [item for item in found if group.startswith(_scope(item) + "/")]
 
+    def is_ours(self) -> bool:
+        """Tell whether this project made it, and not somebody who gave theirs the same name."""
+        return ((self._get() or {}).get("tags") or {}).get(slots.OWNER) == self.where.slug
+
+    def is_wired(self) -> bool:
+        """Tell whether it has a trust or a role that `connect` gave it."""
+        trust = rest.management()("GET", self._trust_id, **{"api-version": IDENTITY_VERSION})
+        return bool(trust) or any(map(self._is_given, self.assignments()))
+
     def remove(self) -> None:
-        """Take its roles on the resource group away, and delete it with its trust; other roles are not ours to take."""
+        """Take its roles on the resource group away, and delete it with its trust; other roles are not ours to take.
+
+        Of an identity that somebody else made, only what `connect` gave it goes.
+        """
+        ours = self.is_ours()
         for assignment in self.assignments():
-            if _scope(assignment) == self.where.group_id.lower():
+            if _scope(assignment) == self.where.group_id.lower() and (ours or self._is_given(assignment)):
                 rest.management()("DELETE", assignment["id"], **{"api-version": ROLE_VERSION})
-        rest.management()("DELETE", self.id, **{"api-version": IDENTITY_VERSION})
+        gone = self.id if ours else self._trust_id
+        rest.management()("DELETE", gone, **{"api-version": IDENTITY_VERSION})
+
+    def _is_given(self, assignment: dict[str, Any]) -> bool:
+        """Tell whether `connect` made a role assignment: it follows from its name."""
+        principal = assignment["properties"]["principalId"]
+        names = {assignment_name(self.where.group_id, principal, role) for role in ROLES}
+        return assignment["id"].rsplit("/", 1)[-1] in names
 
     def _get(self) -> dict[str, Any] | None:
         return rest.management()("GET", self.id, **{"api-version": IDENTITY_VERSION})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tdsp import project
 from tdsp.azure import client, names, rest
 from tdsp.errors import TdspError
 
@@ -38,6 +39,16 @@ def workspace(ml: MLClient, where: client.Target) -> str:
             return f"missing; {_names(where)}"
     if found.location != where.place.region:
         return f"lies in {found.location}, project.yml says {where.place.region}"
+    return ""
+
+
+def apart(where: client.Target) -> str:
+    """Say which other environment shares the resource group: the roles of each one's identity hold for all of it."""
+    facts = project.load(project.find_root() / project.FILE)
+    for env, place in facts.environments.items():
+        other = client.Target(env, where.slug, place)
+        if env != where.env and other.group_id.lower() == where.group_id.lower():
+            return f"{where.place.resource_group} is also that of {env}, whose workspace the identity could change"
     return ""
 
 
@@ -82,8 +93,6 @@ def _provider(where: client.Target, name: str) -> str:
 
 def quota(ml: MLClient, where: client.Target) -> str:
     """Say whether the cores for one more deployment are left."""
-    from tdsp import project
-
     described = yaml.safe_load((project.find_root() / "scoring" / "deployment.yml").read_text(encoding="utf-8"))
     return cores_missing(ml, where, described["instance_type"], int(described.get("instance_count", 1)))
 

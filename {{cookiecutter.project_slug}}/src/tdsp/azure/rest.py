@@ -13,23 +13,10 @@ MANAGEMENT = "https://management.azure.com"
 GITHUB = "https://api.github.com"
 
 
-class RefusedError(TdspError):
-    """The service answered with a failure.
-
-    Attributes:
-        status: of its answer.
-    """
-
-    def __init__(self, message: str, status: int):
-        """Keep the status beside the message."""
-        super().__init__(message)
-        self.status = status
-
-
 class Api:
     """One service that speaks JSON.
 
-    A 404 is an answer here (`None`): the thing is not there. Any other failure is a `RefusedError`.
+    A 404 is an answer here (`None`): the thing is not there. Any other failure is a `client.RefusedError`.
     """
 
     def __init__(self, base: str, *policies: Any, **headers: str):
@@ -58,13 +45,14 @@ class Api:
                 return None
             if answer.status_code in (301, 307, 308) and self._base == GITHUB:
                 said = "the repository has another name now: git remote set-url origin ADDRESS"
-                raise RefusedError(f"{what}: {said}", answer.status_code)
+                raise client.RefusedError(f"{what}: {said}", answer.status_code)
             if answer.status_code == 203 or 300 <= answer.status_code < 400:
                 # Azure DevOps leads who may not come in to its sign-in page; nobody is followed elsewhere.
                 said = "not signed in there, or not allowed in: `az login` with another account"
-                raise RefusedError(f"{what}: {said}", answer.status_code)
+                raise client.RefusedError(f"{what}: {said}", answer.status_code)
             if answer.status_code >= 400:
-                raise RefusedError(f"{what}: {client.advised(_said(answer), answer.status_code)}", answer.status_code)
+                said = client.advised(_said(answer), answer.status_code)
+                raise client.RefusedError(f"{what}: {said}", answer.status_code)
             return answer.json() if answer.content else None
 
     def all(self, path: str, **query: str) -> list[Any]:

@@ -18,7 +18,6 @@ from tdsp.errors import TdspError, WrongInput
 
 FILE = "autoscale.yml"  # in scoring/
 VERSION = "2022-10-01"
-FORBIDDEN = 403
 Metric = Literal["CpuUtilizationPercentage", "CpuMemoryUtilizationPercentage"]
 
 
@@ -107,7 +106,7 @@ def follow(where: client.Target, now: slots.Slots, wanted: Rules | None, say: Ca
     except TdspError as error:
         count = now.deployments[now.live].instance_count
         why = f"Azure Monitor did not take its rules: {error}"
-        if isinstance(error, rest.RefusedError) and error.status == FORBIDDEN:
+        if isinstance(error, client.RefusedError) and error.status == client.FORBIDDEN:
             why = "who deploys here may not change Azure Monitor"
         say(f"{now.live}: stays at {count} instances, as {why}")
 
@@ -116,8 +115,8 @@ def ruled(where: client.Target, name: str) -> list[str]:
     """Return the slots of an endpoint that have rules, also when there is no such slot any more."""
     try:
         return [slot for slot in slots.SLOTS if _ask("GET", where, name, slot)]
-    except rest.RefusedError as error:
-        if error.status == FORBIDDEN:  # who may not read them cannot delete them either
+    except client.RefusedError as error:
+        if error.status == client.FORBIDDEN:  # who may not read them cannot delete them either
             return []
         raise
 

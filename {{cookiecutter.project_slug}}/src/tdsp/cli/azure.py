@@ -10,6 +10,10 @@ import typer
 Env = Annotated[str, typer.Option("--env", help="Environment of project.yml: dev or prod.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree in advance.")]
+Unprotected = Annotated[
+    bool,
+    typer.Option("--unprotected", help="Private repository: no reviewer, and no rule that GitHub's plan has not."),
+]
 
 
 def connect(
@@ -17,19 +21,22 @@ def connect(
     create_repository: Annotated[
         bool, typer.Option("--create-repository", help="Create it on GitHub, private.")
     ] = False,
+    unprotected: Unprotected = False,
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
     """Wire the project to its workspace and its CI system: make identity, trust, roles and environment if missing."""
-    from tdsp.azure import plan, wiring
+    from tdsp.azure import github, plan, wiring
     from tdsp.errors import TdspError
 
-    where, everything = _wiring(env, create_repository)
+    where, everything = _wiring(env, create_repository, unprotected)
     found = wiring.look(everything)
     plan.show(f"Connect {where}", [finding.line for finding in found])
     blocking = [item for item in found if item.blocking]
     if blocking:
-        raise TdspError("\n".join(f"{item.thing.what}: {item.wrong}; {item.thing.mend}" for item in blocking))
+        raise TdspError(
+            "\n".join(f"{item.thing.what}: {'; '.join(filter(None, (item.said, item.mend)))}" for item in blocking)
+        )
     changes = [item.thing for item in found if item.changeable]
     if not changes:
         print(f"nothing to do\nnext: tdsp submit --env {env} --wait")
@@ -42,10 +49,12 @@ def connect(
     for thing in changes:
         try:
             thing.make()
+        except github.NotOfferedError as error:
+            raise TdspError(f"{thing.what}: {error}; {thing.mend}") from None
         except TdspError as error:
             raise TdspError(f"{thing.what}: {error}; what is done stays: run the same command again") from None
         print(f"{thing.what}: done")
-    left = [item.thing.what for item in wiring.look(everything) if item.wrong and item.thing.vital]
+    left = [item.thing.what for item in wiring.look(everything) if item.bad]
     if left:
         raise TdspError(f"not right yet: {', '.join(left)}; `tdsp doctor --env {env}` says more")
     print(f"verified\nnext: tdsp submit --env {env} --wait")
@@ -56,24 +65,28 @@ def doctor(
     live: Annotated[
         bool, typer.Option("--live", help="Prove it in your subscription: train, register, deploy.")
     ] = False,
+    unprotected: Unprotected = False,
     yes: Yes = False,
 ) -> None:
     """Look at everything `tdsp connect` made and at what it rests on, and say how to mend what is wrong."""
     from tdsp.azure import plan, wiring
     from tdsp.errors import TdspError
 
-    where, everything = _wiring(env, create=False)
+    where, everything = _wiring(env, False, unprotected)
     found = wiring.look(everything)
     print(f"{where}")
     for item in found:
-        mark = "ok  " if not item.wrong else "BAD " if item.thing.vital else "note"
-        print(f"  {mark} {item.thing.what}{f': {item.wrong}' if item.wrong else ''}")
-        if item.wrong:
-            print(f"       mend: {item.thing.mend}")
-    bad = [item.thing.what for item in found if item.wrong and item.thing.vital]
-    if bad:
-        raise TdspError(f"{len(bad)} of {len(found)} things are not right: {', '.join(bad)}")
-    print(f"all {len(found)} things were looked at")
+        mark = "ok  " if not item.wrong else "?   " if not item.seen else "BAD " if item.bad else "note"
+        print(f"  {mark} {item.thing.what}{f': {item.said}' if item.wrong else ''}")
+        if item.mend:
+            print(f"       mend: {item.mend}")
+    wrong = [item.thing.what for item in found if item.bad and item.seen]
+    unseen = [item.thing.what for item in found if not item.seen]
+    said = [f"{len(wrong)} of {len(found)} things are not right: {', '.join(wrong)}"] if wrong else []
+    said += [f"{len(unseen)} of {len(found)} things cannot be seen: {', '.join(unseen)}"] if unseen else []
+    if any(item.bad for item in found):
+        raise TdspError("; ".join(said))
+    print(said[0] if said else f"all {len(found)} things were looked at")
     if live and plan.agreed(
         "Train, register and deploy there now? The endpoint costs money until `tdsp destroy`.", yes
     ):
@@ -96,17 +109,17 @@ def _prove(env: str) -> None:
     )
 
 
-def _wiring(env: str, create: bool):
+def _wiring(env: str, create: bool, unprotected: bool):
     """Return the workspace of an environment, and all that it needs around it."""
     from tdsp import project
     from tdsp.azure import client, wiring
 
     root = project.find_root()
     where = client.target(root, env)
-    return where, wiring.things(client.connect(where), where, ci_system(root, where.slug, create))
+    return where, wiring.things(client.connect(where), where, ci_system(root, where.slug, create, unprotected))
 
 
-def ci_system(root: Path, slug: str, create: bool = False):
+def ci_system(root: Path, slug: str, create: bool = False, unprotected: bool = False):
     """Return where the pipelines run, as project.yml says: a repository on GitHub, or a project in Azure DevOps."""
     from tdsp import project
     from tdsp.azure import devops, github
@@ -116,8 +129,10 @@ def ci_system(root: Path, slug: str, create: bool = False):
     if facts.ci == "azure-pipelines":
         if create:
             raise WrongInput("--create-repository is for GitHub; in Azure DevOps create project and repository there")
+        if unprotected:
+            raise WrongInput("--unprotected is for GitHub; Azure DevOps has its rules on every plan")
         return devops.of(root)
-    return github.of(root, facts.people.owner, slug, create)
+    return github.of(root, facts.people.owner, slug, create, unprotected)
 
 
 def submit(

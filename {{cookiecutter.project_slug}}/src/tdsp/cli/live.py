@@ -158,20 +158,26 @@ def destroy(env: Env = "dev", dry_run: DryRun = False) -> None:
     from tdsp.azure import client, plan
     from tdsp.azure import destroy as removal
     from tdsp.cli import azure
-    from tdsp.errors import WrongInput
+    from tdsp.errors import TdspError, WrongInput
 
     root = project.find_root()
     where = client.target(root, env)
     found = removal.plan(client.connect(where), where, azure.ci_system(root, where.slug))
     plan.show(f"Destroy in {where}", [line for line, _ in found])
     print(removal.STAYS)
-    if dry_run or not found:
-        return
-    if not plan.typed(where.slug, "This cannot be undone."):
+    left = [f"{line.what} cannot be seen: {line.why}" for line, remove in found if not remove]
+    removals = [] if dry_run else [(line, remove) for line, remove in found if remove]
+    if removals and not plan.typed(where.slug, "This cannot be undone."):
         raise WrongInput("nothing was deleted: the name was not typed")
-    for line, remove in found:
-        remove()
-        print(f"{line.what}: deleted")
+    for line, remove in removals:
+        try:
+            remove()
+        except TdspError as error:  # what comes next may cost money
+            left.append(f"{line.what} is not deleted: {error}")
+        else:
+            print(f"{line.what}: deleted")
+    if left:
+        raise TdspError("\n".join([*left, f"what is left takes the same command again: tdsp destroy --env {env}"]))
 
 
 def add_to(app: typer.Typer) -> None:
