@@ -195,6 +195,15 @@ def test_a_comma_among_thousands_is_no_decimal_mark(tmp_path):
     assert data.read(tmp_path / "t.csv")["a"].tolist() == ["1,234"]
 
 
+@pytest.mark.parametrize("name", ["row", "index", "level_0"])
+def test_no_column_is_called_like_the_index(tmp_path, name):
+    """Otherwise pandas can neither sort nor group by it."""
+    (tmp_path / "t.csv").write_text(f"{name},x\n3,a\n1,b\n2,a\n")
+    frame = data.read(tmp_path / "t.csv")
+    assert frame.sort_values(name).index.tolist() == [2, 3, 1]
+    assert frame.groupby(name).ngroups == 3
+
+
 def test_a_category_that_looks_like_a_gap_is_kept(tmp_path):
     (tmp_path / "t.csv").write_text("country,x\nNA,1\nCH,NA\n")
     schema = Schema({"country": Column("string", categories=["CH", "NA"]), "x": Column("integer", nullable=True)})

@@ -99,10 +99,11 @@ def test_dictionary_and_request_are_written(tmp_path):
         ("visits", "regression"),
         ("flag", "classification"),
         ("town", "classification"),
+        ("row", "classification"),
     ],
 )
 def test_the_task_follows_from_the_target(tmp_path, target, task):
-    assert inferred(table(), tmp_path, target)["task"] == task
+    assert inferred(table(row=["b", "a"] * (COUNT // 2)), tmp_path, target)["task"] == task
 
 
 @pytest.mark.parametrize(("target", "positive"), [("flag", 1), ("town", None), ("cost", None), ("agreed", True)])
