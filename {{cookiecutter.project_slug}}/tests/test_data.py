@@ -85,6 +85,8 @@ BROKEN = {
     "text among numbers": ("age", ["0", "many", "51", "120"], "type integer", 2, "many"),
     "truth among numbers": ("age", [True, False, True, False], "type integer", 1, True),
     "text in a float": ("weight", [3.5, None, "heavy", 71.25], "type float", 3, "heavy"),
+    "infinity": ("weight", [3.5, None, float("inf"), 71.25], "type float", 3, float("inf")),
+    "infinity in words": ("weight", ["3.5", None, "Infinity", "71.25"], "type float", 3, "Infinity"),
     "no boolean": ("smoker", ["True", "False", "maybe", "False"], "type boolean", 3, "maybe"),
     "an unknown category": ("town", ["Bern", "Lyon", "Rome", "Bern"], "one of Bern, Lyon", 3, "Rome"),
     "a gap where none may be": ("town", ["Bern", None, "Lyon", "Bern"], "no missing values", 2, None),

@@ -132,10 +132,10 @@ def _is_number(value: object) -> bool:
 
 
 def is_of_type(values: pd.Series, kind: str) -> pd.Series:
-    """Return which values can be read as `kind`."""
+    """Return which values can be read as `kind`; infinity is no number that a model could take."""
     if kind in ("float", "integer"):
         numbers = _numbers(values)
-        return numbers.notna() & (numbers % 1 == 0) if kind == "integer" else numbers.notna()
+        return np.isfinite(numbers) & (numbers % 1 == 0) if kind == "integer" else np.isfinite(numbers)
     if kind == "boolean":
         return values.isin([True, False, "True", "False", "true", "false"])
     if kind == "datetime":
