@@ -122,6 +122,8 @@ def _faults(content: object) -> Iterator[str]:
                 yield f"{name}: {key} must be a number, for a float or integer column"
         if "categories" in column and not (isinstance(column["categories"], list) and column["categories"]):
             yield f"{name}: categories must be a list of the allowed values"
+        if column["type"] == "datetime" and column.get("categories"):
+            yield f"{name}: a datetime has no categories; make it a string, or leave them out"
         if not isinstance(column.get("nullable", False), bool):
             yield f"{name}: nullable must be true or false"
 
