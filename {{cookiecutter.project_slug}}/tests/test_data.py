@@ -263,6 +263,8 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, name, content,
     ("text", "message"),
     [
         ("columns: [", "not YAML at line 1"),
+        ("columns: {a: {type: float, description: 2021-02-30}}", "not YAML: day is out of range for month"),
+        ("columns: {\xe4: {type: float}}", "not UTF-8 text: save it as UTF-8"),
         ("rows: {}", "needs `columns:`"),
         ("columns: {a: {type: number}}", "a: needs `type:`"),
         ("columns: {a: {type: float, min: 0}}", "a: unknown key 'min'"),
@@ -277,7 +279,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, name, content,
     ],
 )
 def test_a_wrong_schema_is_told_by_column(tmp_path, text, message):
-    (tmp_path / "schema.yml").write_text(text)
+    (tmp_path / "schema.yml").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=message):
         Schema.load(tmp_path / "schema.yml")
 

@@ -56,6 +56,10 @@ class Schema:
             mark = getattr(error, "problem_mark", None)
             line = f" at line {mark.line + 1}" if mark else ""
             raise DataError(f"{path.name} is not YAML{line}: {getattr(error, 'problem', error)}") from None
+        except UnicodeDecodeError:
+            raise DataError(f"{path.name} is not UTF-8 text: save it as UTF-8") from None
+        except ValueError as error:  # a date that no calendar has
+            raise DataError(f"{path.name} is not YAML: {error}") from None
         faults = [*_doubled(yaml.compose(text, yaml.SafeLoader)), *_faults(content)]
         if faults:
             raise DataError("\n  ".join([f"{path.name} is not a schema:", *faults]))
