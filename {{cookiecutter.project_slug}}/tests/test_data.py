@@ -276,12 +276,20 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, name, content,
         ('columns: {a: {type: float, nullable: "no"}}', "a: nullable must be true or false"),
         ('columns: {a: {type: float}}\nstrict: "false"', "strict must be true or false"),
         ("columns: {a: {type: float}, a: {type: string}}", "a comes twice"),
+        ("columns: {yes: {type: float}}", "yes: YAML reads this name as True; put it in quotes"),
+        ("columns: {007: {type: float}}", "007: YAML reads this name as 7; put it in quotes"),
+        ("columns: {null: {type: float}}", "null: YAML reads this name as None; put it in quotes"),
     ],
 )
 def test_a_wrong_schema_is_told_by_column(tmp_path, text, message):
     (tmp_path / "schema.yml").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=message):
         Schema.load(tmp_path / "schema.yml")
+
+
+def test_a_name_without_quotes_is_taken_as_it_is_written(tmp_path):
+    (tmp_path / "schema.yml").write_text("columns: {2021: {type: float}, 2026-01-31: {type: float}}")
+    assert list(Schema.load(tmp_path / "schema.yml").columns) == ["2021", "2026-01-31"]
 
 
 def test_a_schema_survives_being_written_and_read(tmp_path):

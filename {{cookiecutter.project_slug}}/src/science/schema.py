@@ -60,7 +60,8 @@ class Schema:
             raise DataError(f"{path.name} is not UTF-8 text: save it as UTF-8") from None
         except ValueError as error:  # a date that no calendar has
             raise DataError(f"{path.name} is not YAML: {error}") from None
-        faults = [*_doubled(yaml.compose(text, yaml.SafeLoader)), *_faults(content)]
+        tree = yaml.compose(text, yaml.SafeLoader)
+        faults = [*_doubled(tree), *_faults(content)] or [*_misread(tree)]
         if faults:
             raise DataError("\n  ".join([f"{path.name} is not a schema:", *faults]))
         columns = {str(name): Column(**column) for name, column in content["columns"].items()}
@@ -101,6 +102,16 @@ def _doubled(node: yaml.Node | None) -> Iterator[str]:
         yield from (f"{key} comes twice" for key in dict.fromkeys(keys) if keys.count(key) > 1)
         for _, value in node.value:
             yield from _doubled(value)
+
+
+def _misread(tree: yaml.MappingNode) -> Iterator[str]:
+    """Yield the columns whose names YAML reads as something else: yes as true, 007 as 7."""
+    names = [name for key, columns in tree.value if key.value == "columns" for name, _ in columns.value]
+    for key in names:
+        if key.tag.rpartition(":")[2] in ("bool", "null", "int", "float", "timestamp"):
+            name = yaml.SafeLoader("").construct_object(key)
+            if str(name) != key.value:
+                yield f"{key.value}: YAML reads this name as {name!r}; put it in quotes"
 
 
 def _faults(content: object) -> Iterator[str]:
