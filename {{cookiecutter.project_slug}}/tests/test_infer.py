@@ -161,6 +161,17 @@ def test_what_is_wrong_is_found_and_named(tmp_path, kind):
     assert inferred(frame, tmp_path)["kinds"].get(kind) == columns
 
 
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_measurement_in_whole_numbers_is_no_identifier(tmp_path, task):
+    """An amount differs in each row as an identifier does, but it says something about the target."""
+    random = np.random.default_rng(3)
+    amounts = table(income=random.choice(90_000, COUNT, replace=False), card=random.integers(10**9, size=COUNT))
+    cost = amounts["income"] / 1000 + random.normal(0, 20, COUNT)
+    amounts["cost"] = cost if task == "regression" else (cost > cost.median()).astype(int)
+    found = inferred(amounts, tmp_path)["findings"]
+    assert [(item["kind"], item["columns"]) for item in found] == [("identifier", ["card"])]
+
+
 def test_rows_that_only_an_excluded_column_tells_apart_are_found(tmp_path):
     twice = pd.concat([BASE, BASE]).assign(key=range(2 * COUNT))
     assert inferred(twice, tmp_path, exclude=["key"])["kinds"] == {"duplicates-across-split": []}

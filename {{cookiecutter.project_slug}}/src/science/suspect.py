@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
 
 from science.leaks import Finding, leaks
-from science.quality import constant_columns, kind_of
+from science.quality import constant_columns, kind_of, ranking
 from science.schema import Schema
 from science.split import copies_across, held_out
 from science.step import DataError
@@ -15,6 +16,7 @@ from science.step import DataError
 SEED = 42
 TEST_FRACTION = 0.2
 ROWS = 10_000  # rows that leaks and odd texts are looked for in: they show in any sample
+SPARSE = 10  # so many times as wide as its rows are many is the range of a number that does not just count them
 RARE_CLASS = 0.1
 MANY_TEXTS = 250  # values of a text column that the model tells apart
 NUMBER_LIKE = r"[-+]?[$€£¥]?\s?[-+]?\d{1,3}([,.' ]?\d{3})*([.,]\d+)?\s?[%€$£¥]?"
@@ -37,9 +39,10 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
     strategy = split_strategy(facts, task)
     seen = schema.for_model(facts)
     sample = frame.sample(min(ROWS, len(frame)), random_state=SEED)
+    ranked = ranking(sample[seen], sample[facts["target"]], task, SEED)
     found = [
-        *leaks(sample[seen], sample[facts["target"]], task, SEED),
-        *_identifiers(frame[seen]),
+        *leaks(sample[seen], sample[facts["target"]], task, SEED, ranked),
+        *_identifiers(frame[seen], ranked),
         *_columns(frame, schema, seen, facts),
         *_copies(frame, seen, facts, strategy),
         *(_classes(frame[facts["target"]]) if task == "classification" else []),
@@ -62,10 +65,17 @@ def split_strategy(facts: dict, task: str) -> str:
     return "stratified" if task == "classification" else "random"
 
 
-def _identifiers(frame: pd.DataFrame) -> Iterator[Finding]:
+def _identifiers(frame: pd.DataFrame, ranked: list[dict]) -> Iterator[Finding]:
+    """Find texts and whole numbers that differ in each row, but no amount that says something about the target."""
+    chance = 2 / math.sqrt(min(ROWS, len(frame)))  # what a column that says nothing seldom scores
+    related = {item["name"] for item in ranked if item["score"] > chance}
     for name in frame:
-        if kind_of(frame[name]) in ("integer", "string") and frame[name].nunique() > 0.99 * len(frame) > 50:
-            yield "identifier", [name], f"{name} is different in each row, like an identifier: exclude it"
+        values, kind = frame[name], kind_of(frame[name])
+        if kind not in ("integer", "string") or not values.nunique() > 0.99 * len(frame) > 50:
+            continue
+        if kind == "integer" and name in related and values.max() - values.min() > SPARSE * len(frame):
+            continue
+        yield "identifier", [name], f"{name} is different in each row, like an identifier: exclude it"
 
 
 def _columns(frame: pd.DataFrame, schema: Schema, seen: list[str], facts: dict) -> Iterator[Finding]:
