@@ -204,6 +204,12 @@ def test_a_renamed_class_and_a_rare_one_are_found(tmp_path):
     assert found["kinds"] == {"copy": ["coded"], "imbalance": ["answer"]}
 
 
+def test_how_rare_a_class_is_is_told_in_rows(tmp_path):
+    """A share of 0.03 % would be rounded to nothing."""
+    (said,) = inferred(table(answer=(np.arange(COUNT) % 12 == 0).astype(int)), tmp_path, "answer")["findings"]
+    assert said["message"].startswith("only 34 of 400 rows are 1: ")
+
+
 def test_a_leak_that_is_excluded_is_no_finding(tmp_path):
     frame, columns = SUSPECT["leak"]
     assert inferred(frame, tmp_path, exclude=columns)["kinds"] == {}

@@ -138,8 +138,7 @@ def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, strategy: str) ->
 
 def _classes(target: pd.Series) -> Iterator[Finding]:
     counts = target.value_counts()
-    rarest = counts.idxmin()
     if counts.min() < RARE_CLASS * len(target):
-        share = f"{counts.min() / len(target):.1%}"
+        rarest = counts.index.tolist()[counts.argmin()]
         told = "judge by average_precision or balanced_accuracy, not by accuracy"
-        yield "imbalance", [str(target.name)], f"only {share} of the rows are {rarest!r}: {told}"
+        yield "imbalance", [target.name], f"only {counts.min()} of {len(target)} rows are {rarest!r}: {told}"
