@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from science import data
+from science import data, prepare, suspect
 from science.infer import infer
 from science.schema import Schema, check, sentences
 from science.step import ArgumentError, DataError
@@ -199,9 +199,27 @@ def test_texts_with_many_values_are_pointed_out(tmp_path):
 
 
 def test_a_renamed_class_and_a_rare_one_are_found(tmp_path):
-    rare = np.where(np.arange(COUNT) % 25, "no", "yes")
+    rare = np.where(np.arange(COUNT) % 12, "no", "yes")
     found = inferred(table(answer=rare, coded=(rare == "yes").astype(int)), tmp_path, "answer")
     assert found["kinds"] == {"copy": ["coded"], "imbalance": ["answer"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "arguments", "said"),
+    [
+        (np.where(np.arange(COUNT) < 12, "b", "a"), {}, " of the training rows would be 'b', and every run needs at"),
+        (np.arange(COUNT) // 200, {"time": "day"}, "0 of the held-out rows would be 0, and every run needs at least 1"),
+    ],
+)
+def test_a_class_that_every_run_will_refuse_is_found(tmp_path, answer, arguments, said):
+    days = pd.date_range("2026-01-01", periods=COUNT).astype(str)
+    found = inferred(table(answer=answer, day=days), tmp_path, "answer", **arguments)
+    assert found["kinds"]["few-of-a-class"] == ["answer"]
+    assert said in " ".join(item["message"] for item in found["findings"])
+
+
+def test_the_fewest_rows_of_a_class_are_the_same_for_a_run():
+    assert suspect.FEWEST_OF_A_CLASS == prepare.FEWEST_OF_A_CLASS
 
 
 def test_how_rare_a_class_is_is_told_in_rows(tmp_path):

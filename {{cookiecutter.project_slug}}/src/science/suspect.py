@@ -18,6 +18,7 @@ TEST_FRACTION = 0.2
 ROWS = 10_000  # rows that leaks and odd texts are looked for in: they show in any sample
 SPARSE = 10  # so many times as wide as its rows are many is the range of a number that does not just count them
 RARE_CLASS = 0.1
+FEWEST_OF_A_CLASS = 20  # training rows; `science.prepare` has the same
 MANY_TEXTS = 250  # values of a text column that the model tells apart
 NUMBER_LIKE = r"[-+]?[$€£¥]?\s?[-+]?\d{1,3}([,.' ]?\d{3})*([.,]\d+)?\s?[%€$£¥]?"
 DATE_LIKE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T].*)?"
@@ -40,12 +41,14 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
     seen = schema.for_model(facts)
     sample = frame.sample(min(ROWS, len(frame)), random_state=SEED)
     ranked = ranking(sample[seen], sample[facts["target"]], task, SEED)
+    test, refused = _held_out(frame, facts, strategy)
     found = [
         *leaks(sample[seen], sample[facts["target"]], task, SEED, ranked),
         *_identifiers(frame[seen], ranked),
         *_columns(frame, schema, seen, facts),
-        *_copies(frame, seen, facts, strategy),
-        *(_classes(frame[facts["target"]]) if task == "classification" else []),
+        *_copies(frame, seen, facts, test),
+        *refused,
+        *(_classes(frame[facts["target"]], test) if task == "classification" else []),
     ]
     return {
         "task": task,
@@ -117,17 +120,20 @@ def _texts(name: str, values: pd.Series) -> Iterator[Finding]:
         )
 
 
-def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, strategy: str) -> Iterator[Finding]:
+def _held_out(frame: pd.DataFrame, facts: dict, strategy: str) -> tuple[pd.Series | None, list[Finding]]:
+    """Return which rows a run would hold out, or the finding that it cannot."""
+    by = {"time": facts["time"], "group": facts["group"], "stratified": facts["target"]}.get(strategy)
+    try:
+        return held_out(frame, strategy, TEST_FRACTION, SEED, by), []
+    except DataError as error:
+        return None, [("split", [by] if by else [], f"the {strategy} split will not work: {error}")]
+
+
+def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, test: pd.Series | None) -> Iterator[Finding]:
     copies = int(frame.duplicated().sum())
     if copies:
         yield "duplicates", [], f"{copies} rows are exact copies of others"
-    by = {"time": facts["time"], "group": facts["group"], "stratified": facts["target"]}.get(strategy)
-    try:
-        test = held_out(frame, strategy, TEST_FRACTION, SEED, by)
-    except DataError as error:
-        yield "split", [by] if by else [], f"the {strategy} split will not work: {error}"
-        return
-    across = copies_across(frame[[*seen, facts["target"]]], test)
+    across = 0 if test is None else copies_across(frame[[*seen, facts["target"]]], test)
     if across:
         yield (
             "duplicates-across-split",
@@ -136,8 +142,16 @@ def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, strategy: str) ->
         )
 
 
-def _classes(target: pd.Series) -> Iterator[Finding]:
+def _classes(target: pd.Series, test: pd.Series | None) -> Iterator[Finding]:
     counts = target.value_counts()
+    sides = {} if test is None else {"training": (~test, FEWEST_OF_A_CLASS), "held-out": (test, 1)}
+    for side, (rows, fewest) in sides.items():
+        few = target[rows].value_counts().reindex(counts.index, fill_value=0)
+        if few.min() < fewest:
+            said = f"{few.min()} of the {side} rows would be {few.index.tolist()[few.argmin()]!r}"
+            told = "merge or drop rare classes, or choose another split"
+            yield "few-of-a-class", [target.name], f"{said}, and every run needs at least {fewest}: {told}"
+            return
     if counts.min() < RARE_CLASS * len(target):
         rarest = counts.index.tolist()[counts.argmin()]
         told = "judge by average_precision or balanced_accuracy, not by accuracy"
