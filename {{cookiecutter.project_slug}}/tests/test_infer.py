@@ -228,6 +228,14 @@ def test_how_rare_a_class_is_is_told_in_rows(tmp_path):
     assert said["message"].startswith("only 34 of 400 rows are 1: ")
 
 
+def test_facts_that_are_left_out_are_not_needed_to_find_what_is_wrong(tmp_path):
+    """A notebook looks with the facts of project.yml, which need not name time, group and exclude."""
+    found = inferred(SUSPECT["time"][0], tmp_path)["findings"]
+    schema = Schema.load(tmp_path / "schema")
+    frame = data.typed(data.read_for(tmp_path / "t.csv", schema), schema)
+    assert suspect.suspicions(frame, schema, {"target": "cost"}, "regression")["findings"] == found
+
+
 def test_a_leak_that_is_excluded_is_no_finding(tmp_path):
     frame, columns = SUSPECT["leak"]
     assert inferred(frame, tmp_path, exclude=columns)["kinds"] == {}

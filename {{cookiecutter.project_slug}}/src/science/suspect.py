@@ -61,9 +61,9 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
 
 def split_strategy(facts: dict, task: str) -> str:
     """Return the split that fits: by time, by group, stratified, or random."""
-    if facts["time"]:
+    if facts.get("time"):
         return "time"
-    if facts["group"]:
+    if facts.get("group"):
         return "group"
     return "stratified" if task == "classification" else "random"
 
@@ -90,7 +90,7 @@ def _columns(frame: pd.DataFrame, schema: Schema, seen: list[str], facts: dict) 
         missing = 1 - len(values) / len(frame)
         if 0.5 < missing < 1:
             yield "gaps", [name], f"{name} is missing in {missing:.0%} of the rows"
-        if kind == "datetime" and not facts["time"]:
+        if kind == "datetime" and not facts.get("time"):
             yield "time", [name], f"{name} is a time: if new rows come later than these, use --time {name}"
         if kind == "string":
             yield from _texts(name, values)
@@ -122,7 +122,7 @@ def _texts(name: str, values: pd.Series) -> Iterator[Finding]:
 
 def _held_out(frame: pd.DataFrame, facts: dict, strategy: str) -> tuple[pd.Series | None, list[Finding]]:
     """Return which rows a run would hold out, or the finding that it cannot."""
-    by = {"time": facts["time"], "group": facts["group"], "stratified": facts["target"]}.get(strategy)
+    by = {"time": facts.get("time"), "group": facts.get("group"), "stratified": facts["target"]}.get(strategy)
     try:
         return held_out(frame, strategy, TEST_FRACTION, SEED, by), []
     except DataError as error:
