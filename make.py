@@ -89,7 +89,13 @@ def copy_template(target: Path) -> Path:
 
 
 def demo(options: list[str]) -> None:
-    """Generate a project with the default answers, run its lifecycle, and say where the report is."""
+    """Generate a project with the default answers, run its lifecycle, and say where the report is.
+
+    Options go to cookiecutter, but the folder stays the same, whatever the project or the user's own defaults say.
+    """
+    for option in options:
+        if option.startswith(("project_slug=", "-o", "--output-dir")):
+            raise SystemExit(f"make.py: demo takes no {option}: it is always {DEMO.relative_to(ROOT)}")
     uv = find_uv()
     template = copy_template(BUILD / "template")
     remove(DEMO)
@@ -101,6 +107,7 @@ def demo(options: list[str]) -> None:
         str(template),
         "--no-input",
         f"--output-dir={BUILD}",
+        f"project_slug={DEMO.name}",
         *options,
     )
     for step in LIFECYCLE:

@@ -105,7 +105,7 @@ def kind(entry: dict[str, Any]) -> str:
         return f"list of {kind(entry['items'])}s"
     names = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    limits = " and ".join(f"{words} {entry[key]:g}" for key, words in bounds.items() if key in entry)
+    limits = " and ".join(f"{words} {entry[key]:.10g}" for key, words in bounds.items() if key in entry)
     return f"{names.get(entry['type'], '`null`')} {limits}".strip()
 
 

@@ -131,6 +131,26 @@ def test_the_benchmarks_take_no_options_because_each_has_others():
         make.bench(["--rounds", "3"])
 
 
+@pytest.mark.parametrize("option", ["project_slug=other", "--output-dir=/tmp", "-o"])
+def test_an_option_cannot_put_the_demo_elsewhere(option):
+    with pytest.raises(SystemExit, match=f"demo takes no {option}: it is always build.disease-progression"):
+        make.demo(["task=regression", option])
+
+
+def test_the_demo_runs_in_the_folder_that_is_generated_whatever_its_name(tmp_path, monkeypatch):
+    demo = tmp_path / make.DEMO.name
+    monkeypatch.setattr(make, "BUILD", tmp_path)
+    monkeypatch.setattr(make, "DEMO", demo)
+    monkeypatch.setattr(make, "find_uv", lambda: "uv")
+    monkeypatch.setattr(make, "copy_template", lambda target: target)
+    run = Mock()
+    monkeypatch.setattr(make, "run", run)
+    make.demo(["project_name=Other"])
+    generated, *steps = run.call_args_list
+    assert {"project_name=Other", f"project_slug={demo.name}", f"--output-dir={tmp_path}"} <= set(generated.args)
+    assert [step.kwargs["cwd"] for step in steps] == [demo] * len(make.LIFECYCLE)
+
+
 @pytest.mark.slow
 def test_uv_is_fetched_when_it_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(make, "BUILD", tmp_path)

@@ -63,6 +63,7 @@ def test_good_facts_pass(changes):
         ),
         ({"data.exclude": "a"}, "data.exclude: must be a list, like [a, b], not 'a'"),
         ({"gate.confidence": 1}, "gate.confidence: input should be less than 1, not 1"),
+        ({"split.seed": 2**32}, "split.seed: input should be less than or equal to 4294967295, not 4294967296"),
         ({"gate.threshold": "60"}, "gate.threshold: must be a number, not '60'"),
         ({"project.slug": "Big"}, "project.slug: string should match pattern"),
         ({"people": {}}, "people.owner: missing"),

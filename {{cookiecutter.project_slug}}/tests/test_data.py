@@ -85,6 +85,8 @@ BROKEN = {
     "text among numbers": ("age", ["0", "many", "51", "120"], "type integer", 2, "many"),
     "truth among numbers": ("age", [True, False, True, False], "type integer", 1, True),
     "text in a float": ("weight", [3.5, None, "heavy", 71.25], "type float", 3, "heavy"),
+    "infinity": ("weight", [3.5, None, float("inf"), 71.25], "type float", 3, float("inf")),
+    "infinity in words": ("weight", ["3.5", None, "Infinity", "71.25"], "type float", 3, "Infinity"),
     "no boolean": ("smoker", ["True", "False", "maybe", "False"], "type boolean", 3, "maybe"),
     "an unknown category": ("town", ["Bern", "Lyon", "Rome", "Bern"], "one of Bern, Lyon", 3, "Rome"),
     "a gap where none may be": ("town", ["Bern", None, "Lyon", "Bern"], "no missing values", 2, None),
@@ -195,6 +197,15 @@ def test_a_comma_among_thousands_is_no_decimal_mark(tmp_path):
     assert data.read(tmp_path / "t.csv")["a"].tolist() == ["1,234"]
 
 
+@pytest.mark.parametrize("name", ["row", "index", "level_0"])
+def test_no_column_is_called_like_the_index(tmp_path, name):
+    """Otherwise pandas can neither sort nor group by it."""
+    (tmp_path / "t.csv").write_text(f"{name},x\n3,a\n1,b\n2,a\n")
+    frame = data.read(tmp_path / "t.csv")
+    assert frame.sort_values(name).index.tolist() == [2, 3, 1]
+    assert frame.groupby(name).ngroups == 3
+
+
 def test_a_category_that_looks_like_a_gap_is_kept(tmp_path):
     (tmp_path / "t.csv").write_text("country,x\nNA,1\nCH,NA\n")
     schema = Schema({"country": Column("string", categories=["CH", "NA"]), "x": Column("integer", nullable=True)})
@@ -252,22 +263,33 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, name, content,
     ("text", "message"),
     [
         ("columns: [", "not YAML at line 1"),
+        ("columns: {a: {type: float, description: 2021-02-30}}", "not YAML: day is out of range for month"),
+        ("columns: {\xe4: {type: float}}", "not UTF-8 text: save it as UTF-8"),
         ("rows: {}", "needs `columns:`"),
         ("columns: {a: {type: number}}", "a: needs `type:`"),
         ("columns: {a: {type: float, min: 0}}", "a: unknown key 'min'"),
         ("columns: {a: {type: string, minimum: 0}}", "a: minimum must be a number"),
         ("columns: {a: {type: string, categories: x}}", "a: categories must be a list"),
+        ("columns: {a: {type: datetime, categories: [2026-01-31]}}", "a: a datetime has no categories"),
         ("columns: {a: {type: float, maximum: .nan}}", "a: maximum must be a number"),
         ("columns: {a: {type: float, minimum: true}}", "a: minimum must be a number"),
         ('columns: {a: {type: float, nullable: "no"}}', "a: nullable must be true or false"),
         ('columns: {a: {type: float}}\nstrict: "false"', "strict must be true or false"),
         ("columns: {a: {type: float}, a: {type: string}}", "a comes twice"),
+        ("columns: {yes: {type: float}}", "yes: YAML reads this name as True; put it in quotes"),
+        ("columns: {007: {type: float}}", "007: YAML reads this name as 7; put it in quotes"),
+        ("columns: {null: {type: float}}", "null: YAML reads this name as None; put it in quotes"),
     ],
 )
 def test_a_wrong_schema_is_told_by_column(tmp_path, text, message):
-    (tmp_path / "schema.yml").write_text(text)
+    (tmp_path / "schema.yml").write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=message):
         Schema.load(tmp_path / "schema.yml")
+
+
+def test_a_name_without_quotes_is_taken_as_it_is_written(tmp_path):
+    (tmp_path / "schema.yml").write_text("columns: {2021: {type: float}, 2026-01-31: {type: float}}")
+    assert list(Schema.load(tmp_path / "schema.yml").columns) == ["2021", "2026-01-31"]
 
 
 def test_a_schema_survives_being_written_and_read(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from science import data
+from science import data, prepare, suspect
 from science.infer import infer
 from science.schema import Schema, check, sentences
 from science.step import ArgumentError, DataError
@@ -99,10 +99,11 @@ def test_dictionary_and_request_are_written(tmp_path):
         ("visits", "regression"),
         ("flag", "classification"),
         ("town", "classification"),
+        ("row", "classification"),
     ],
 )
 def test_the_task_follows_from_the_target(tmp_path, target, task):
-    assert inferred(table(), tmp_path, target)["task"] == task
+    assert inferred(table(row=["b", "a"] * (COUNT // 2)), tmp_path, target)["task"] == task
 
 
 @pytest.mark.parametrize(("target", "positive"), [("flag", 1), ("town", None), ("cost", None), ("agreed", True)])
@@ -160,6 +161,17 @@ def test_what_is_wrong_is_found_and_named(tmp_path, kind):
     assert inferred(frame, tmp_path)["kinds"].get(kind) == columns
 
 
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_a_measurement_in_whole_numbers_is_no_identifier(tmp_path, task):
+    """An amount differs in each row as an identifier does, but it says something about the target."""
+    random = np.random.default_rng(3)
+    amounts = table(income=random.choice(90_000, COUNT, replace=False), card=random.integers(10**9, size=COUNT))
+    cost = amounts["income"] / 1000 + random.normal(0, 20, COUNT)
+    amounts["cost"] = cost if task == "regression" else (cost > cost.median()).astype(int)
+    found = inferred(amounts, tmp_path)["findings"]
+    assert [(item["kind"], item["columns"]) for item in found] == [("identifier", ["card"])]
+
+
 def test_rows_that_only_an_excluded_column_tells_apart_are_found(tmp_path):
     twice = pd.concat([BASE, BASE]).assign(key=range(2 * COUNT))
     assert inferred(twice, tmp_path, exclude=["key"])["kinds"] == {"duplicates-across-split": []}
@@ -187,9 +199,41 @@ def test_texts_with_many_values_are_pointed_out(tmp_path):
 
 
 def test_a_renamed_class_and_a_rare_one_are_found(tmp_path):
-    rare = np.where(np.arange(COUNT) % 25, "no", "yes")
+    rare = np.where(np.arange(COUNT) % 12, "no", "yes")
     found = inferred(table(answer=rare, coded=(rare == "yes").astype(int)), tmp_path, "answer")
     assert found["kinds"] == {"copy": ["coded"], "imbalance": ["answer"]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "arguments", "said"),
+    [
+        (np.where(np.arange(COUNT) < 12, "b", "a"), {}, " of the training rows would be 'b', and every run needs at"),
+        (np.arange(COUNT) // 200, {"time": "day"}, "0 of the held-out rows would be 0, and every run needs at least 1"),
+    ],
+)
+def test_a_class_that_every_run_will_refuse_is_found(tmp_path, answer, arguments, said):
+    days = pd.date_range("2026-01-01", periods=COUNT).astype(str)
+    found = inferred(table(answer=answer, day=days), tmp_path, "answer", **arguments)
+    assert found["kinds"]["few-of-a-class"] == ["answer"]
+    assert said in " ".join(item["message"] for item in found["findings"])
+
+
+def test_the_fewest_rows_of_a_class_are_the_same_for_a_run():
+    assert suspect.FEWEST_OF_A_CLASS == prepare.FEWEST_OF_A_CLASS
+
+
+def test_how_rare_a_class_is_is_told_in_rows(tmp_path):
+    """A share of 0.03 % would be rounded to nothing."""
+    (said,) = inferred(table(answer=(np.arange(COUNT) % 12 == 0).astype(int)), tmp_path, "answer")["findings"]
+    assert said["message"].startswith("only 34 of 400 rows are 1: ")
+
+
+def test_facts_that_are_left_out_are_not_needed_to_find_what_is_wrong(tmp_path):
+    """A notebook looks with the facts of project.yml, which need not name time, group and exclude."""
+    found = inferred(SUSPECT["time"][0], tmp_path)["findings"]
+    schema = Schema.load(tmp_path / "schema")
+    frame = data.typed(data.read_for(tmp_path / "t.csv", schema), schema)
+    assert suspect.suspicions(frame, schema, {"target": "cost"}, "regression")["findings"] == found
 
 
 def test_a_leak_that_is_excluded_is_no_finding(tmp_path):

@@ -201,6 +201,17 @@ def test_importance_finds_what_the_model_uses(regression):
     assert importance[0]["mean"] > 3 * importance[-1]["std"]
 
 
+def test_importance_is_known_where_one_class_is_rare(classification, tmp_path, monkeypatch):
+    rows = classification.test_rows()
+    rare = rows[rows["diagnosis"] == "malignant"].head(2)
+    split = shutil.copytree(classification.split, tmp_path / "split")
+    pd.concat([rows[rows["diagnosis"] == "benign"], rare]).to_parquet(split / "test.parquet")
+    monkeypatch.setattr("science.evaluate.IMPORTANCE_ROWS", 20)
+    metrics = judged(classification, classification.nobody, tmp_path, split)
+    assert None not in [item["mean"] for item in metrics["importance"]]
+    assert metrics["sampled"]["importance_rows"] == len(rare) + 50
+
+
 def test_the_same_model_is_recognised_as_champion_and_a_worse_one_is_beaten(regression, tmp_path):
     def judge(champion):
         evaluate(regression.split, regression.model, regression.baselines, champion, tmp_path / "evaluation")

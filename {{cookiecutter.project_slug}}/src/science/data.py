@@ -19,7 +19,7 @@ SEPARATORS = ",;\t|"
 
 
 def read(file: Path, text: dict[str, list[str]] | None = None, rows: int | None = None) -> pd.DataFrame:
-    """Read a table; its index, called `row`, counts from 1 below the header.
+    """Read a table; its index counts rows from 1 below the header, and has no name that a column might have too.
 
     A CSV file must be UTF-8 (or UTF-16 with its mark); comma, semicolon, tab and bar are recognised as
     separators, and decimal commas where semicolons separate.
@@ -43,7 +43,7 @@ def read(file: Path, text: dict[str, list[str]] | None = None, rows: int | None 
         raise DataError(f"{file.name} is neither CSV nor Parquet by its name: use .csv or .parquet")
     if frame.empty:
         raise DataError(f"{file.name} has no rows")
-    frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
+    frame.index = pd.RangeIndex(1, len(frame) + 1)
     return frame
 
 

@@ -19,6 +19,7 @@ from science.metrics import METRICS, Rows, metrics_for
 from science.model import predict
 
 IMPORTANCE_ROWS = 2_000  # shuffling a column on more rows changes the ranking little
+IMPORTANCE_OF_A_CLASS = 50  # rows at least: without a class, or with a row or two, many metrics mean nothing
 IMPORTANCE_REPEATS = 5
 
 
@@ -54,9 +55,10 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
         predictions["challenger"], predictions["champion"]
     )
     report["groups"] = by_group(contract, frame, rows["challenger"])
-    report["importance"] = _importance(challenger, contract, frame)
+    some = _some(contract, frame)
+    report["importance"] = _importance(challenger, contract, some)
     report["sampled"] = {"unit": unit, "units": len(frame) if clusters is None else int(clusters.max()) + 1}
-    report["sampled"] |= _sampled(len(frame))
+    report["sampled"] |= _sampled(len(frame), len(some))
 
     with step.output(evaluation) as folder:
         step.write_json(folder / "metrics.json", report)
@@ -143,12 +145,22 @@ def _report(contract: Contract, rows: dict[str, Rows], drawn: dict) -> dict:
     }
 
 
+def _some(contract: Contract, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return about `IMPORTANCE_ROWS` rows by chance, but not too few of any class."""
+    if len(frame) <= IMPORTANCE_ROWS:
+        return frame
+    shuffled = frame.sample(frac=1, random_state=contract.seed)
+    if contract.task == "regression":
+        return shuffled.head(IMPORTANCE_ROWS)
+    target = shuffled[contract.target]
+    wanted = (target.value_counts() * IMPORTANCE_ROWS / len(frame)).clip(lower=IMPORTANCE_OF_A_CLASS)
+    return shuffled[shuffled.groupby(contract.target).cumcount() < target.map(wanted)]
+
+
 def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> list[dict]:
     """Return how much worse the metric gets when a column is shuffled (Breiman 2001), the worst first."""
     metric = METRICS[contract.metric]
     sign = 1 if metric.higher_is_better else -1
-    if len(frame) > IMPORTANCE_ROWS:
-        frame = frame.sample(IMPORTANCE_ROWS, random_state=contract.seed)
 
     def score(model: Pipeline, columns: pd.DataFrame, truth: np.ndarray) -> float:
         return sign * metric.value(Rows(truth, predict(model, contract, columns), contract.positive_place))
@@ -167,11 +179,11 @@ def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> lis
     return [{"feature": name, "mean": mean, "std": std} for name, mean, std in ranked]
 
 
-def _sampled(rows: int) -> dict:
+def _sampled(rows: int, shuffled: int) -> dict:
     """Say what was computed on less than everything, and on how much."""
     return {
         "resamples": bootstrap.resamples_for(rows),
-        "importance_rows": min(rows, IMPORTANCE_ROWS),
+        "importance_rows": shuffled,
         "importance_repeats": IMPORTANCE_REPEATS,
     }
 

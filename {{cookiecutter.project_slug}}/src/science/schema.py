@@ -56,7 +56,12 @@ class Schema:
             mark = getattr(error, "problem_mark", None)
             line = f" at line {mark.line + 1}" if mark else ""
             raise DataError(f"{path.name} is not YAML{line}: {getattr(error, 'problem', error)}") from None
-        faults = [*_doubled(yaml.compose(text, yaml.SafeLoader)), *_faults(content)]
+        except UnicodeDecodeError:
+            raise DataError(f"{path.name} is not UTF-8 text: save it as UTF-8") from None
+        except ValueError as error:  # a date that no calendar has
+            raise DataError(f"{path.name} is not YAML: {error}") from None
+        tree = yaml.compose(text, yaml.SafeLoader)
+        faults = [*_doubled(tree), *_faults(content)] or [*_misread(tree)]
         if faults:
             raise DataError("\n  ".join([f"{path.name} is not a schema:", *faults]))
         columns = {str(name): Column(**column) for name, column in content["columns"].items()}
@@ -99,6 +104,16 @@ def _doubled(node: yaml.Node | None) -> Iterator[str]:
             yield from _doubled(value)
 
 
+def _misread(tree: yaml.MappingNode) -> Iterator[str]:
+    """Yield the columns whose names YAML reads as something else: yes as true, 007 as 7."""
+    names = [name for key, columns in tree.value if key.value == "columns" for name, _ in columns.value]
+    for key in names:
+        if key.tag.rpartition(":")[2] in ("bool", "null", "int", "float", "timestamp"):
+            name = yaml.SafeLoader("").construct_object(key)
+            if str(name) != key.value:
+                yield f"{key.value}: YAML reads this name as {name!r}; put it in quotes"
+
+
 def _faults(content: object) -> Iterator[str]:
     """Yield what keeps `content` from being a schema, a line each."""
     if not isinstance(content, dict) or not isinstance(content.get("columns"), dict) or not content["columns"]:
@@ -122,6 +137,8 @@ def _faults(content: object) -> Iterator[str]:
                 yield f"{name}: {key} must be a number, for a float or integer column"
         if "categories" in column and not (isinstance(column["categories"], list) and column["categories"]):
             yield f"{name}: categories must be a list of the allowed values"
+        if column["type"] == "datetime" and column.get("categories"):
+            yield f"{name}: a datetime has no categories; make it a string, or leave them out"
         if not isinstance(column.get("nullable", False), bool):
             yield f"{name}: nullable must be true or false"
 
@@ -132,10 +149,10 @@ def _is_number(value: object) -> bool:
 
 
 def is_of_type(values: pd.Series, kind: str) -> pd.Series:
-    """Return which values can be read as `kind`."""
+    """Return which values can be read as `kind`; infinity is no number that a model could take."""
     if kind in ("float", "integer"):
         numbers = _numbers(values)
-        return numbers.notna() & (numbers % 1 == 0) if kind == "integer" else numbers.notna()
+        return np.isfinite(numbers) & (numbers % 1 == 0) if kind == "integer" else np.isfinite(numbers)
     if kind == "boolean":
         return values.isin([True, False, "True", "False", "true", "false"])
     if kind == "datetime":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pandas as pd
 
 from science.leaks import Finding, leaks
-from science.quality import constant_columns, kind_of
+from science.quality import constant_columns, kind_of, ranking
 from science.schema import Schema
 from science.split import copies_across, held_out
 from science.step import DataError
@@ -15,7 +16,9 @@ from science.step import DataError
 SEED = 42
 TEST_FRACTION = 0.2
 ROWS = 10_000  # rows that leaks and odd texts are looked for in: they show in any sample
+SPARSE = 10  # so many times as wide as its rows are many is the range of a number that does not just count them
 RARE_CLASS = 0.1
+FEWEST_OF_A_CLASS = 20  # training rows; `science.prepare` has the same
 MANY_TEXTS = 250  # values of a text column that the model tells apart
 NUMBER_LIKE = r"[-+]?[$€£¥]?\s?[-+]?\d{1,3}([,.' ]?\d{3})*([.,]\d+)?\s?[%€$£¥]?"
 DATE_LIKE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T].*)?"
@@ -37,12 +40,15 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
     strategy = split_strategy(facts, task)
     seen = schema.for_model(facts)
     sample = frame.sample(min(ROWS, len(frame)), random_state=SEED)
+    ranked = ranking(sample[seen], sample[facts["target"]], task, SEED)
+    test, refused = _held_out(frame, facts, strategy)
     found = [
-        *leaks(sample[seen], sample[facts["target"]], task, SEED),
-        *_identifiers(frame[seen]),
+        *leaks(sample[seen], sample[facts["target"]], task, SEED, ranked),
+        *_identifiers(frame[seen], ranked),
         *_columns(frame, schema, seen, facts),
-        *_copies(frame, seen, facts, strategy),
-        *(_classes(frame[facts["target"]]) if task == "classification" else []),
+        *_copies(frame, seen, facts, test),
+        *refused,
+        *(_classes(frame[facts["target"]], test) if task == "classification" else []),
     ]
     return {
         "task": task,
@@ -55,17 +61,24 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
 
 def split_strategy(facts: dict, task: str) -> str:
     """Return the split that fits: by time, by group, stratified, or random."""
-    if facts["time"]:
+    if facts.get("time"):
         return "time"
-    if facts["group"]:
+    if facts.get("group"):
         return "group"
     return "stratified" if task == "classification" else "random"
 
 
-def _identifiers(frame: pd.DataFrame) -> Iterator[Finding]:
+def _identifiers(frame: pd.DataFrame, ranked: list[dict]) -> Iterator[Finding]:
+    """Find texts and whole numbers that differ in each row, but no amount that says something about the target."""
+    chance = 2 / math.sqrt(min(ROWS, len(frame)))  # what a column that says nothing seldom scores
+    related = {item["name"] for item in ranked if item["score"] > chance}
     for name in frame:
-        if kind_of(frame[name]) in ("integer", "string") and frame[name].nunique() > 0.99 * len(frame) > 50:
-            yield "identifier", [name], f"{name} is different in each row, like an identifier: exclude it"
+        values, kind = frame[name], kind_of(frame[name])
+        if kind not in ("integer", "string") or not values.nunique() > 0.99 * len(frame) > 50:
+            continue
+        if kind == "integer" and name in related and values.max() - values.min() > SPARSE * len(frame):
+            continue
+        yield "identifier", [name], f"{name} is different in each row, like an identifier: exclude it"
 
 
 def _columns(frame: pd.DataFrame, schema: Schema, seen: list[str], facts: dict) -> Iterator[Finding]:
@@ -77,7 +90,7 @@ def _columns(frame: pd.DataFrame, schema: Schema, seen: list[str], facts: dict) 
         missing = 1 - len(values) / len(frame)
         if 0.5 < missing < 1:
             yield "gaps", [name], f"{name} is missing in {missing:.0%} of the rows"
-        if kind == "datetime" and not facts["time"]:
+        if kind == "datetime" and not facts.get("time"):
             yield "time", [name], f"{name} is a time: if new rows come later than these, use --time {name}"
         if kind == "string":
             yield from _texts(name, values)
@@ -107,17 +120,20 @@ def _texts(name: str, values: pd.Series) -> Iterator[Finding]:
         )
 
 
-def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, strategy: str) -> Iterator[Finding]:
+def _held_out(frame: pd.DataFrame, facts: dict, strategy: str) -> tuple[pd.Series | None, list[Finding]]:
+    """Return which rows a run would hold out, or the finding that it cannot."""
+    by = {"time": facts.get("time"), "group": facts.get("group"), "stratified": facts["target"]}.get(strategy)
+    try:
+        return held_out(frame, strategy, TEST_FRACTION, SEED, by), []
+    except DataError as error:
+        return None, [("split", [by] if by else [], f"the {strategy} split will not work: {error}")]
+
+
+def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, test: pd.Series | None) -> Iterator[Finding]:
     copies = int(frame.duplicated().sum())
     if copies:
         yield "duplicates", [], f"{copies} rows are exact copies of others"
-    by = {"time": facts["time"], "group": facts["group"], "stratified": facts["target"]}.get(strategy)
-    try:
-        test = held_out(frame, strategy, TEST_FRACTION, SEED, by)
-    except DataError as error:
-        yield "split", [by] if by else [], f"the {strategy} split will not work: {error}"
-        return
-    across = copies_across(frame[[*seen, facts["target"]]], test)
+    across = 0 if test is None else copies_across(frame[[*seen, facts["target"]]], test)
     if across:
         yield (
             "duplicates-across-split",
@@ -126,10 +142,17 @@ def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, strategy: str) ->
         )
 
 
-def _classes(target: pd.Series) -> Iterator[Finding]:
+def _classes(target: pd.Series, test: pd.Series | None) -> Iterator[Finding]:
     counts = target.value_counts()
-    rarest = counts.idxmin()
+    sides = {} if test is None else {"training": (~test, FEWEST_OF_A_CLASS), "held-out": (test, 1)}
+    for side, (rows, fewest) in sides.items():
+        few = target[rows].value_counts().reindex(counts.index, fill_value=0)
+        if few.min() < fewest:
+            said = f"{few.min()} of the {side} rows would be {few.index.tolist()[few.argmin()]!r}"
+            told = "merge or drop rare classes, or choose another split"
+            yield "few-of-a-class", [target.name], f"{said}, and every run needs at least {fewest}: {told}"
+            return
     if counts.min() < RARE_CLASS * len(target):
-        share = f"{counts.min() / len(target):.1%}"
+        rarest = counts.index.tolist()[counts.argmin()]
         told = "judge by average_precision or balanced_accuracy, not by accuracy"
-        yield "imbalance", [str(target.name)], f"only {share} of the rows are {rarest!r}: {told}"
+        yield "imbalance", [target.name], f"only {counts.min()} of {len(target)} rows are {rarest!r}: {told}"

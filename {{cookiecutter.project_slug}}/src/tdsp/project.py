@@ -63,7 +63,7 @@ class Split(_Facts):
 
     strategy: Literal["random", "stratified", "group", "time"]
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    seed: Annotated[int, Field(ge=0)] = 42
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 42  # what numpy takes
 
 
 class Gate(_Facts):
