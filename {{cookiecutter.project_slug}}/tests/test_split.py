@@ -1,8 +1,11 @@
 """What is held out, and what must never be on both sides."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from science.split import copies_across, held_out
 from science.step import DataError
@@ -61,10 +64,43 @@ def test_no_row_changes_sides_when_rows_are_added(strategy, by):
 
 
 @pytest.mark.parametrize(("strategy", "by"), STRATEGIES[:2])
-def test_copies_of_a_row_stay_together(strategy, by):
-    twice = pd.concat([TABLE, TABLE], ignore_index=True)
+def test_copies_of_a_row_go_their_own_ways_and_the_first_stays_where_it_was(strategy, by):
+    once = TABLE.drop_duplicates()
+    twice = pd.concat([once, once], ignore_index=True)
     test = held_out(twice, strategy, 0.2, 7, by)
-    assert test.head(len(TABLE)).tolist() == test.tail(len(TABLE)).tolist()
+    first, second = test.head(len(once)).to_numpy(), test.tail(len(once)).to_numpy()
+    assert first.tolist() == held_out(once, strategy, 0.2, 7, by).tolist()
+    assert (first & second).mean() == pytest.approx(0.2 * 0.2, abs=0.03)
+
+
+@pytest.mark.parametrize(("strategy", "by"), [("random", None), ("stratified", "y")])
+def test_a_table_of_few_different_rows_is_divided_as_by_chance(strategy, by):
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"k": random.integers(1, 4, 2200), "s": random.integers(0, 2, 2200)})
+    frame["y"] = (random.random(2200) < 0.15 + 0.5 * frame["s"] + 0.05 * frame["k"]).astype(int)
+    assert len(frame.drop_duplicates()) == 12
+
+    def area(test: pd.Series) -> float:
+        learned = frame[~test].groupby(["k", "s"])["y"].mean()
+        said = pd.MultiIndex.from_frame(frame.loc[test, ["k", "s"]]).map(learned)
+        return roc_auc_score(frame.loc[test, "y"], said)
+
+    tests = [held_out(frame, strategy, 0.2, seed, by) for seed in range(20)]
+    chance = [pd.Series(random.permutation(2200) < 440) for _ in range(20)]
+    areas, expected = [area(test) for test in tests], [area(test) for test in chance]
+    assert np.mean(areas) == pytest.approx(np.mean(expected), abs=0.02)
+    assert min(areas) > min(expected) - 0.03
+    assert np.mean([test.mean() for test in tests]) == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("study", "count", "digest"),
+    [("regression", 71, "1a82337abed4a4f9"), ("classification", 101, "feb100502e0edfd7")],
+)
+def test_the_rows_of_a_study_without_copies_are_on_the_side_they_always_were(study, count, digest, request):
+    rows = request.getfixturevalue(study).test_rows().index
+    assert len(rows) == count
+    assert hashlib.sha256(" ".join(map(str, rows)).encode()).hexdigest()[:16] == digest
 
 
 def test_the_rows_held_out_are_the_same_on_every_machine_and_in_every_version():
@@ -83,7 +119,8 @@ def test_the_rows_held_out_are_the_same_on_every_machine_and_in_every_version():
             "patient",
             "have no value",
         ),
-        ("random", TABLE.head(1), None, "they are all the same"),
+        ("random", TABLE.head(1), None, "1 of 1 rows are left to learn from"),
+        ("stratified", pd.DataFrame({"name": range(30)}), "name", "no class has two rows"),
         ("random", TABLE.head(20), None, "of 20 rows are left to learn from"),
     ],
 )

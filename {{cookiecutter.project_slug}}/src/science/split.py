@@ -2,8 +2,10 @@
 
 By chance means by what a row holds: a hash of the row (or of its group) and the seed says how far up it stands
 between 0 and 1, and what stands below the wanted fraction is held out. So a row never changes sides when others
-are added to the table, which keeps a champion from being judged on rows it was trained on, and copies of a row
-stay together. The share that is held out is about the fraction, not exactly.
+are added to the table, which keeps a champion from being judged on rows it was trained on. Of equal rows the hash
+also takes whether one is the first, the second and so on: each goes its own way, as rows drawn by chance do. (If they
+stayed together, the target would decide on which side they are, and in a table of few different rows the test would
+say the opposite of what training saw.) The share that is held out is about the fraction, not exactly.
 """
 
 from __future__ import annotations
@@ -45,14 +47,16 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
             raise DataError(f"{by}: all rows belong to one group, so none can be held out whole")
         chosen = _below(_places(frame[[by]], seed), fraction)
     else:
-        places = _places(frame, seed)
+        places = _places(frame, seed, apart=True)
         chosen = _below(places, fraction)
         if strategy == "stratified":
             for rows in frame.groupby(by, sort=False).indices.values():
                 chosen[rows] = _below(places[rows], fraction)
-    if not chosen.any() or (~chosen).sum() < FEWEST_ROWS:
-        left = f"{(~chosen).sum()} of {len(frame)} rows are left to learn from, at least {FEWEST_ROWS} are needed"
-        raise DataError(left if chosen.any() else f"{len(frame)} rows cannot be split: they are all the same")
+    left = int((~chosen).sum())
+    if left < FEWEST_ROWS:
+        raise DataError(f"{left} of {len(frame)} rows are left to learn from, at least {FEWEST_ROWS} are needed")
+    if not chosen.any():
+        raise DataError(f"{by}: no class has two rows, so none can be held out")
     return pd.Series(chosen, index=frame.index, name="held_out")
 
 
@@ -70,10 +74,19 @@ def rule_of(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: 
     return rule
 
 
-def _places(frame: pd.DataFrame, seed: int) -> np.ndarray:
-    """Return a number from 0 to 1 for each row, the same for the same content and seed wherever the row stands."""
+def _places(frame: pd.DataFrame, seed: int, *, apart: bool = False) -> np.ndarray:
+    """Return a number from 0 to 1 for each row, the same for the same content and seed wherever the row stands.
+
+    Args:
+        frame: What decides.
+        seed: Another one gives others.
+        apart: Whether equal rows get numbers of their own, in their order; the first has the one that it would
+            have alone.
+    """
     key = hashlib.sha256(f"seed {seed}".encode()).hexdigest()
     hashes = pd.util.hash_pandas_object(frame.apply(_canonical), index=False, hash_key=key[:16]).to_numpy()
+    if apart:
+        hashes = hashes + pd.Series(hashes).groupby(hashes).cumcount().to_numpy(np.uint64)
     return pd.util.hash_array(hashes ^ np.uint64(int(key[16:32], 16))) / 2.0**64
 
 
