@@ -1,13 +1,14 @@
 """What is held out, and what must never be on both sides."""
 
 import hashlib
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from science.split import copies_across, held_out
+from science.split import copies_across, held_out, rule_of
 from science.step import DataError
 
 RANDOM = np.random.default_rng(0)
@@ -132,3 +133,12 @@ def test_rows_that_cannot_be_divided_are_told(strategy, frame, by, message):
 def test_copies_across_the_split_are_counted():
     frame = pd.DataFrame({"a": [1, 1, 2, 2, 3], "b": [None, None, "x", "y", "z"]})
     assert copies_across(frame, pd.Series([True, False, True, False, False])) == 1
+
+
+@pytest.mark.parametrize("strategy", ["random", "group"])
+def test_the_rule_tells_texts_from_numbers_but_not_kinds_of_numbers(strategy):
+    frame = pd.DataFrame({"code": np.arange(100), "x": RANDOM.normal(size=100)})
+    rule = rule_of(frame, strategy, 0.2, 7, "code")
+    assert rule_of(frame.astype({"code": float}), strategy, 0.2, 7, "code") == rule
+    assert rule_of(frame.astype({"code": str}), strategy, 0.2, 7, "code") != rule
+    assert json.loads(json.dumps(rule)) == rule

@@ -107,8 +107,11 @@ def _other_split(champion: Contract, contract: Contract) -> str | None:
     if champion.split is None:
         how = "its contract does not say which rows were held out"
     else:
-        keys = [key for key in champion.split if champion.split[key] != contract.split.get(key)]
-        named = ["the columns were others" if key == "columns" else f"{key} was {champion.split[key]}" for key in keys]
+        keys = [key for key in contract.split if champion.split.get(key) != contract.split[key]]
+        named = [
+            "the columns or their types were others" if key == "columns" else f"{key} was {champion.split.get(key)}"
+            for key in keys
+        ]
         how = f"its rows were held out by another rule ({named[0] if 'strategy' in keys else ', '.join(named)})"
     return f"{how}, so the champion may have been trained on some of these rows and look better than it is"
 

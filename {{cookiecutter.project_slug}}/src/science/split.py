@@ -63,14 +63,12 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
 def rule_of(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: str | None) -> dict:
     """Return what decides on which side a row falls, without what plays no part.
 
-    A row that one split learns from is never held out by another of the same rule, unless the latest rows of `time`
-    were taken away.
+    A row that one split learns from is never held out by another of the same rule, unless rows were taken away.
     """
     rule = {"strategy": strategy, "test_fraction": fraction, "by": by}
     if strategy != "time":
-        rule["seed"] = seed
-    if strategy not in ("time", "group"):
-        rule["columns"] = list(map(str, frame))  # the whole row decides
+        hashed = [by] if strategy == "group" else frame.columns
+        rule |= {"seed": seed, "columns": [[str(name), _kind(frame[name])] for name in hashed]}  # lists, as in JSON
     return rule
 
 
@@ -92,11 +90,17 @@ def _places(frame: pd.DataFrame, seed: int, *, apart: bool = False) -> np.ndarra
 
 def _canonical(values: pd.Series) -> pd.Series:
     """Return values whose hash does not depend on the rest of the column: a gap turns whole numbers into floats."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return values.astype("datetime64[ns]")
-    if pd.api.types.is_numeric_dtype(values):  # booleans, too
+    kind = _kind(values)
+    if kind == "number":
         return values.astype("float64") + 0.0  # -0 is 0
-    return values
+    return values.astype("datetime64[ns]") if kind == "datetime" else values
+
+
+def _kind(values: pd.Series) -> str:
+    """Return what a column is hashed as: the same cells have another hash as a number than as text."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return "datetime"
+    return "number" if pd.api.types.is_numeric_dtype(values) else "text"  # booleans are numbers, too
 
 
 def _below(places: np.ndarray, fraction: float) -> np.ndarray:
