@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from science.split import copies_across, held_out, rule_of
 from science.step import DataError
+from science.units import FEWEST_UNITS
 
 RANDOM = np.random.default_rng(0)
 TABLE = pd.DataFrame(
@@ -40,6 +41,31 @@ def test_another_seed_holds_out_other_rows(strategy):
 def test_no_group_is_on_both_sides():
     test = held_out(TABLE, "group", 0.2, 7, "patient")
     assert not set(TABLE["patient"][test]) & set(TABLE["patient"][~test])
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.2])
+@pytest.mark.parametrize("groups", [16, 20, 40])
+def test_enough_groups_for_an_interval_are_held_out_when_enough_are_left(groups, fraction):
+    frame = pd.DataFrame({"site": np.arange(800) % groups})
+    for seed in range(20):
+        test = held_out(frame, "group", fraction, seed, "site")
+        assert frame["site"][test].nunique() >= FEWEST_UNITS
+        assert frame["site"][~test].nunique() >= FEWEST_UNITS
+
+
+def test_a_group_that_was_learned_from_is_not_held_out_when_groups_are_added():
+    for seed in range(20):
+        frames = [pd.DataFrame({"site": np.arange(800) % groups}) for groups in (16, 30, 100)]
+        tests = [set(frame["site"][held_out(frame, "group", 0.1, seed, "site")]) for frame in frames]
+        for before, after, seen in zip(tests, tests[1:], (16, 30), strict=False):
+            assert {site for site in after if site < seen} <= before
+        rules = [rule_of(frame, "group", 0.1, seed, "site") for frame in frames]
+        assert rules[0] == rules[1] == rules[2]
+
+
+def test_a_rule_that_holds_out_more_groups_is_another_rule():
+    few, many = (pd.DataFrame({"site": np.arange(800) % groups}) for groups in (15, 16))
+    assert rule_of(few, "group", 0.2, 7, "site") != rule_of(many, "group", 0.2, 7, "site")
 
 
 def test_everything_held_out_by_time_is_later_than_everything_else():

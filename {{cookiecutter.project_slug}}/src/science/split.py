@@ -1,11 +1,11 @@
 """Hold rows out: at random, stratified by class, whole groups, or the latest in time.
 
 By chance means by what a row holds: a hash of the row (or of its group) and the seed says how far up it stands
-between 0 and 1, and what stands below the wanted fraction is held out. So a row never changes sides when others
-are added to the table, which keeps a champion from being judged on rows it was trained on. Of equal rows the hash
-also takes whether one is the first, the second and so on: each goes its own way, as rows drawn by chance do. (If they
-stayed together, the target would decide on which side they are, and in a table of few different rows the test would
-say the opposite of what training saw.) The share that is held out is about the fraction, not exactly.
+between 0 and 1, and what stands below the wanted fraction is held out. So no row that was learned from is held out
+when others are added to the table, which keeps a champion from being judged on rows it was trained on. Of equal rows
+the hash also takes whether one is the first, the second and so on: each goes its own way, as rows drawn by chance do.
+(If they stayed together, the target would decide on which side they are, and in a table of few different rows the
+test would say the opposite of what training saw.) The share that is held out is about the fraction, not exactly.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from science.step import DataError
+from science.units import FEWEST_UNITS
 
 FEWEST_ROWS = 20  # to learn from; with less, cross-validation means nothing
 
@@ -28,7 +29,8 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
         strategy: `random`, `stratified` (of each class in `by` some rows, if it has two that differ), `group`
             (rows that share a value of `by` stay together) or `time` (the latest rows by `by`; rows of the same
             instant stay together).
-        fraction: Share of the rows (of `group`: of the groups) to hold out, between 0 and 1; about that many.
+        fraction: Share of the rows (of `group`: of the groups) to hold out, between 0 and 1; about that many, and of
+            groups at least as many as an interval can be drawn from, if as many are left.
         seed: Another one holds out others; not used by `time`.
         by: The column to go by; not used by `random`.
 
@@ -45,7 +47,7 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
     elif strategy == "group":
         if frame[by].nunique() < 2:
             raise DataError(f"{by}: all rows belong to one group, so none can be held out whole")
-        chosen = _below(_places(frame[[by]], seed), fraction)
+        chosen = _below(_places(frame[[by]], seed), fraction, _fewest_groups(frame[by]))
     else:
         places = _places(frame, seed, apart=True)
         chosen = _below(places, fraction)
@@ -69,7 +71,14 @@ def rule_of(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: 
     if strategy != "time":
         hashed = [by] if strategy == "group" else frame.columns
         rule |= {"seed": seed, "columns": [[str(name), _kind(frame[name])] for name in hashed]}  # lists, as in JSON
+    if strategy == "group":
+        rule["fewest_groups"] = _fewest_groups(frame[by])
     return rule
+
+
+def _fewest_groups(values: pd.Series) -> int:
+    """Return how many groups to hold out at least."""
+    return FEWEST_UNITS if values.nunique() >= 2 * FEWEST_UNITS else 1
 
 
 def _places(frame: pd.DataFrame, seed: int, *, apart: bool = False) -> np.ndarray:
@@ -103,11 +112,9 @@ def _kind(values: pd.Series) -> str:
     return "number" if pd.api.types.is_numeric_dtype(values) else "text"  # booleans are numbers, too
 
 
-def _below(places: np.ndarray, fraction: float) -> np.ndarray:
-    """Return which places are below the fraction: one at least, and not all, if there are two."""
-    chosen = places < fraction
-    if not chosen.any():
-        chosen = places == places.min()
+def _below(places: np.ndarray, fraction: float, fewest: int = 1) -> np.ndarray:
+    """Return which places are below the fraction: the `fewest` lowest at least, and not all, if there are two."""
+    chosen = (places < fraction) | (places <= np.unique(places)[fewest - 1])
     return chosen if not chosen.all() else places < places.max()
 
 
