@@ -1,7 +1,7 @@
 """What is held out, and what must never be on both sides."""
 
-import hashlib
 import json
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -121,13 +121,13 @@ def test_a_table_of_few_different_rows_is_divided_as_by_chance(strategy, by):
 
 
 @pytest.mark.parametrize(
-    ("study", "count", "digest"),
-    [("regression", 71, "1a82337abed4a4f9"), ("classification", 101, "feb100502e0edfd7")],
+    ("study", "count", "sum_of_rows"),
+    [("regression", 71, 2806940342), ("classification", 101, 3707380856)],
 )
-def test_the_rows_of_a_study_without_copies_are_on_the_side_they_always_were(study, count, digest, request):
+def test_the_rows_of_a_study_without_copies_are_on_the_side_they_always_were(study, count, sum_of_rows, request):
     rows = request.getfixturevalue(study).test_rows().index
     assert len(rows) == count
-    assert hashlib.sha256(" ".join(map(str, rows)).encode()).hexdigest()[:16] == digest
+    assert zlib.crc32(" ".join(map(str, rows)).encode()) == sum_of_rows
 
 
 def test_the_rows_held_out_are_the_same_on_every_machine_and_in_every_version():
