@@ -82,6 +82,24 @@ def test_the_report_says_what_was_resampled_and_what_judged_the_folds(root, proj
     assert "Rows by chance judge in each fold, **not later rows**: a class would be too rare in some fold." in text
 
 
+def test_an_interval_that_cannot_be_drawn_is_shown_as_such(root, project):
+    metrics = evidence.metrics()
+    why = metrics["interval_absent"] = "fewer than 8 groups are held out (2): bring rows of more groups"
+    for values in (metrics["comparisons"], *metrics["models"].values()):
+        for value in values.values():
+            value.update(low=None, high=None)
+    evidence.run_folder(root, metrics=metrics)
+    page = Page(report.write(root, project).read_text(encoding="utf-8"))
+    assert "95 % interval n/a" in " ".join(page.text.split())
+    assert "too few to tell it from noise" in page.text
+    texts = {file.name: file.read_text(encoding="utf-8") for file in (root / "docs").rglob("*.md")}
+    assert not [name for name, text in texts.items() if "n/a to n/a" in text or "no | \n" in text]
+    assert f"bootstrap interval, which is n/a here: {why}" in texts["train.md"]
+    assert "| dummy | 20 | n/a | n/a |" in texts["train.md"]
+    assert f"better than the linear baseline cannot be told: {why}" in texts["baseline-report.md"]
+    assert "44 (n/a)" in texts["model-report.md"]
+
+
 def test_what_nobody_asked_for_is_not_called_passed(root, project):
     page = Page(report.write(root, project).read_text(encoding="utf-8"))
     assert "not asked groups no sensitive column is named" in " ".join(page.text.split())

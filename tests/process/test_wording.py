@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from tdsp.wording import number
+from tdsp.wording import interval, number
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,8 @@ from tdsp.wording import number
 )
 def test_a_number_is_short_and_readable(value, written):
     assert number(value) == written
+
+
+def test_an_interval_is_known_or_not():
+    assert interval(2, 8.0) == "2 to 8"
+    assert interval(None, 8) == interval(2, math.nan) == "n/a"

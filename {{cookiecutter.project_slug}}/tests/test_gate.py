@@ -70,6 +70,13 @@ def test_noise_is_refused(interval):
     assert failed(judge(FACTS, QUALITY, evidence(champion=interval))) == ["champion"]
 
 
+def test_without_an_interval_the_gate_refuses_and_says_why():
+    unknown, why = (5, None, None), "fewer than 8 groups are held out (2): bring rows of more groups"
+    verdict = judge(FACTS, QUALITY, evidence(dummy=unknown, champion=unknown, interval_absent=why))
+    assert failed(verdict) == ["baseline", "champion"]
+    assert verdict.failed[0].detail == f"it cannot be told whether it is better than the dumb baseline: {why}"
+
+
 @pytest.mark.parametrize("interval", [NOISE, WORSE])
 def test_a_model_no_better_than_the_dumb_baseline_is_refused(interval):
     assert failed(judge(FACTS, QUALITY, evidence(dummy=interval))) == ["baseline"]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sklearn
 
-from science import bootstrap
+from science import bootstrap, units
 from science.metrics import METRICS, Rows, metrics_for
 from tdsp import project
 
@@ -111,16 +111,34 @@ def test_an_interval_needs_a_metric_that_exists_in_nearly_all_resamples():
     assert np.isnan(found["low"])
 
 
+@pytest.mark.parametrize(("count", "known"), [(1, False), (2, False), (7, False), (8, True)])
+@pytest.mark.parametrize("by", ["rows", "groups", "instants"])
+def test_a_few_units_give_no_interval(by, count, known):
+    instants = {1: 1, 2: 2, 7: 20, 8: 24}[count]  # in blocks
+    size = {"rows": count, "groups": 5 * count, "instants": 5 * instants}[by]
+    frame = pd.DataFrame({"site": np.arange(size) % count, "day": np.arange(size) % instants})
+    columns = {"rows": (None, None), "groups": (None, "site"), "instants": ("day", None)}[by]
+    clusters, _ = units.clusters_of(frame, *columns)
+    rows = Rows(RANDOM.normal(size=size), np.zeros(size))
+    drawn = bootstrap.distributions({"m": rows}, "regression", 1, clusters)["m"]["mae"]
+    assert np.isfinite(bootstrap.interval(drawn, 0.95)).all() == known
+    said = units.too_few(frame, *columns)
+    assert (said is None) == known
+    assert known or f"({count})" in said
+    assert known or "split.test_fraction" in said
+
+
 def test_rows_that_follow_each_other_are_drawn_in_blocks():
     frame = pd.DataFrame({"hour": RANDOM.permutation(1000), "who": np.arange(1000) // 2})
-    clusters, unit = bootstrap.clusters_of(frame, "hour", None)
+    clusters, unit = units.clusters_of(frame, "hour", None)
     assert unit == "blocks of 10 successive values of hour"
     assert (np.bincount(clusters) == 10).all()
     assert (frame["hour"].groupby(clusters).agg(np.ptp) == 9).all()
-    assert bootstrap.clusters_of(frame, "hour", "who")[1] == unit  # 100 blocks claim less than 500 groups
-    assert bootstrap.clusters_of(frame, None, "who")[1] == "groups of the same who"
-    assert bootstrap.clusters_of(frame, None, None) == (None, "rows")
-    assert bootstrap.clusters_of(frame.assign(hour=7), "hour", None) == (None, "rows")
+    assert units.clusters_of(frame, "hour", "who")[1] == unit  # 100 blocks claim less than 500 groups
+    assert units.clusters_of(frame, None, "who")[1] == "groups of the same who"
+    assert units.clusters_of(frame, None, None) == (None, "rows")
+    clusters, unit = units.clusters_of(frame.assign(hour=7), "hour", None)
+    assert (clusters.max(), unit) == (0, "blocks of 1 successive values of hour")
 
 
 def test_a_paired_comparison_sees_a_small_but_steady_improvement():

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.base import BaseEstimator
+from sklearn.model_selection import TimeSeriesSplit
 from sklearn.preprocessing import FunctionTransformer
 
 from science import choose, model, store
@@ -136,6 +137,28 @@ def test_folds_keep_groups_together_and_never_learn_from_the_future():
     assert (judged_on, instead_of) == ("later rows", None)
     for fit, judge in found:
         assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
+
+
+def test_folds_of_rows_with_times_of_their_own_are_those_of_scikit_learn():
+    frame = FRAME.assign(y=NUMBER).sort_values("at")
+    found, *_ = choose.folds(contract(NUMBER, time="at"), frame)
+    for ours, theirs in zip(found, TimeSeriesSplit(choose.FOLDS).split(frame), strict=True):
+        np.testing.assert_array_equal(np.concatenate(ours), np.concatenate(theirs))
+
+
+@pytest.mark.parametrize(("instants", "number"), [(10, 5), (4, 3), (3, 2), (2, 1)])
+def test_no_fold_cuts_through_an_instant(instants, number):
+    frame = FRAME.assign(y=NUMBER, at=np.arange(COUNT) * instants // COUNT)
+    found, judged_on, instead_of = choose.folds(contract(NUMBER, time="at"), frame)
+    assert (len(found), judged_on, instead_of) == (number, "later rows", None)
+    for fit, judge in found:
+        assert frame["at"].iloc[fit].max() < frame["at"].iloc[judge].min()
+    assert set(found[-1][1]) >= set(np.flatnonzero(frame["at"] == instants - 1))
+
+
+def test_rows_of_one_instant_are_judged_by_chance():
+    frame = FRAME.assign(y=NUMBER, at=7)
+    assert choose.folds(contract(NUMBER, time="at"), frame)[1:] == ("rows by chance", None)
 
 
 def test_folds_of_a_classification_do_not_learn_from_the_future_either():

@@ -1,11 +1,16 @@
 """What is held out, and what must never be on both sides."""
 
+import json
+import zlib
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from science.split import copies_across, held_out
+from science.split import copies_across, held_out, rule_of
 from science.step import DataError
+from science.units import FEWEST_UNITS
 
 RANDOM = np.random.default_rng(0)
 TABLE = pd.DataFrame(
@@ -38,6 +43,31 @@ def test_no_group_is_on_both_sides():
     assert not set(TABLE["patient"][test]) & set(TABLE["patient"][~test])
 
 
+@pytest.mark.parametrize("fraction", [0.05, 0.2])
+@pytest.mark.parametrize("groups", [16, 20, 40])
+def test_enough_groups_for_an_interval_are_held_out_when_enough_are_left(groups, fraction):
+    frame = pd.DataFrame({"site": np.arange(800) % groups})
+    for seed in range(20):
+        test = held_out(frame, "group", fraction, seed, "site")
+        assert frame["site"][test].nunique() >= FEWEST_UNITS
+        assert frame["site"][~test].nunique() >= FEWEST_UNITS
+
+
+def test_a_group_that_was_learned_from_is_not_held_out_when_groups_are_added():
+    for seed in range(20):
+        frames = [pd.DataFrame({"site": np.arange(800) % groups}) for groups in (16, 30, 100)]
+        tests = [set(frame["site"][held_out(frame, "group", 0.1, seed, "site")]) for frame in frames]
+        for before, after, seen in zip(tests, tests[1:], (16, 30), strict=False):
+            assert {site for site in after if site < seen} <= before
+        rules = [rule_of(frame, "group", 0.1, seed, "site") for frame in frames]
+        assert rules[0] == rules[1] == rules[2]
+
+
+def test_a_rule_that_holds_out_more_groups_is_another_rule():
+    few, many = (pd.DataFrame({"site": np.arange(800) % groups}) for groups in (15, 16))
+    assert rule_of(few, "group", 0.2, 7, "site") != rule_of(many, "group", 0.2, 7, "site")
+
+
 def test_everything_held_out_by_time_is_later_than_everything_else():
     test = held_out(TABLE, "time", 0.2, 7, "day")
     assert TABLE["day"][test].min() > TABLE["day"][~test].max()
@@ -61,10 +91,43 @@ def test_no_row_changes_sides_when_rows_are_added(strategy, by):
 
 
 @pytest.mark.parametrize(("strategy", "by"), STRATEGIES[:2])
-def test_copies_of_a_row_stay_together(strategy, by):
-    twice = pd.concat([TABLE, TABLE], ignore_index=True)
+def test_copies_of_a_row_go_their_own_ways_and_the_first_stays_where_it_was(strategy, by):
+    once = TABLE.drop_duplicates()
+    twice = pd.concat([once, once], ignore_index=True)
     test = held_out(twice, strategy, 0.2, 7, by)
-    assert test.head(len(TABLE)).tolist() == test.tail(len(TABLE)).tolist()
+    first, second = test.head(len(once)).to_numpy(), test.tail(len(once)).to_numpy()
+    assert first.tolist() == held_out(once, strategy, 0.2, 7, by).tolist()
+    assert (first & second).mean() == pytest.approx(0.2 * 0.2, abs=0.03)
+
+
+@pytest.mark.parametrize(("strategy", "by"), [("random", None), ("stratified", "y")])
+def test_a_table_of_few_different_rows_is_divided_as_by_chance(strategy, by):
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"k": random.integers(1, 4, 2200), "s": random.integers(0, 2, 2200)})
+    frame["y"] = (random.random(2200) < 0.15 + 0.5 * frame["s"] + 0.05 * frame["k"]).astype(int)
+    assert len(frame.drop_duplicates()) == 12
+
+    def area(test: pd.Series) -> float:
+        learned = frame[~test].groupby(["k", "s"])["y"].mean()
+        said = pd.MultiIndex.from_frame(frame.loc[test, ["k", "s"]]).map(learned)
+        return roc_auc_score(frame.loc[test, "y"], said)
+
+    tests = [held_out(frame, strategy, 0.2, seed, by) for seed in range(20)]
+    chance = [pd.Series(random.permutation(2200) < 440) for _ in range(20)]
+    areas, expected = [area(test) for test in tests], [area(test) for test in chance]
+    assert np.mean(areas) == pytest.approx(np.mean(expected), abs=0.02)
+    assert min(areas) > min(expected) - 0.03
+    assert np.mean([test.mean() for test in tests]) == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("study", "count", "sum_of_rows"),
+    [("regression", 71, 2806940342), ("classification", 101, 3707380856)],
+)
+def test_the_rows_of_a_study_without_copies_are_on_the_side_they_always_were(study, count, sum_of_rows, request):
+    rows = request.getfixturevalue(study).test_rows().index
+    assert len(rows) == count
+    assert zlib.crc32(" ".join(map(str, rows)).encode()) == sum_of_rows
 
 
 def test_the_rows_held_out_are_the_same_on_every_machine_and_in_every_version():
@@ -83,7 +146,8 @@ def test_the_rows_held_out_are_the_same_on_every_machine_and_in_every_version():
             "patient",
             "have no value",
         ),
-        ("random", TABLE.head(1), None, "they are all the same"),
+        ("random", TABLE.head(1), None, "1 of 1 rows are left to learn from"),
+        ("stratified", pd.DataFrame({"name": range(30)}), "name", "no class has two rows"),
         ("random", TABLE.head(20), None, "of 20 rows are left to learn from"),
     ],
 )
@@ -95,3 +159,12 @@ def test_rows_that_cannot_be_divided_are_told(strategy, frame, by, message):
 def test_copies_across_the_split_are_counted():
     frame = pd.DataFrame({"a": [1, 1, 2, 2, 3], "b": [None, None, "x", "y", "z"]})
     assert copies_across(frame, pd.Series([True, False, True, False, False])) == 1
+
+
+@pytest.mark.parametrize("strategy", ["random", "group"])
+def test_the_rule_tells_texts_from_numbers_but_not_kinds_of_numbers(strategy):
+    frame = pd.DataFrame({"code": np.arange(100), "x": RANDOM.normal(size=100)})
+    rule = rule_of(frame, strategy, 0.2, 7, "code")
+    assert rule_of(frame.astype({"code": float}), strategy, 0.2, 7, "code") == rule
+    assert rule_of(frame.astype({"code": str}), strategy, 0.2, 7, "code") != rule
+    assert json.loads(json.dumps(rule)) == rule

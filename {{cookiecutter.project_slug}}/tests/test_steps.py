@@ -79,7 +79,10 @@ def test_copies_in_the_data_are_counted(regression, tmp_path):
     table = raw_table(regression)
     again(regression, tmp_path, table=pd.concat([table, table.head(50)]))
     duplicates = json.loads((tmp_path / "quality" / "quality.json").read_text())["duplicates"]
-    assert duplicates == {"rows": 50, "across_split": 0, "groups_across_split": 0}
+    split = pd.read_parquet(tmp_path / "split" / "train.parquet"), pd.read_parquet(tmp_path / "split" / "test.parquet")
+    seen, held = (set(rows.itertuples(index=False, name=None)) for rows in split)
+    assert duplicates == {"rows": 50, "across_split": len(seen & held), "groups_across_split": 0}
+    assert 0 < len(seen & held) < 50
 
 
 @pytest.mark.parametrize(
@@ -261,7 +264,8 @@ def test_a_champion_that_knows_an_excluded_column_is_still_compared(regression, 
     [
         ({"seed": 7}, "its rows were held out by another rule (seed was 7)"),
         ({"test_fraction": 0.3}, "(test_fraction was 0.3)"),
-        ({"columns": ["bmi"]}, "(the columns were others)"),
+        ({"columns": [["bmi", "number"]]}, "(the columns or their types were others)"),
+        ({"columns": None}, "(the columns or their types were others)"),
         ({"strategy": "time", "by": "age"}, "(strategy was time)"),
         (None, "its contract does not say which rows were held out"),
     ],
@@ -284,10 +288,22 @@ def test_a_champion_of_the_same_split_is_not_doubted(regression, tmp_path):
 def test_what_decides_the_split_is_in_the_contract(regression, classification, tmp_path):
     rule = regression.contract().split
     assert rule == {"strategy": "random", "test_fraction": 0.2, "by": None, "seed": 1, "columns": rule["columns"]}
-    assert rule["columns"] == list(pd.read_csv(regression.raw / "diabetes.csv", nrows=0))
+    assert rule["columns"] == [[name, "number"] for name in pd.read_csv(regression.raw / "diabetes.csv", nrows=0)]
     assert classification.contract().split["by"] == "diagnosis"
     by_time = again(regression, tmp_path, lambda f: f["data"].update(time="age") or f["split"].update(strategy="time"))
     assert Contract.load(by_time).split == {"strategy": "time", "test_fraction": 0.2, "by": "age"}
+
+
+def test_a_champion_that_read_a_column_as_another_type_is_doubted(regression, tmp_path):
+    schema = yaml.safe_load(regression.schema.read_text())
+    schema["columns"]["s6"] = {"type": "string"}
+    (tmp_path / "schema.yml").write_text(yaml.safe_dump(schema, sort_keys=False))
+    split = again(regression, tmp_path, schema=tmp_path / "schema.yml")
+    train(split, tmp_path / "model", tmp_path / "baselines", max_iter=5)
+    learned = pd.read_parquet(regression.split / "train.parquet").index
+    assert pd.read_parquet(split / "test.parquet").index.isin(learned).any()  # the hash of a text is another one
+    metrics = judged(regression, regression.model, tmp_path, split, tmp_path / "model", tmp_path / "baselines")
+    assert "the columns or their types were others" in metrics["champion_split"]
 
 
 def test_a_leak_is_told_by_every_run(regression, tmp_path, capsys):

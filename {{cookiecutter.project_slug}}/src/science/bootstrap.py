@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from science.metrics import METRICS, Rows, metrics_for
+from science.units import FEWEST_UNITS, count_of
 
 RESAMPLES = 1000
 FEWEST = 200
@@ -31,7 +31,7 @@ def weights(rows: int, seed: int, clusters: np.ndarray | None = None) -> Iterato
             (all rows of a patient); without it each row is drawn by itself.
     """
     random = np.random.default_rng(seed)
-    units = rows if clusters is None else int(clusters.max()) + 1
+    units = count_of(rows, clusters)
     left = resamples_for(rows)
     while left > 0:
         count = min(left, max(1, CHUNK // rows))
@@ -41,35 +41,20 @@ def weights(rows: int, seed: int, clusters: np.ndarray | None = None) -> Iterato
         left -= count
 
 
-def clusters_of(frame: pd.DataFrame, time: str | None, group: str | None) -> tuple[np.ndarray | None, str]:
-    """Find rows that are not independent of each other, and so must be drawn together.
-
-    Rows of a group belong together, and so do rows that follow each other in time: blocks of n^(1/3) of the n
-    instants (the order of length that is best for a block bootstrap: Hall, Horowitz and Jing 1995). Of the two,
-    the one with fewer units is taken, because it claims less.
-
-    Returns:
-        A number from 0 for each row, or None if each row is drawn by itself; and what is drawn, in words.
-    """
-    found = []
-    if group is not None:
-        found.append((pd.factorize(frame[group])[0], f"groups of the same {group}"))
-    if time is not None:
-        codes = pd.factorize(frame[time], sort=True)[0]
-        instants = int(codes.max()) + 1
-        length = max(1, round(instants ** (1 / 3)))
-        if instants > 1:
-            found.append((codes // length, f"blocks of {length} successive values of {time}"))
-    return min(found, key=lambda unit: unit[0].max()) if found else (None, "rows")
-
-
 def distributions(models: dict[str, Rows], task: str, seed: int, clusters: np.ndarray | None) -> dict:
-    """Return, by model and metric, its value in each resample. All models see the same resamples."""
+    """Return, by model and metric, its value in each resample. All models see the same resamples.
+
+    With fewer units than an interval can be drawn from the values are NaN: nothing is known of how they vary.
+    """
+    rows = len(next(iter(models.values())).truth)
+    if count_of(rows, clusters) < FEWEST_UNITS:
+        unknown = np.full(resamples_for(rows), np.nan)
+        return {model: dict.fromkeys(metrics_for(task), unknown) for model in models}
     bound = {
         model: {name: metric.bind(rows) for name, metric in metrics_for(task).items()} for model, rows in models.items()
     }
     found = {model: {name: [] for name in values} for model, values in bound.items()}
-    for drawn in weights(len(next(iter(models.values())).truth), seed, clusters):
+    for drawn in weights(rows, seed, clusters):
         for model, values in bound.items():
             for name, value in values.items():
                 found[model][name].append(value(drawn))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from science import model as models
 from science.contract import Contract
@@ -82,11 +84,12 @@ def folds(contract: Contract, frame: pd.DataFrame) -> tuple[list[Fold], str, str
     """Return folds, rows to fit and rows to judge: later rows, other groups or rows by chance.
 
     Whatever the contract names comes first, unless a class would then be missing where it is needed; at most
-    `FOLDS` folds, fewer if there are fewer groups, or if only then the earliest rows hold enough of each class.
+    `FOLDS` folds, fewer if there are fewer groups or instants, or if only then the earliest rows hold enough of
+    each class.
 
     Args:
         contract: What the rows are.
-        frame: In the order of time, if the contract names one.
+        frame: The rows.
 
     Returns:
         The folds; what judges in each; and what should have, when a class would have been missing there.
@@ -94,18 +97,29 @@ def folds(contract: Contract, frame: pd.DataFrame) -> tuple[list[Fold], str, str
     target, shuffle = frame[contract.target], {"shuffle": True, "random_state": contract.seed}
     regression = contract.task == "regression"
     ways = []
-    if contract.time:
-        ways = [("later rows", TimeSeriesSplit(number)) for number in range(FOLDS, 1, -1)]
+    if contract.time and frame[contract.time].nunique() > 1:
+        most = min(FOLDS, frame[contract.time].nunique() - 1)
+        numbers = range(most, min(most, 2) - 1, -1)
+        ways = [("later rows", _later(frame[contract.time], number)) for number in numbers]
     if contract.group and frame[contract.group].nunique() > 1:
         number = min(FOLDS, frame[contract.group].nunique())
-        ways.append(("other groups", (GroupKFold(number) if regression else StratifiedGroupKFold(number, **shuffle))))
-    for judge_on, way in ways:
-        groups = frame[contract.group] if judge_on == "other groups" else None
-        found = [(fit, judge) for fit, judge in way.split(frame, target, groups) if len(fit) and len(judge)]
-        if regression or all(_classes_suffice(target.iloc[fit], target) for fit, _ in found):
+        by_group = GroupKFold(number) if regression else StratifiedGroupKFold(number, **shuffle)
+        ways.append(("other groups", by_group.split(frame, target, frame[contract.group])))
+    for judge_on, divided in ways:
+        found = [(fit, judge) for fit, judge in divided if len(fit) > 1 and len(judge)]
+        if found and (regression or all(_classes_suffice(target.iloc[fit], target) for fit, _ in found)):
             return found, judge_on, ways[0][0] if judge_on != ways[0][0] else None
     by_chance = (KFold if regression else StratifiedKFold)(FOLDS, **shuffle)
     return list(by_chance.split(frame, target)), "rows by chance", ways[0][0] if ways else None
+
+
+def _later(times: pd.Series, number: int) -> Iterator[Fold]:
+    """Yield `number` folds as `TimeSeriesSplit` does, but cut between instants: rows of one instant stay together."""
+    instants = pd.factorize(times, sort=True, use_na_sentinel=False)[0]
+    count = instants.max() + 1
+    size = count // (number + 1)
+    for first in range(count - number * size, count, size):
+        yield np.flatnonzero(instants < first), np.flatnonzero((instants >= first) & (instants < first + size))
 
 
 def _classes_suffice(some: pd.Series, target: pd.Series) -> bool:

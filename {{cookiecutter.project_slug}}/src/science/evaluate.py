@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
-from science import bootstrap, plots, step, store, tracking
+from science import bootstrap, plots, step, store, tracking, units
 from science.contract import Contract
 from science.groups import by_group
 from science.metrics import METRICS, Rows, metrics_for
@@ -45,7 +45,7 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
 
     truth = contract.coded(frame[contract.target])
     rows = {name: Rows(truth, said, contract.positive_place) for name, said in predictions.items()}
-    clusters, unit = bootstrap.clusters_of(frame, contract.time, contract.group)
+    clusters, unit = units.clusters_of(frame, contract.time, contract.group)
     drawn = bootstrap.distributions(rows, contract.task, contract.seed, clusters)
     report = _report(contract, rows, drawn)
     report["champion_status"] = status
@@ -57,7 +57,8 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     report["groups"] = by_group(contract, frame, rows["challenger"])
     some = _some(contract, frame)
     report["importance"] = _importance(challenger, contract, some)
-    report["sampled"] = {"unit": unit, "units": len(frame) if clusters is None else int(clusters.max()) + 1}
+    report["interval_absent"] = units.too_few(frame, contract.time, contract.group)
+    report["sampled"] = {"unit": unit, "units": units.count_of(len(frame), clusters)}
     report["sampled"] |= _sampled(len(frame), len(some))
 
     with step.output(evaluation) as folder:
@@ -69,7 +70,10 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     tracking.log(metrics={name: value for name, value in flat.items() if np.isfinite(value)})
     for name, values in report["models"].items():
         at = values[contract.metric]
-        print(f"{name:>10}: {contract.metric} {at['value']:.4g} ({at['low']:.4g} to {at['high']:.4g})")
+        sure = f"{at['low']:.4g} to {at['high']:.4g}" if np.isfinite(at["low"]) else "no interval"
+        print(f"{name:>10}: {contract.metric} {at['value']:.4g} ({sure})")
+    if report["interval_absent"]:
+        print(f"warning: {report['interval_absent']}")
 
 
 def _ask_champion(folder: Path, contract: Contract, frame: pd.DataFrame) -> tuple[str, str | None, np.ndarray | None]:
@@ -109,8 +113,11 @@ def _other_split(champion: Contract, contract: Contract) -> str | None:
     if champion.split is None:
         how = "its contract does not say which rows were held out"
     else:
-        keys = [key for key in champion.split if champion.split[key] != contract.split.get(key)]
-        named = ["the columns were others" if key == "columns" else f"{key} was {champion.split[key]}" for key in keys]
+        keys = [key for key in contract.split if champion.split.get(key) != contract.split[key]]
+        named = [
+            "the columns or their types were others" if key == "columns" else f"{key} was {champion.split.get(key)}"
+            for key in keys
+        ]
         how = f"its rows were held out by another rule ({named[0] if 'strategy' in keys else ', '.join(named)})"
     return f"{how}, so the champion may have been trained on some of these rows and look better than it is"
 

@@ -17,6 +17,7 @@ from science.quality import ROWS, constant_columns, describe, ranking
 from science.schema import Schema, check, sentences
 from science.split import copies_across, held_out, rule_of
 from science.step import DataError
+from science.units import too_few
 
 # What project.yml need not say; `tdsp.project` has the same.
 SPLIT = {"test_fraction": 0.2, "seed": 42}
@@ -72,6 +73,8 @@ def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) ->
     for name, count in report["duplicates"].items():
         if count:
             print(f"warning: {count} {name.replace('_', ' ')}: see quality.json")
+    if few := too_few(frame.loc[test], contract.time, contract.group):
+        print(f"warning: {few}")
     for leak in report["leaks"]:
         print(f"warning: {leak['message']}")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tdsp.errors import WrongInput
-from tdsp.wording import is_number, number
+from tdsp.wording import interval, is_number, number
 
 DEFAULTS = {"confidence": 0.95, "group_min_rows": 20}  # as in project.yml, of which this reads the text
 _COMPARED = {"dummy": "the dumb baseline", "champion": "the champion"}
@@ -107,14 +107,16 @@ def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float)
     if not compared["confidence"] >= confidence - 1e-9:
         return Check(name, False, f"compared at {compared['confidence']:g}, {confidence:g} is asked for: run again")
     better, low, high = compared["improvement"], compared["low"], compared["high"]
-    interval = f"{confidence:.0%} interval {number(low)} to {number(high)}"
+    said = f"{confidence:.0%} interval {interval(low, high)}"
+    if (why := metrics.get("interval_absent")) and not is_number(low):
+        return Check(name, False, f"it cannot be told whether it is better than {_COMPARED[other]}: {why}")
     if is_number(low) and is_number(better) and low > 0 and better > 0:
-        return Check(name, True, f"better than {_COMPARED[other]} by {number(better)} ({interval})")
+        return Check(name, True, f"better than {_COMPARED[other]} by {number(better)} ({said})")
     if is_number(low) and is_number(high) and high < 0:
-        interval = f"{confidence:.0%} interval {number(-high)} to {number(-low)}"
-        return Check(name, False, f"worse than {_COMPARED[other]} by {number(-better)} ({interval})")
+        said = f"{confidence:.0%} interval {interval(-high, -low)}"
+        return Check(name, False, f"worse than {_COMPARED[other]} by {number(-better)} ({said})")
     by = f"worse by {number(-better)}" if is_number(better) and better < 0 else f"better by {number(better)}"
-    return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {by} ({interval})")
+    return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {by} ({said})")
 
 
 def _not_compared(why: str, status: str | None) -> Check:

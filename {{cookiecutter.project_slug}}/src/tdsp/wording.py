@@ -25,6 +25,11 @@ def number(value: Any) -> str:
     return f"{value:.4g}" if abs(value) >= 1e-4 else f"{value:.2e}"
 
 
+def interval(low: Any, high: Any) -> str:
+    """Return `2 to 8`; `n/a` when an end is not known."""
+    return f"{number(low)} to {number(high)}" if is_number(low) and is_number(high) else "n/a"
+
+
 def counted(count: int, noun: str) -> str:
     """Return `1 step`, `2 steps`; for nouns that take an s."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdsp import files, lineage, present, registry, shell, tracking
-from tdsp.wording import number
+from tdsp.wording import interval, number
 
 if TYPE_CHECKING:
     from tdsp.engine import Result
@@ -171,8 +171,7 @@ def _told(outcome: dict[str, Any], metrics: dict[str, Any]) -> list[str]:
     """Return what came of the run, in one line; one more for each failed check."""
     version = f"{outcome['model']} v{outcome['version']}"
     value = metrics["models"]["challenger"][metrics["metric"]]
-    interval = f"{number(value['low'])} to {number(value['high'])}"
-    figure = f"{metrics['metric']} {number(value['value'])} ({interval})"
+    figure = f"{metrics['metric']} {number(value['value'])} ({interval(value['low'], value['high'])})"
     failed = [f"  {check['name']}: {check['detail']}" for check in outcome["checks"] if not check["passed"]]
     if outcome["outcome"] == "registered":
         alone = [f"  champion: {check['detail']}" for check in outcome["checks"] if _replaced(check)]

@@ -10,7 +10,7 @@ from tdsp.errors import TdspError
 from tdsp.project import METRICS, Project
 from tdsp.report import markup
 from tdsp.report.evidence import Broken, Evidence
-from tdsp.wording import number
+from tdsp.wording import interval, number
 
 if TYPE_CHECKING:
     import jinja2
@@ -107,6 +107,7 @@ def _names_of_model(evidence: Evidence) -> dict[str, Any]:
         "contract": evidence.contract,
         "training": evidence.training,
         "metrics": evidence.metrics,
+        "absent": evidence.metrics.get("interval_absent"),
         "models": {name: value for name, value in models.items() if name not in hidden},
         "comparisons": {name: value for name, value in comparisons.items() if name not in hidden},
         "metric": evidence.metric,
@@ -129,7 +130,7 @@ def _estimate(value: dict[str, float] | None) -> markup.Markdown:
     """Return a metric with its interval."""
     if not value:
         return markup.Markdown("n/a")
-    return markup.Markdown(f"{number(value['value'])} ({number(value['low'])} to {number(value['high'])})")
+    return markup.Markdown(f"{number(value['value'])} ({interval(value['low'], value['high'])})")
 
 
 @cache
@@ -148,6 +149,7 @@ def _text_templates() -> jinja2.Environment:
     environment.filters |= {
         "code": markup.code,
         "estimate": _estimate,
+        "interval": lambda value: markup.Markdown(interval(value["low"], value["high"])),
         "or_blank": lambda value: "" if value is None else value,
         "percent": lambda share: markup.Markdown(f"{share:.0%}"),
         "zip": zip,
@@ -166,5 +168,5 @@ def _page_templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number}
+    environment.filters |= {"number": number, "interval": lambda value: interval(value["low"], value["high"])}
     return environment
