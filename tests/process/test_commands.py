@@ -60,6 +60,26 @@ def test_models_lists_versions_and_marks_the_champion(root):
     assert legend.startswith("* champion")
 
 
+def champion(root: Path) -> int | None:
+    versions = json.loads(tdsp(root, "models", "--json").stdout)
+    return next((version["version"] for version in versions if version["champion"]), None)
+
+
+def test_a_person_may_decide_who_is_champion(root):
+    went = tdsp(root, "models", "--champion", "none")
+    assert (went.returncode, champion(root)) == (0, None)
+    assert "before: v2" in went.stderr
+    assert tdsp(root, "models", "--champion", "none").returncode == 0
+    assert tdsp(root, "models", "--champion", "v1").returncode == 0
+    assert champion(root) == 1
+    for wrong, said in (("7", "there is no version 7"), ("best", "give the number of a version, or none")):
+        refused = tdsp(root, "models", "--champion", wrong)
+        assert refused.returncode == 2
+        assert said in refused.stderr
+    assert tdsp(root, "models", "--champion", "2").returncode == 0
+    assert champion(root) == 2
+
+
 @pytest.mark.parametrize(("chosen", "held"), [({}, "true"), ({"MLFLOW_DISABLE_TELEMETRY": "false"}, "false")])
 def test_nothing_reports_its_use_unless_its_user_wants_that(chosen, held):
     code = "import atexit, os; atexit.register(lambda: print(os.environ['MLFLOW_DISABLE_TELEMETRY']))\n"

@@ -104,7 +104,14 @@ def test_a_champion_that_cannot_be_run_is_a_refusal_with_a_way_out():
     unable = evidence(champion_status="cannot-run", champion_absent="it needs the column bmi")
     (check,) = judge(FACTS, QUALITY, unable).failed
     assert "it needs the column bmi" in check.detail
-    assert "take the alias `champion` off" in check.detail
+    assert "`uv run tdsp models --champion none` lets it go" in check.detail
+
+
+def test_a_champion_that_knows_what_is_forbidden_now_is_named_with_a_way_out():
+    known = evidence(champion=WORSE, champion_forbidden=["leak"])
+    (check,) = judge(FACTS, QUALITY, known).failed
+    assert "the champion learned from leak, which models must not see any more" in check.detail
+    assert "`uv run tdsp models --champion none` lets it go" in check.detail
 
 
 @pytest.mark.parametrize(("value", "passes"), [(60, True), (60.01, False), (float("nan"), False), (None, False)])

@@ -256,6 +256,7 @@ def test_a_champion_that_knows_an_excluded_column_is_still_compared(regression, 
     train(split, tmp_path / "model", tmp_path / "baselines", max_iter=20)
     metrics = judged(regression, regression.model, tmp_path, split, tmp_path / "model", tmp_path / "baselines")
     assert (metrics["champion_status"], metrics["champion_absent"]) == ("compared", None)
+    assert metrics["champion_forbidden"] == ["bmi", "s5"]
     assert metrics["comparisons"]["champion"]["improvement"] < 0
 
 

@@ -12,6 +12,7 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from science import model as models
 from science.contract import Contract
 from science.metrics import METRICS, Rows
+from science.subset import subset
 
 FOLDS = 5
 FEWEST_OF_A_CLASS = 50  # in a sample
@@ -31,7 +32,7 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         frame: The training rows.
         learners: `linear` and `boosting`, not fitted.
     """
-    frame = _some(contract, frame)
+    frame = subset(contract, frame, ROWS, FEWEST_OF_A_CLASS)
     if contract.time:
         frame = frame.sort_values(contract.time, kind="stable")
     predicted: dict[str, list] = {name: [] for name in learners}
@@ -63,18 +64,6 @@ def choose(contract: Contract, frame: pd.DataFrame, learners: dict[str, BaseEsti
         ],
     }
     return {"linear": 1 - share, "boosting": share}, validation
-
-
-def _some(contract: Contract, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return about `ROWS` rows by chance, but not too few of any class."""
-    if len(frame) <= ROWS:
-        return frame
-    shuffled = frame.sample(frac=1, random_state=contract.seed)
-    if contract.task == "regression":
-        return shuffled.head(ROWS)
-    target = shuffled[contract.target]
-    wanted = (target.value_counts() * ROWS / len(frame)).clip(lower=FEWEST_OF_A_CLASS)
-    return shuffled[shuffled.groupby(contract.target).cumcount() < target.map(wanted)]
 
 
 Fold = tuple[np.ndarray, np.ndarray]

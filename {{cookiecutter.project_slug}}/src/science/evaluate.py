@@ -17,6 +17,7 @@ from science.contract import Contract
 from science.groups import by_group
 from science.metrics import METRICS, Rows, metrics_for
 from science.model import predict
+from science.subset import subset
 
 IMPORTANCE_ROWS = 2_000  # shuffling a column on more rows changes the ranking little
 IMPORTANCE_OF_A_CLASS = 50  # rows at least: without a class, or with a row or two, many metrics mean nothing
@@ -51,11 +52,14 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     report["champion_status"] = status
     report["champion_absent"] = absent
     report["champion_split"] = _other_split(Contract.load(champion), contract) if status == "compared" else None
+    report["champion_forbidden"] = (
+        [name for name in Contract.load(champion).names if name not in contract.names] if status == "compared" else []
+    )
     report["same_as_champion"] = "champion" in rows and np.array_equal(
         predictions["challenger"], predictions["champion"]
     )
     report["groups"] = by_group(contract, frame, rows["challenger"])
-    some = _some(contract, frame)
+    some = subset(contract, frame, IMPORTANCE_ROWS, IMPORTANCE_OF_A_CLASS)
     report["importance"] = _importance(challenger, contract, some)
     report["interval_absent"] = units.too_few(frame, contract.time, contract.group)
     report["sampled"] = {"unit": unit, "units": units.count_of(len(frame), clusters)}
@@ -150,18 +154,6 @@ def _report(contract: Contract, rows: dict[str, Rows], drawn: dict) -> dict:
         "models": models,
         "comparisons": comparisons,
     }
-
-
-def _some(contract: Contract, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return about `IMPORTANCE_ROWS` rows by chance, but not too few of any class."""
-    if len(frame) <= IMPORTANCE_ROWS:
-        return frame
-    shuffled = frame.sample(frac=1, random_state=contract.seed)
-    if contract.task == "regression":
-        return shuffled.head(IMPORTANCE_ROWS)
-    target = shuffled[contract.target]
-    wanted = (target.value_counts() * IMPORTANCE_ROWS / len(frame)).clip(lower=IMPORTANCE_OF_A_CLASS)
-    return shuffled[shuffled.groupby(contract.target).cumcount() < target.map(wanted)]
 
 
 def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> list[dict]:

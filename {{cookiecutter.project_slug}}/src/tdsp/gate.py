@@ -16,7 +16,7 @@ from tdsp.wording import interval, is_number, number
 
 DEFAULTS = {"confidence": 0.95, "group_min_rows": 20}  # as in project.yml, of which this reads the text
 _COMPARED = {"dummy": "the dumb baseline", "champion": "the champion"}
-_WAY_OUT = "give it what it needs, or take the alias `champion` off that version (`uv run tdsp ui`)"
+_LET_GO = "`uv run tdsp models --champion none` lets it go (in Azure ML: take its tag tdsp.champion away)"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def judge(facts: Mapping[str, Any], quality: Mapping[str, Any], metrics: Mapping
         checks.append(_not_compared(absent, metrics.get("champion_status")))
     else:
         compared = _beats("champion", "champion", metrics, gate["confidence"])
-        doubt = metrics.get("champion_split")
-        checks.append(replace(compared, detail=f"{compared.detail}; {doubt}") if doubt else compared)
+        doubts = [doubt for doubt in (metrics.get("champion_split"), _forbidden(metrics)) if doubt]
+        checks.append(replace(compared, detail="; ".join([compared.detail, *doubts])))
     checks.append(_groups(metric, metrics, gate))
     return Verdict(tuple(checks))
 
@@ -119,10 +119,16 @@ def _beats(name: str, other: str, metrics: Mapping[str, Any], confidence: float)
     return Check(name, False, f"no better than {_COMPARED[other]} beyond noise: {by} ({said})")
 
 
+def _forbidden(metrics: Mapping[str, Any]) -> str:
+    """Say so when the champion knows what the challenger must not see: a leak that was found since, for instance."""
+    names = metrics.get("champion_forbidden")
+    return f"the champion learned from {_few(names)}, which models must not see any more: {_LET_GO}" if names else ""
+
+
 def _not_compared(why: str, status: str | None) -> Check:
     """Pass without a comparison only when nobody holds the place; a champion that cannot be run still holds it."""
     if status == "cannot-run":
-        return Check("champion", False, f"it could not be compared: {why}; {_WAY_OUT}")
+        return Check("champion", False, f"it could not be compared: {why}; give it what it needs, or {_LET_GO}")
     return Check("champion", True, f"not compared: {why}", judged=False)
 
 

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from tdsp import files
-from tdsp.errors import TdspError
+from tdsp.errors import TdspError, WrongInput
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -138,6 +138,32 @@ def register(uri: str, name: str, model: Path, tags: Mapping[str, str], run_id: 
         with _one_line(uri):
             number = _insist(uri, lambda: _register(uri, name, model, tags, run_id))
     return next(version for version in versions(uri, name) if version.number == number)
+
+
+def crown(uri: str, name: str, number: int | None) -> Version | None:
+    """Make a version the champion, whatever the gate says of it; None takes the alias away.
+
+    Returns:
+        The champion before, None if there was none.
+
+    Raises:
+        WrongInput: there is no such version.
+        TdspError: the registry refused, or gave no answer.
+    """
+    known = versions(uri, name)
+    if number is not None and number not in (version.number for version in known):
+        there = ", ".join(f"v{version.number}" for version in known) or "none"
+        raise WrongInput(f"there is no version {number} of {name}; there is {there}")
+    before = next((version for version in known if version.champion), None)
+    with _one_line(uri):
+        from mlflow import MlflowClient
+
+        client = MlflowClient(uri, registry_uri=uri)
+        if number is not None:
+            client.set_registered_model_alias(name, ALIAS, str(number))
+        elif before:
+            client.delete_registered_model_alias(name, ALIAS)
+    return before
 
 
 def _insist(uri: str, act: Callable[[], int], turns: int = 3) -> int:

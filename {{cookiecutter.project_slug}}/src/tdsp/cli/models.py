@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from tdsp.errors import WrongInput
 
 if TYPE_CHECKING:
     from tdsp.registry import Version
@@ -17,12 +20,24 @@ def add_to(app: typer.Typer) -> None:
     app.command()(ui)
 
 
-def models(as_json: Annotated[bool, typer.Option("--json", help="For machines: all of it.")] = False) -> None:
-    """List the registered versions: metric, data, commit; the champion is marked with `*`."""
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="For machines: all of it.")] = False,
+    champion: Annotated[
+        str | None, typer.Option(help="Make this version the champion; `none` lets the one there is go.")
+    ] = None,
+) -> None:
+    """List the registered versions: metric, data, commit; the champion is marked with `*`.
+
+    With `--champion`, decide yourself: go back to an earlier version, or free the place for a model that need not beat
+    the one there is. Write down why, in docs/decisions.
+    """
     from tdsp import project, registry, tracking
 
     root = project.find_root()
     facts = project.load(root / project.FILE)
+    if champion is not None:
+        before = registry.crown(tracking.uri(root), facts.project.slug, _number(champion))
+        print(f"champion: {champion} (before: {f'v{before.number}' if before else 'none'})", file=sys.stderr)
     found = registry.versions(tracking.uri(root), facts.project.slug)
     if as_json:
         print(json.dumps([_plain(version) for version in found], indent=2))
@@ -32,11 +47,19 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="For machines: a
         print(_table(found, facts.metric))
 
 
+def _number(text: str) -> int | None:
+    """Return the version that `2`, `v2` or `none` stands for."""
+    if text == "none":
+        return None
+    if not (digits := text.removeprefix("v")).isdecimal():
+        raise WrongInput(f"--champion {text}: give the number of a version, or none")
+    return int(digits)
+
+
 def ui(port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 5000) -> None:
     """Open MLflow's own pages on this project's runs and models, until Ctrl-C."""
     import importlib.util
     import signal
-    import sys
 
     from tdsp import project, shell, tracking
     from tdsp.errors import TdspError
