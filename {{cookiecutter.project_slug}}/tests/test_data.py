@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from science import data
+from science import data, quality
 from science.prepare import agree
 from science.sample import sample
 from science.schema import Column, Schema, check, sentences
@@ -204,6 +204,12 @@ def test_no_column_is_called_like_the_index(tmp_path, name):
     frame = data.read(tmp_path / "t.csv")
     assert frame.sort_values(name).index.tolist() == [2, 3, 1]
     assert frame.groupby(name).ngroups == 3
+
+
+def test_a_text_that_few_rows_have_is_not_described():
+    """It may be a name or a number of a customer, and documents are in Git."""
+    names = pd.Series(["common"] * quality.SHOWN + ["rare"] * (quality.SHOWN - 1), name="who")
+    assert quality.describe(names)["top"] == [{"value": "common", "rows": quality.SHOWN}]
 
 
 def test_a_category_that_looks_like_a_gap_is_kept(tmp_path):

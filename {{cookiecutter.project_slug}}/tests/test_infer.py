@@ -89,7 +89,10 @@ def test_dictionary_and_request_are_written(tmp_path):
     assert rows["patient"]["Joining Keys with others datasets?"] == "yes"
     request = json.loads((tmp_path / "request").read_text())["data"]
     assert [set(row) for row in request] == [{"amount", "visits", "town", "when"}] * 2
-    assert [row["amount"] for row in request] == frame["amount"].iloc[[0, COUNT // 2]].tolist()
+    assert {row["amount"] for row in request} <= set(frame["amount"])
+    names = ["amount", "visits", "town"]
+    own = frame[names].to_dict("records")
+    assert [row for row in request if {name: row[name] for name in names} in own] == [], "somebody's own row"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +191,12 @@ def test_numbers_as_only_people_read_them_are_pointed_out(tmp_path, text, found)
     assert ("number" in inferred(table(price=[text] * COUNT), tmp_path)["kinds"]) == found
 
 
+def test_a_split_by_time_that_parts_groups_is_pointed_out(tmp_path):
+    frame = table(when=pd.date_range("2026-01-01", periods=COUNT).astype(str), shop=np.arange(COUNT) % 40)
+    assert inferred(frame, tmp_path, time="when", group="shop")["kinds"]["split"] == ["shop"]
+    assert "split" not in inferred(frame, tmp_path, group="shop")["kinds"]
+
+
 def test_dates_in_other_forms_are_pointed_out(tmp_path):
     days = pd.date_range("2026-01-01", periods=COUNT).strftime("%d.%m.%Y")
     assert inferred(table(day=days), tmp_path)["kinds"]["time"] == ["day"]
@@ -283,9 +292,9 @@ def test_the_sample_request_has_truth_values_and_small_numbers_as_they_are(tmp_p
     agreed = pd.Series([True, False] * (COUNT // 2), dtype=object)
     agreed[7] = None
     inferred(table(agreed=agreed, tiny=[1.25e-13] * COUNT), tmp_path)
-    row = json.loads((tmp_path / "request").read_text())["data"][0]
-    assert row["agreed"] is True
-    assert row["tiny"] == pytest.approx(1.25e-13, rel=1e-2)
+    rows = json.loads((tmp_path / "request").read_text())["data"]
+    assert [row["agreed"] for row in rows] == [False, True]
+    assert rows[0]["tiny"] == pytest.approx(1.25e-13, rel=1e-2)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pandas as pd
 from science import data
 from science.leaks import Finding
 from science.schema import Column, to_datetime
-from science.step import DataError
+from science.step import ArgumentError, DataError
 
 HEAD = 10_000  # rows read as text, to see what a number hides ("007" is a code)
 FEW_TEXTS = 50  # a text column with at most so many values, each common, gets them as categories
@@ -113,7 +113,7 @@ def column_of(values: pd.Series, facts: dict, task: str) -> Column:
         if distinct < 2:
             raise DataError(f"{name}: the target is the same in all rows")
         if task == "regression" and kind not in ("integer", "float"):
-            raise DataError(f"{name}: a regression needs a number as its target, this is a {kind}")
+            raise ArgumentError(f"{name}: a regression needs a number as its target, this is a {kind}")
         if task == "classification":
             if kind in ("float", "datetime"):
                 raise DataError(f"{name}: classes are words, whole numbers or true and false, this is a {kind}")

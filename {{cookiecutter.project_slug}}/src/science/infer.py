@@ -75,7 +75,9 @@ def infer(
     task = task or task_of(frame[target])
     guessed = Schema({name: column_of(frame[name], facts, task) for name in frame})
     if time is not None and guessed.columns[time].type not in ("datetime", "integer", "float"):
-        raise DataError(f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)")
+        raise ArgumentError(
+            f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)"
+        )
     gaps = [{"kind": kind, "columns": names, "message": said} for kind, names, said in spelled_gaps(file, frame)]
     frame = data.typed(frame, guessed)
     _keep_names_apart(frame, guessed, facts)
@@ -141,14 +143,25 @@ def _dictionary(schema: Schema, facts: dict) -> str:
 
 
 def _request(frame: pd.DataFrame, schema: Schema, names: list[str]) -> str:
-    """Return the first row and the one in the middle as a scoring request, a line each."""
-    two = frame[names].iloc[[0, len(frame) // 2]]
+    """Return two rows as a scoring request, a line each: values that occur, but nobody's own together."""
+    two = pd.DataFrame({name: _typical(frame[name]) for name in names})
     rows = json.loads(two.to_json(orient="records", date_format="iso", double_precision=15))
-    truths = [name for name in names if schema.columns[name].type == "boolean"]
-    for row in rows:  # with gaps, truth values are numbers to pandas
-        row.update({name: bool(row[name]) for name in truths if row[name] is not None})
+    kinds = {name: {"boolean": bool, "integer": int}.get(schema.columns[name].type) for name in names}
+    for row in rows:  # with gaps, truth values and whole numbers are floats to pandas
+        row.update({name: kind(row[name]) for name, kind in kinds.items() if kind and row[name] is not None})
     lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in rows)
     return f'{{\n  "data": [\n{lines}\n  ]\n}}\n'
+
+
+def _typical(values: pd.Series) -> pd.Series:
+    """Return a low and a high value of a column, or its two most common texts; nothing of one that is empty."""
+    filled = values.dropna()
+    if filled.empty:
+        return pd.Series([None, None], dtype=object)
+    if filled.dtype == object:
+        common = filled.value_counts().index
+        return pd.Series([common[0], common[min(1, len(common) - 1)]], dtype=object)
+    return filled.sort_values().iloc[[len(filled) // 4, 3 * len(filled) // 4]].reset_index(drop=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+SHOWN = 5  # rows that a text must be in to be written into a document: a rarer one may be somebody's name
 ROWS = 10_000  # enough to rank columns: a tree of depth 4 changes little with more
 
 
@@ -18,7 +19,7 @@ def describe(values: pd.Series) -> dict:
     number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     time = pd.api.types.is_datetime64_any_dtype(values)
     ordered = len(filled) > 0 and (number or time)
-    common = filled.value_counts().head(5)
+    common = filled.value_counts().head(5).loc[lambda rows: rows >= SHOWN]
     return {
         "name": str(values.name),
         "type": kind_of(values),

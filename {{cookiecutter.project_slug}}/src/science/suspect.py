@@ -46,6 +46,7 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
         *leaks(sample[seen], sample[facts["target"]], task, SEED, ranked),
         *_identifiers(frame[seen], ranked),
         *_columns(frame, schema, seen, facts),
+        *_time_and_group(facts),
         *_copies(frame, seen, facts, test),
         *refused,
         *(_classes(frame[facts["target"]], test) if task == "classification" else []),
@@ -127,6 +128,13 @@ def _held_out(frame: pd.DataFrame, facts: dict, strategy: str) -> tuple[pd.Serie
         return held_out(frame, strategy, TEST_FRACTION, SEED, by), []
     except DataError as error:
         return None, [("split", [by] if by else [], f"the {strategy} split will not work: {error}")]
+
+
+def _time_and_group(facts: dict) -> Iterator[Finding]:
+    time, group = facts.get("time"), facts.get("group")
+    if time and group:
+        both = f"rows are held out by {time}, so those of one {group} may be on both sides"
+        yield "split", [group], f"{both}; if new rows are of others, leave --time out"
 
 
 def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, test: pd.Series | None) -> Iterator[Finding]:
