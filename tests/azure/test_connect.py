@@ -312,3 +312,17 @@ def test_signed_out_is_one_line(azure, repository):
     result = bench.tdsp("submit")
     assert result.exit_code == 1
     assert "az login" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["connect", "doctor"])
+def test_who_is_signed_in_nowhere_is_told_so_at_once(azure, repository, monkeypatch, command):
+    azure.sign_out()
+    (azure.folder / "bin" / "gh").unlink()
+    monkeypatch.setenv("PATH", str(azure.folder / "bin"))
+    result = bench.tdsp(command)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 2
+    assert "Azure: not signed in: run `az login`" in lines[0]
+    assert "gh is not installed" in lines[1]

@@ -8,6 +8,7 @@ import importlib.util
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,6 +127,16 @@ class Credential:
         return token
 
 
+def sign_in() -> None:
+    """Make sure that Azure knows who the user is, before anything is asked that would each time say that it does not.
+
+    Raises:
+        TdspError: it does not.
+    """
+    with speaking("Azure"):
+        credential().get_token(_SCOPES[0])
+
+
 def stay_signed_in() -> None:
     """Ask for every token that a long wait may need later.
 
@@ -239,7 +250,8 @@ def _sentence(error: Exception) -> str:
     if "alter this storage account" in text:  # so the SDK says it, without the status of the answer
         return "you lack a role for this: ask an Owner for Storage Blob Data Contributor on the workspace's storage"
     if "az login" in text or "DefaultAzureCredential failed" in text:
-        return "not signed in: run `az login`, then again"
+        first = "" if shutil.which("az") else "install the Azure CLI (https://aka.ms/azure-cli), "
+        return f"not signed in: {first}run `az login`, then again"
     if status_of(error) is None and ("Failed to establish" in text or "Max retries" in text):
         return "Azure cannot be reached: check the network, then run the same command again"
     return advised(text, status_of(error))

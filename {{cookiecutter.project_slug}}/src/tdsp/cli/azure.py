@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tdsp.errors import TdspError
 
 Env = Annotated[str, typer.Option("--env", help="Environment of project.yml: dev or prod.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")]
@@ -27,7 +30,6 @@ def connect(
 ) -> None:
     """Wire the project to its workspace and its CI system: make identity, trust, roles and environment if missing."""
     from tdsp.azure import github, plan, wiring
-    from tdsp.errors import TdspError
 
     where, everything = _wiring(env, create_repository, unprotected)
     found = wiring.look(everything)
@@ -70,7 +72,6 @@ def doctor(
 ) -> None:
     """Look at everything `tdsp connect` made and at what it rests on, and say how to mend what is wrong."""
     from tdsp.azure import plan, wiring
-    from tdsp.errors import TdspError
 
     where, everything = _wiring(env, False, unprotected)
     found = wiring.look(everything)
@@ -112,11 +113,25 @@ def _prove(env: str) -> None:
 def _wiring(env: str, create: bool, unprotected: bool):
     """Return the workspace of an environment, and all that it needs around it."""
     from tdsp import project
-    from tdsp.azure import client, wiring
+    from tdsp.azure import client, devops, rest, wiring
 
     root = project.find_root()
     where = client.target(root, env)
-    return where, wiring.things(client.connect(where), where, ci_system(root, where.slug, create, unprotected))
+    ml, ci = client.connect(where), ci_system(root, where.slug, create, unprotected)
+    _sign_in(client.sign_in, *([] if isinstance(ci, devops.Project) else [rest.github]))
+    return where, wiring.things(ml, where, ci)
+
+
+def _sign_in(*ways: Callable[[], object]) -> None:
+    """Find out at once, and in one place, who does not know the user."""
+    strangers = []
+    for way in ways:
+        try:
+            way()
+        except TdspError as error:
+            strangers.append(str(error))
+    if strangers:
+        raise TdspError("\n".join(strangers))
 
 
 def ci_system(root: Path, slug: str, create: bool = False, unprotected: bool = False):
@@ -147,7 +162,7 @@ def submit(
     from tdsp import automation, project
     from tdsp.azure import client, follow, plan, submission
     from tdsp.azure import submit as sending
-    from tdsp.errors import TdspError, WrongInput
+    from tdsp.errors import WrongInput
 
     root = project.find_root()
     where = client.target(root, env)
