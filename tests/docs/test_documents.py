@@ -21,7 +21,7 @@ SALES = "day,shop,price,revenue\n" + "".join(
 MEANS = {
     "make test": "make --dry-run test",  # this test is part of it
     "gh:your-organisation/cookiecutter-tdsp-azureml": "{template}",
-    "uvx cookiecutter cookiecutter-tdsp-azureml": "uvx cookiecutter cookiecutter-tdsp-azureml --no-input",
+    'cookiecutter-tdsp-azureml"': 'cookiecutter-tdsp-azureml" --no-input',
     "data add sales.csv": "data add {sales}",
 }
 
@@ -40,7 +40,7 @@ def test_the_commands_of_a_page_do_what_it_says(page, kitchen: Kitchen, tmp_path
     if page.name == "README.md":
         folder = clone(kitchen, folder / "cookiecutter-tdsp-azureml")
     means = {text: value.format(template=f"'{kitchen.template}'", sales=f"'{sales}'") for text, value in MEANS.items()}
-    reader = Reader(folder, readers_variables(), means)
+    reader = Reader(folder, readers_variables(tmp_path), means)
     try:
         for command in commands(page.read_text(encoding="utf-8")):
             command.check(reader.type(command.text))
@@ -72,10 +72,13 @@ def git(*arguments: str, at: Path) -> str:
     return subprocess.run(["git", *arguments], cwd=at, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def readers_variables() -> dict[str, str]:
-    """A reader's own shell: not this test's virtual environment."""
+def readers_variables(home: Path) -> dict[str, str]:
+    """A reader's own shell: not this test's virtual environment; cookiecutter keeps its clones in `home`."""
     hidden = {"VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"}
-    return {key: value for key, value in os.environ.items() if key not in hidden}
+    config = home / "cookiecutter.yml"
+    config.write_text(f"cookiecutters_dir: {home / 'clones'}\nreplay_dir: {home / 'replay'}\n", encoding="utf-8")
+    kept = {key: value for key, value in os.environ.items() if key not in hidden}
+    return kept | {"COOKIECUTTER_CONFIG": str(config)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
