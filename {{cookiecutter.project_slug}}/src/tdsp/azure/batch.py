@@ -17,7 +17,7 @@ from tdsp import files, predictions
 from tdsp.azure import batch_job, client, cluster, images, probe, slots
 from tdsp.azure.plan import Line
 from tdsp.azure.release import Release, refuse_rolled_back
-from tdsp.errors import TdspError
+from tdsp.errors import TdspError, WrongInput
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -94,8 +94,10 @@ def roll_out(
     kept = f"v{now.version(live)} in {live} is still the default" if live else "there is no default yet"
     try:
         now = _build(ml, now, new, slot, say)
+    except WrongInput:
+        raise
     except TdspError as error:
-        raise type(error)(f"{error}; {kept}") from None
+        raise TdspError(f"{error}; {kept}") from None
     try:
         _try(ml, now, new, slot, exchanges, home, say)
     except TdspError as error:
