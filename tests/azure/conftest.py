@@ -197,13 +197,15 @@ def stage(
 ) -> Callable[..., Path]:
     """Bring tenant and project to a state that takes seconds to make: the first test makes it, all begin with a copy.
 
-    `stage(name, (slope, deploy), ...)` registers a version for each slope, and deploys it or not.
+    `stage(name, (slope, deploy), ...)` registers a version for each slope, and deploys it or not. It connects before
+    that if the project is to be `wired`.
     """
     assert server is azure.cloud.server
 
-    def make(name: str, *versions: tuple[float, bool]) -> Path:
+    def make(name: str, *versions: tuple[float, bool], wired: bool = False) -> Path:
         kept = stages[""] / name
         if name not in stages:
+            assert not wired or bench.tdsp("connect", "--yes").exit_code == 0
             for number, (slope, deployed) in enumerate(versions, start=1):
                 bench.register(client, bench.model(tmp_path / f"m{number}", slope))
                 assert not deployed or bench.deploy().exit_code == 0

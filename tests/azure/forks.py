@@ -127,9 +127,10 @@ def _be_impatient() -> None:
         from azure.storage.blob._shared.policies import StorageRetryPolicy
 
         StorageRetryPolicy.sleep = _do_not_sleep
-    from tdsp.azure import follow
+    with contextlib.suppress(ImportError):
+        from tdsp.azure import follow
 
-    follow.time = SimpleNamespace(sleep=lambda _: time.sleep(0.1))  # between two looks at a job that takes no time
+        follow.time = SimpleNamespace(sleep=lambda _: time.sleep(0.1))  # between two looks at a job that takes no time
 
 
 def _do_not_sleep(*_: Any, **_options: Any) -> None:

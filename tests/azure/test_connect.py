@@ -215,7 +215,7 @@ def test_a_plan_that_cannot_be_seen_is_told_before_there_is_an_identity(azure, r
     assert not azure.cloud.resources.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
 
 
-@pytest.mark.parametrize("env", ["dev", "prod"])
+@pytest.mark.parametrize("env", [pytest.param("dev", marks=pytest.mark.nightly), "prod"])
 @pytest.mark.parametrize("plan", PLANS)
 def test_who_agrees_to_it_goes_without_the_rules_that_the_plan_has_not(azure, repository, plan, env):
     private(repository, plan)

@@ -2,20 +2,12 @@
 
 import bench
 import pytest
-import servers
 from tdsp.azure import identity
 
 
 @pytest.fixture
-def made(azure, client, tmp_path, monkeypatch):
-    monkeypatch.chdir(bench.project(tmp_path / "project"))
-    azure.cloud.github.users["octo"] = 77
-    azure.cloud.github.login = "octo"
-    azure.cloud.github.add("demo", "octo")
-    azure.cloud.server = servers.ModelServer()
-    bench.register(client, bench.model(tmp_path / "m1", 2.0))
-    assert bench.tdsp("connect", "--yes").exit_code == 0
-    assert bench.tdsp("deploy", "--soak", "0").exit_code == 0
+def made(azure, repository, stage):
+    stage("made", (2.0, True), wired=True)
     return azure.cloud
 
 

@@ -33,7 +33,7 @@ def deployment(azure, slot):
 
 
 @pytest.mark.usefixtures("both", "impatient")
-@pytest.mark.parametrize("state", ["Scaling", "Updating", "Failed"])
+@pytest.mark.parametrize("state", ["Scaling", pytest.param("Updating", marks=pytest.mark.nightly), "Failed"])
 def test_a_rollback_waits_for_no_slot_and_the_bad_version_does_not_come_back_by_itself(azure, state):
     deployment(azure, "green")["properties"]["provisioningState"] = state
     result = bench.tdsp("rollback")

@@ -19,7 +19,7 @@ from workflows import tools
 
 HERE = Path(__file__).parent
 KNOWN = yaml.safe_load((HERE / "actions.yml").read_text(encoding="utf-8"))
-PATIENCE = 240
+PATIENCE = 900  # seconds: only what hangs takes so long
 WHO = {f"GIT_{role}_{part}": "t@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
 
 
