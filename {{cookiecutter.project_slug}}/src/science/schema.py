@@ -104,7 +104,7 @@ def _doubled(node: yaml.Node | None) -> Iterator[str]:
             yield from _doubled(value)
 
 
-def _misread(tree: yaml.MappingNode) -> Iterator[str]:
+def _misread(tree: yaml.Node) -> Iterator[str]:
     """Yield the columns whose names YAML reads as something else: yes as true, 007 as 7."""
     names = [name for key, columns in tree.value if key.value == "columns" for name, _ in columns.value]
     for key in names:
