@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -82,6 +83,12 @@ class Azure:
         del self.cloud.refusals[before:]
         assert refused, f"nothing was refused, {text!r} was expected"
         assert any(text in reason for reason in refused), refused
+
+
+@pytest.fixture(autouse=True)
+def _logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever tests next log again: a command that talks to Azure silences its process."""
+    monkeypatch.setattr(logging.root.manager, "disable", logging.root.manager.disable)
 
 
 @pytest.fixture(scope="session")
@@ -186,14 +193,20 @@ def server(azure: Azure) -> servers.ModelServer:
 
 
 @pytest.fixture(scope="session")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `stage` has made so far."""
-    return {"": tmp_path_factory.mktemp("stages")}
+def stages() -> dict[str, tuple[Path, dict[str, Any], list[Record]]]:
+    """What `stage` has made so far: project, tenant and requests by name."""
+    return {}
 
 
 @pytest.fixture
 def stage(
-    azure: Azure, client: Any, project: Path, server: servers.ModelServer, tmp_path: Path, stages: dict[str, Any]
+    azure: Azure,
+    client: Any,
+    project: Path,
+    server: servers.ModelServer,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    stages: dict[str, tuple[Path, dict[str, Any], list[Record]]],
 ) -> Callable[..., Path]:
     """Bring tenant and project to a state that takes seconds to make: the first test makes it, all begin with a copy.
 
@@ -203,16 +216,16 @@ def stage(
     assert server is azure.cloud.server
 
     def make(name: str, *versions: tuple[float, bool], wired: bool = False) -> Path:
-        kept = stages[""] / name
         if name not in stages:
             assert not wired or bench.tdsp("connect", "--yes").exit_code == 0
             for number, (slope, deployed) in enumerate(versions, start=1):
                 bench.register(client, bench.model(tmp_path / f"m{number}", slope))
                 assert not deployed or bench.deploy().exit_code == 0
+            kept = tmp_path_factory.mktemp(name) / "project"
             shutil.copytree(project, kept, ignore=shutil.ignore_patterns("azure"))  # which is shared already
-            stages[name] = snapshots.take(azure.cloud), list(azure.calls)
+            stages[name] = kept, snapshots.take(azure.cloud), list(azure.calls)
         else:
-            state, calls = stages[name]
+            kept, state, calls = stages[name]
             snapshots.restore(azure.cloud, state)
             azure.calls.extend(calls)
             azure.sign_in(azure.cloud.user)

@@ -31,8 +31,9 @@ def processes_of(port: int) -> list[str]:
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
 def test_every_answer_is_as_it_should_be(project, models, task):
+    cases = serving_check.cases_for(models / task, models / task / "sample-request.json", SCORING)
     with serving.running(project, models / task) as server:
-        results = list(serving_check.check(server.score, models / task, models / task / "sample-request.json", SCORING))
+        results = list(serving_check.check(server.score, cases))
     assert len(results) > 20
     assert [(result.name, result.problem) for result in results if result.problem] == []
 
@@ -130,9 +131,8 @@ def served(project, models):
 
 def test_the_check_finds_another_model_behind_the_address(served, models):
     other = models / "regression"
-    results = serving_check.check(
-        served["classification"], other, models / "regression" / "sample-request.json", SCORING
-    )
+    cases = serving_check.cases_for(other, other / "sample-request.json", SCORING)
+    results = serving_check.check(served["classification"], cases)
     wrong = {result.name: result.problem for result in results if result.problem}
     assert wrong.keys() == {"the sample request", "10,000 rows", "the sample request again"}
 
@@ -147,7 +147,7 @@ def test_a_sample_of_other_data_is_said_to_be_one(models, tmp_path):
     ]:
         sample.write_text(content)
         with pytest.raises(WrongInput, match=said):
-            next(serving_check.check("http://127.0.0.1:9/score", models / "regression", sample, SCORING))
+            serving_check.cases_for(models / "regression", sample, SCORING)
 
 
 class Opened:
@@ -167,8 +167,7 @@ def test_the_check_opens_no_pickle_that_the_folder_names(copied, tmp_path):
     for flavor in description["flavors"].values():
         flavor |= {"model_path": "model.pkl", "pickled_model": "model.pkl", "serialization_format": "cloudpickle"}
     (model / "MLmodel").write_text(yaml.safe_dump(description))
-    with pytest.raises(TdspError, match="no scoring server answers"):  # so the offline prediction was made
-        next(serving_check.check("http://127.0.0.1:9/score", model, model / "sample-request.json", SCORING))
+    assert serving_check.cases_for(model, model / "sample-request.json", SCORING)
     assert not trace.exists()
 
 
@@ -176,7 +175,7 @@ def test_a_model_that_cannot_be_used_offline_is_one_line(copied):
     model = copied()
     (model / "model.skops").write_bytes(b"")
     with pytest.raises(TdspError, match="cannot be loaded and used without a server: ") as failed:
-        next(serving_check.check("http://127.0.0.1:9/score", model, model / "sample-request.json", SCORING))
+        serving_check.cases_for(model, model / "sample-request.json", SCORING)
     assert "\n" not in str(failed.value)
 
 

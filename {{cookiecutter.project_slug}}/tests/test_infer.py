@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from science import data, prepare, suspect
+from science import data, suspect
 from science.infer import infer
 from science.schema import Schema, check, sentences
 from science.step import ArgumentError, DataError
@@ -225,10 +225,6 @@ def test_a_class_that_every_run_will_refuse_is_found(tmp_path, answer, arguments
     found = inferred(table(answer=answer, day=days), tmp_path, "answer", **arguments)
     assert found["kinds"]["few-of-a-class"] == ["answer"]
     assert said in " ".join(item["message"] for item in found["findings"])
-
-
-def test_the_fewest_rows_of_a_class_are_the_same_for_a_run():
-    assert suspect.FEWEST_OF_A_CLASS == prepare.FEWEST_OF_A_CLASS
 
 
 def test_how_rare_a_class_is_is_told_in_rows(tmp_path):

@@ -1,10 +1,14 @@
 """The notebooks run from top to bottom on this project's data, and carry no output."""
 
+import runpy
+
+import matplotlib as mpl
 import nbformat
 import pandas as pd
 import pytest
 import yaml
 from nbclient import NotebookClient
+from nbconvert import PythonExporter
 
 from science.infer import infer
 
@@ -13,14 +17,6 @@ NOTEBOOKS = ("01-explore", "02-model")
 
 def read(root, name):
     return nbformat.read(root / "notebooks" / f"{name}.ipynb", as_version=4)
-
-
-def execute(root, name, at, monkeypatch):
-    """Run a notebook of this project in a folder, which may be another project's."""
-    monkeypatch.setenv("PYTHONPATH", str(root / "src"))
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    resources = {"metadata": {"path": str(at)}}
-    NotebookClient(read(root, name), timeout=300, kernel_name="python3", resources=resources).execute()
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -34,7 +30,10 @@ def test_a_notebook_carries_no_output(root, name):
 def test_a_notebook_runs_from_top_to_bottom(root, facts, name, monkeypatch):
     if not facts["data"].get("sample") and not (root / "data" / "raw" / facts["data"]["file"]).exists():
         pytest.skip("the data is not on this machine: data stays out of Git")
-    execute(root, name, root / "notebooks", monkeypatch)
+    monkeypatch.setenv("PYTHONPATH", str(root / "src"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    resources = {"metadata": {"path": str(root / "notebooks")}}
+    NotebookClient(read(root, name), timeout=300, kernel_name="python3", resources=resources).execute()
 
 
 def test_data_without_a_number_can_be_explored(root, facts, tmp_path, monkeypatch):
@@ -47,4 +46,10 @@ def test_data_without_a_number_can_be_explored(root, facts, tmp_path, monkeypatc
     about = {"file": "texts.csv", "target": "buys"}
     these = {"task": "classification", "data": about, "split": {"strategy": "stratified"}, "metric": "roc_auc"}
     (tmp_path / "project.yml").write_text(yaml.safe_dump(facts | these), encoding="utf-8")
-    execute(root, "01-explore", tmp_path, monkeypatch)
+    script, _ = PythonExporter().from_notebook_node(read(root, "01-explore"))
+    (tmp_path / "explore.py").write_text(script, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with mpl.rc_context({"backend": "agg"}):
+        found = runpy.run_path("explore.py")
+    assert found["numbers"].empty
+    assert set(found["features"]) == {"colour", "size"}

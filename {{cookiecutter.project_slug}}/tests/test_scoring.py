@@ -219,7 +219,9 @@ def test_one_date_decides_the_versions_of_both_environments():
 def locked(tmp_path_factory) -> Path:
     """The serving environment, resolved once; without an index and without uv's cache the test is skipped."""
     copy = tmp_path_factory.mktemp("scoring")
-    shutil.copy(ROOT / "scoring" / "pyproject.toml", copy)
+    for name in ("pyproject.toml", "uv.lock"):  # the lock is there once something was served
+        if (ROOT / "scoring" / name).exists():
+            shutil.copy(ROOT / "scoring" / name, copy)
     command = [serving.uv(), "lock", "--project", str(copy), "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, env=serving.environment(os.environ))
     offline = ("error sending request", "Failed to fetch", "dns error", "network was disabled")
@@ -289,7 +291,9 @@ def test_the_packages_of_batch_jobs_agree_with_each_other(locked, batch_pins):
 
 @pytest.fixture(scope="module")
 def home(locked, tmp_path_factory) -> Path:
-    """A project's root with nothing but its scoring folder: the first server builds the environment, once."""
+    """This project, if it has served before; else a copy of its scoring folder, where the environment is built."""
+    if (ROOT / "scoring" / ".venv").exists():
+        return ROOT
     folder = tmp_path_factory.mktemp("home")
     shutil.copytree(ROOT / "scoring", folder / "scoring", ignore=shutil.ignore_patterns(".venv"))
     shutil.copy(locked / "uv.lock", folder / "scoring")
@@ -298,7 +302,8 @@ def home(locked, tmp_path_factory) -> Path:
 
 def test_the_real_server_answers_every_case_as_it_should(regression, home):
     request = regression.folder / "request.txt"
+    cases = serving_check.cases_for(regression.model, request, home / "scoring")
     with serving.running(home, regression.model) as server:
-        results = list(serving_check.check(server.score, regression.model, request, home / "scoring"))
+        results = list(serving_check.check(server.score, cases))
     assert len(results) > 15
     assert [(result.name, result.problem) for result in results if result.problem] == []

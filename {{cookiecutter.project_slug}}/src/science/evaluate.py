@@ -13,6 +13,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
 from science import bootstrap, plots, step, store, tracking, units
+from science.champion import ask
 from science.contract import Contract
 from science.groups import by_group
 from science.metrics import METRICS, Rows, metrics_for
@@ -38,9 +39,9 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     frame = pd.read_parquet(split / "test.parquet")
     challenger = store.load(model)
     predictions = {"challenger": predict(challenger, contract, frame)}
-    status, absent, said = _ask_champion(champion, contract, frame)
-    if said is not None:
-        predictions["champion"] = said
+    answer = ask(champion, contract, frame)
+    if answer.predictions is not None:
+        predictions["champion"] = answer.predictions
     for name in ("dummy", "linear"):
         predictions[name] = predict(store.load_file(baselines / f"{name}.skops"), contract, frame)
 
@@ -49,12 +50,7 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     clusters, unit = units.clusters_of(frame, contract.time, contract.group)
     drawn = bootstrap.distributions(rows, contract.task, contract.seed, clusters)
     report = _report(contract, rows, drawn)
-    report["champion_status"] = status
-    report["champion_absent"] = absent
-    report["champion_split"] = _other_split(Contract.load(champion), contract) if status == "compared" else None
-    report["champion_forbidden"] = (
-        [name for name in Contract.load(champion).names if name not in contract.names] if status == "compared" else []
-    )
+    report |= answer.report()
     report["same_as_champion"] = "champion" in rows and np.array_equal(
         predictions["challenger"], predictions["champion"]
     )
@@ -78,52 +74,6 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
         print(f"{name:>10}: {contract.metric} {at['value']:.4g} ({sure})")
     if report["interval_absent"]:
         print(f"warning: {report['interval_absent']}")
-
-
-def _ask_champion(folder: Path, contract: Contract, frame: pd.DataFrame) -> tuple[str, str | None, np.ndarray | None]:
-    """Let the champion predict the held-out rows.
-
-    Returns:
-        One of `none`, `other-question`, `cannot-run` and `compared`; why it was not compared, if so; and its
-        predictions, if it was.
-    """
-    if not (folder / "MLmodel").is_file():
-        return "none", "there is no champion yet", None
-    try:
-        champion = Contract.load(folder)
-        if (champion.task, champion.target) != (contract.task, contract.target):
-            other = f"{champion.task} of {champion.target!r}"
-            return "other-question", f"the champion answers another question: {other}", None
-        if champion.classes != contract.classes:
-            other = f"{', '.join(map(str, champion.classes))} instead of {', '.join(map(str, contract.classes))}"
-            return "other-question", f"the champion answers another question: it tells apart {other}", None
-        missing = [name for name in champion.names if name not in frame]
-        if missing:
-            lost = f"the champion cannot be run: it needs columns that the schema no longer has: {', '.join(missing)}"
-            return "cannot-run", lost, None
-        return "compared", None, predict(store.load(folder), contract, frame)
-    except Exception as error:  # whatever an older model, its code or its libraries may raise
-        reason = (str(error).splitlines() or [""])[0]
-        return "cannot-run", f"the champion cannot be run: {type(error).__name__}: {reason}", None
-
-
-def _other_split(champion: Contract, contract: Contract) -> str | None:
-    """Say so when the champion may have been trained on rows that are held out now: it looks better than it is.
-
-    The comparison stands, because it can only be too hard on the challenger.
-    """
-    if champion.split == contract.split:
-        return None
-    if champion.split is None:
-        how = "its contract does not say which rows were held out"
-    else:
-        keys = [key for key in contract.split if champion.split.get(key) != contract.split[key]]
-        named = [
-            "the columns or their types were others" if key == "columns" else f"{key} was {champion.split.get(key)}"
-            for key in keys
-        ]
-        how = f"its rows were held out by another rule ({named[0] if 'strategy' in keys else ', '.join(named)})"
-    return f"{how}, so the champion may have been trained on some of these rows and look better than it is"
 
 
 def _report(contract: Contract, rows: dict[str, Rows], drawn: dict) -> dict:

@@ -22,25 +22,28 @@ NO = {"no", "n", "false", "f", "0", "negative", "neg", "absent", "none", "good",
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
 
 
-def read(file: Path) -> pd.DataFrame:
-    """Read a table; columns of digits that begin with a zero stay text."""
+GAPS = [word for word in data.NULLS if word]
+
+
+def read(file: Path) -> tuple[pd.DataFrame, list[Finding]]:
+    """Read a table; columns of digits that begin with a zero stay text.
+
+    Returns:
+        The table, and the words in its texts that were read as a gap.
+    """
     frame = data.read(file)
     if file.suffix.lower() == ".parquet":
-        return frame
-    head = data.read(file, text={name: [] for name in frame}, rows=HEAD)
+        return frame, []
+    head = data.read(file, text=dict.fromkeys(frame, GAPS), rows=HEAD)
     codes = [name for name in frame if kind_of(frame[name]) == "integer" and head[name].str.match(r"0\d").any()]
-    return data.read(file, text={name: [] for name in codes}) if codes else frame
+    frame = data.read(file, text={name: [] for name in codes}) if codes else frame
+    return frame, list(_spelled_gaps(head[[name for name in frame if kind_of(frame[name]) == "string"]]))
 
 
-def spelled_gaps(file: Path, frame: pd.DataFrame) -> Iterator[Finding]:
-    """Find words that were read as a gap among texts, where they may be values: NA is the code of Namibia."""
-    texts = [name for name in frame if kind_of(frame[name]) == "string"]
-    if file.suffix.lower() == ".parquet" or not texts:
-        return
-    words = [null for null in data.NULLS if null]
-    head = data.read(file, text=dict.fromkeys(frame, words), rows=HEAD)
+def _spelled_gaps(texts: pd.DataFrame) -> Iterator[Finding]:
+    """Find words that are read as a gap and may be values: NA is the code of Namibia."""
     for name in texts:
-        for word, count in head[name][head[name].isin(words)].value_counts().items():
+        for word, count in texts[name][texts[name].isin(GAPS)].value_counts().items():
             told = "if it is one of the values, add it to the categories in data/schema.yml"
             yield "gap-word", [name], f"{name} has {count} times {word!r}, which is read as missing: {told}"
 

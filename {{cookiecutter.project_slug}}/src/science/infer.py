@@ -15,7 +15,7 @@ import pandas as pd
 
 from science import data, step
 from science.features import Features
-from science.guess import column_of, positive_of, read, spelled_gaps, task_of
+from science.guess import column_of, positive_of, read, task_of
 from science.schema import Schema
 from science.split import FEWEST_ROWS
 from science.step import ArgumentError, DataError
@@ -70,7 +70,7 @@ def infer(
         "group": group,
         "sensitive": sensitive or [],
     }
-    frame = read(file)
+    frame, gaps = read(file)
     _agree(frame, facts)
     task = task or task_of(frame[target])
     guessed = Schema({name: column_of(frame[name], facts, task) for name in frame})
@@ -78,11 +78,10 @@ def infer(
         raise ArgumentError(
             f"--time: {time!r} is text, which has no order in time: write dates as ISO 8601 (2026-11-21)"
         )
-    gaps = [{"kind": kind, "columns": names, "message": said} for kind, names, said in spelled_gaps(file, frame)]
     frame = data.typed(frame, guessed)
     _keep_names_apart(frame, guessed, facts)
     report = suspicions(frame, guessed, facts, task)
-    report["findings"] += gaps
+    report["findings"] += [{"kind": kind, "columns": names, "message": said} for kind, names, said in gaps]
     report["positive"] = positive_of(frame[target]) if task == "classification" else None
     step.write_text(schema, guessed.to_yaml())
     step.write_text(dictionary, _dictionary(guessed, facts))

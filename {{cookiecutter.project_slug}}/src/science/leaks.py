@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from science.quality import kind_of, ranking
+from science.quality import kind_of
 
 LEAK = 0.98  # of the scores of `quality.ranking`
 EXACT = 1 - 1e-6  # share of the target's variance that only arithmetic explains
@@ -15,22 +15,19 @@ EXACT = 1 - 1e-6  # share of the target's variance that only arithmetic explains
 Finding = tuple[str, list[str], str]  # kind, columns, message
 
 
-def leaks(
-    frame: pd.DataFrame, target: pd.Series, task: str, seed: int, ranked: list[dict] | None = None
-) -> Iterator[Finding]:
+def leaks(frame: pd.DataFrame, target: pd.Series, task: str, ranked: list[dict]) -> Iterator[Finding]:
     """Find columns that give the answer away: alone, renamed, or added up.
 
     Args:
         frame: What the model sees.
         target: What it predicts.
         task: regression or classification.
-        seed: Of the ranking.
-        ranked: `quality.ranking` of the columns, when it is known already.
+        ranked: `quality.ranking` of the columns.
     """
     guilty = [name for name in frame if _same(frame[name], target)]
     for name in guilty:
         yield "copy", [name], f"{name} is the target under another name: exclude it"
-    for item in ranking(frame.drop(columns=guilty), target, task, seed) if ranked is None else ranked:
+    for item in ranked:
         if item["score"] >= LEAK and item["name"] not in guilty:
             guilty.append(item["name"])
             known = "is it known before the target is? If not, exclude it"

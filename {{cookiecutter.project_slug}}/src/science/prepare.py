@@ -15,14 +15,13 @@ from science.contract import Contract, Feature, positive_of
 from science.leaks import leaks
 from science.quality import ROWS, constant_columns, describe, ranking
 from science.schema import Schema, check, sentences
-from science.split import copies_across, held_out, rule_of
+from science.split import FEWEST_OF_A_CLASS, copies_across, held_out, rule_of
 from science.step import DataError
 from science.units import too_few
 
 # What project.yml need not say; `tdsp.project` has the same.
 SPLIT = {"test_fraction": 0.2, "seed": 42}
 GATE = {"confidence": 0.95, "group_min_rows": 20}
-FEWEST_OF_A_CLASS = 20  # training rows; boosting holds a tenth of them out for itself, in each of five folds
 
 
 def prepare(raw: Path, schema: Path, facts: Path, split: Path, quality: Path) -> None:
@@ -168,7 +167,7 @@ def _description(frame: pd.DataFrame, test: pd.Series, contract: Contract) -> di
     groups = frame[contract.group] if contract.group else pd.Series(dtype=object)
     ranked = ranking(train[contract.names], train[contract.target], contract.task, contract.seed)
     some = train.sample(min(ROWS, len(train)), random_state=contract.seed)
-    found = leaks(some[contract.names], some[contract.target], contract.task, contract.seed, ranked)
+    found = leaks(some[contract.names], some[contract.target], contract.task, ranked)
     return {
         "duplicates": {
             "rows": int(frame.duplicated().sum()),

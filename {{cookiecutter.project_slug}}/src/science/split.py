@@ -19,6 +19,7 @@ from science.step import DataError
 from science.units import FEWEST_UNITS
 
 FEWEST_ROWS = 20  # to learn from; with less, cross-validation means nothing
+FEWEST_OF_A_CLASS = 20  # to learn from; boosting holds a tenth of them out for itself, in each of five folds
 
 
 def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: str | None) -> pd.Series:

@@ -10,7 +10,7 @@ import pandas as pd
 from science.leaks import Finding, leaks
 from science.quality import constant_columns, kind_of, ranking
 from science.schema import Schema
-from science.split import copies_across, held_out
+from science.split import FEWEST_OF_A_CLASS, copies_across, held_out
 from science.step import DataError
 
 SEED = 42
@@ -18,7 +18,6 @@ TEST_FRACTION = 0.2
 ROWS = 10_000  # rows that leaks and odd texts are looked for in: they show in any sample
 SPARSE = 10  # so many times as wide as its rows are many is the range of a number that does not just count them
 RARE_CLASS = 0.1
-FEWEST_OF_A_CLASS = 20  # training rows; `science.prepare` has the same
 MANY_TEXTS = 250  # values of a text column that the model tells apart
 NUMBER_LIKE = r"[-+]?[$€£¥]?\s?[-+]?\d{1,3}([,.' ]?\d{3})*([.,]\d+)?\s?[%€$£¥]?"
 DATE_LIKE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T].*)?"
@@ -43,7 +42,7 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
     ranked = ranking(sample[seen], sample[facts["target"]], task, SEED)
     test, refused = _held_out(frame, facts, strategy)
     found = [
-        *leaks(sample[seen], sample[facts["target"]], task, SEED, ranked),
+        *leaks(sample[seen], sample[facts["target"]], task, ranked),
         *_identifiers(frame[seen], ranked),
         *_columns(frame, schema, seen, facts),
         *_time_and_group(facts),

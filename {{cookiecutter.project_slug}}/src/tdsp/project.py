@@ -6,7 +6,7 @@ Everything else in `tdsp` may import this module; it imports nothing of `tdsp` b
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -196,8 +196,7 @@ def load(path: Path) -> Project:
 def parse(text: str, path: Path) -> Project:
     """Check the facts in `text`; `path` is named in the messages. Raises as `load` does."""
     try:
-        _no_key_twice(yaml.compose(text, yaml.SafeLoader))
-        raw = yaml.safe_load(text)
+        raw = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         raise WrongInput(f"{path}: not YAML: {_where(error)}") from None
     except ValueError as error:  # a date that no calendar has
@@ -208,18 +207,17 @@ def parse(text: str, path: Path) -> Project:
         raise WrongInput("\n".join(f"{path}: {line}" for line in _lines(error))) from None
 
 
-def _no_key_twice(node: yaml.Node | None) -> None:
-    """Raise where a mapping has a key twice: YAML itself would silently take the last."""
-    if isinstance(node, yaml.MappingNode):
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice: YAML itself would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value} comes twice", problem_mark=key.start_mark)
-            seen.add(str(key.value))
-            _no_key_twice(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _no_key_twice(item)
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                raise yaml.MarkedYAMLError(problem=f"{name} comes twice", problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 def _where(error: yaml.YAMLError) -> str:

@@ -91,9 +91,8 @@ def rollback(env: Env = "dev", batch: Batch = False) -> None:
     ml = client.connect(where)
     now = slots.settled(ml, where, slots.endpoint_name(where), whole=False)  # it is urgent
     print(way_back.roll_back(ml, where, now))
-    after = slots.look(ml, where, now.name)
-    if idle := after.leftovers:
-        print(f"next: tdsp deploy --version {after.version(after.live)} --env {env}  (deletes {idle[0]}, which costs)")
+    if idle := now.leftovers:  # `now` is as the request left it
+        print(f"next: tdsp deploy --version {now.version(now.live)} --env {env}  (deletes {idle[0]}, which costs)")
 
 
 def _roll_back_batch(env: str) -> None:

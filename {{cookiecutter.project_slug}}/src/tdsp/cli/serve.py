@@ -53,18 +53,23 @@ def serve(
 
 
 def _check(root: Path, folder: Path, name: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     from tdsp.errors import TdspError
-    from tdsp.serving.check import check
+    from tdsp.serving.check import cases_for, check
     from tdsp.serving.server import running
 
-    with running(root, folder) as server:
-        typer.echo(f"checking {name} at {server.score}")
-        wrong = 0
-        for result in check(server.score, folder, root / "scoring" / "sample-request.json", root / "scoring"):
-            wrong += bool(result.problem)
-            typer.echo(f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}")
-            if result.problem:
-                typer.echo(f"       {result.problem}")
+    scoring = root / "scoring"
+    with ThreadPoolExecutor(1) as beside:
+        cases = beside.submit(cases_for, folder, scoring / "sample-request.json", scoring)
+        with running(root, folder) as server:
+            typer.echo(f"checking {name} at {server.score}")
+            wrong = 0
+            for result in check(server.score, cases.result()):
+                wrong += bool(result.problem)
+                typer.echo(f"{'NOT OK' if result.problem else 'OK':6} {result.status} {result.name}: {result.detail}")
+                if result.problem:
+                    typer.echo(f"       {result.problem}")
     if wrong:
         raise TdspError(f"{wrong} of the answers are not as they should be; the server's log is {server.log}")
     typer.echo("all answers are as they should be")

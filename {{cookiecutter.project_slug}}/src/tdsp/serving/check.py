@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -43,28 +43,35 @@ class Result:
     problem: str
 
 
-def check(url: str, model: Path, sample: Path, scoring: Path) -> Iterator[Result]:
-    """Send every case to `url` and yield what came of it.
+def check(url: str, cases: Iterable[Case]) -> Iterator[Result]:
+    """Send every case to `url`, where rows are sent, and yield what came of it.
+
+    Raises:
+        TdspError: the server is gone.
+    """
+    for case in cases:
+        started = time.perf_counter()
+        answer = send(url, case.body, case.method)
+        milliseconds = 1000 * (time.perf_counter() - started)
+        detail = answer.sentence or f"answered in {milliseconds:.0f} ms"
+        yield Result(case.name, answer.status, detail, problem_of(case, answer))
+
+
+def cases_for(model: Path, sample: Path, scoring: Path) -> list[Case]:
+    """Return every case that a model must pass; takes seconds, as the model is loaded.
 
     Args:
-        url: where rows are sent.
         model: the model folder that is served; its predictions on this machine are the expected ones.
         sample: the sample request, JSON.
         scoring: the project's folder with `model_folder.py`, which loads the model here, too.
 
     Raises:
         WrongInput: the sample request is not one.
-        TdspError: the server is gone.
+        TdspError: the model cannot be loaded.
     """
     contract = json.loads((model / "contract.json").read_text(encoding="utf-8"))
     rows = _sample_rows(sample, {feature["name"] for feature in contract["features"]})
-    expected = _offline(model, sample, scoring)
-    for case in cases(contract, rows, expected):
-        started = time.perf_counter()
-        answer = send(url, case.body, case.method)
-        milliseconds = 1000 * (time.perf_counter() - started)
-        detail = answer.sentence or f"answered in {milliseconds:.0f} ms"
-        yield Result(case.name, answer.status, detail, problem_of(case, answer))
+    return list(_cases(contract, rows, _offline(model, sample, scoring)))
 
 
 def _sample_rows(sample: Path, names: set[str]) -> list[dict[str, Any]]:
@@ -87,7 +94,7 @@ def _offline(model: Path, sample: Path, scoring: Path) -> dict[str, list]:
         raise TdspError(f"{model} cannot be loaded and used without a server: {failed.said}") from None
 
 
-def cases(contract: dict[str, Any], rows: list[dict[str, Any]], expected: dict[str, list]) -> Iterator[Case]:
+def _cases(contract: dict[str, Any], rows: list[dict[str, Any]], expected: dict[str, list]) -> Iterator[Case]:
     """Yield every case that this contract allows to be made."""
     many = {key: list(islice(cycle(values), MANY)) for key, values in expected.items()}
     yield Case("the sample request", _body(rows), 200, predictions=expected)
