@@ -67,8 +67,13 @@ def test_good_facts_pass(changes):
         ({"gate.threshold": "60"}, "gate.threshold: must be a number, not '60'"),
         ({"project.slug": "Big"}, "project.slug: string should match pattern"),
         ({"people": {}}, "people.owner: missing"),
-        ({"colour": 1}, "colour: unknown key"),
-        ({"environments": {"test": {}}}, "environments.test: unknown key"),
+        ({"colour": 1}, "colour: unknown key; known are project, task, data, split, metric"),
+        ({"environments": {"test": {}}}, "environments.test: unknown key; known are dev, prod"),
+        ({"data.sensitiv": []}, "data.sensitiv: unknown key; did you mean sensitive?"),
+        (
+            {"environments": {"dev": {"work_space": ""}}},
+            "environments.dev.work_space: unknown key; did you mean workspace?",
+        ),
     ],
 )
 def test_each_wrong_fact_is_one_line(changes, said):

@@ -65,6 +65,18 @@ def test_types_ranges_categories_and_gaps_are_guessed(tmp_path):
     assert [name for name, column in columns.items() if column.nullable] == ["gaps"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_code_is_found_however_late_its_first_zero_comes(encoding, tmp_path):
+    codes = [*range(10_000, 25_000), "01234"]
+    count, file = len(codes), tmp_path / "t.csv"
+    amounts = RANDOM.normal(size=count).round(3)
+    frame = pd.DataFrame({"number": range(count), "zip": codes, "y": amounts})
+    frame.to_csv(file, index=False, encoding=encoding)
+    infer(file, "y", **{name: tmp_path / name for name in ("schema", "dictionary", "request", "findings")})
+    kinds = {name: column.type for name, column in Schema.load(tmp_path / "schema").columns.items()}
+    assert kinds == {"number": "integer", "zip": "string", "y": "float"}
+
+
 def test_the_table_keeps_the_schema_that_was_guessed_from_it(tmp_path):
     inferred(table(), tmp_path)
     schema = Schema.load(tmp_path / "schema")

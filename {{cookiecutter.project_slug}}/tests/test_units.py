@@ -44,8 +44,9 @@ def judged(folder, groups, signal, seed, capsys):
 
 
 @pytest.mark.parametrize(("groups", "seed"), [(2, 1), (10, 2)])
-def test_with_few_groups_nothing_is_registered_and_prepare_says_so_first(groups, seed, tmp_path, capsys):
+def test_with_few_groups_nothing_is_registered_as_was_said_from_the_first(groups, seed, tmp_path, capsys):
     metrics, said, verdict = judged(tmp_path, groups, 0, seed, capsys)
+    assert "few-units" in (tmp_path / "findings").read_text()
     units = metrics["sampled"]["units"]
     assert units < 8
     assert metrics["models"]["challenger"]["mae"]["low"] is None
@@ -61,6 +62,7 @@ def test_with_few_groups_nothing_is_registered_and_prepare_says_so_first(groups,
 
 def test_with_enough_groups_a_good_model_is_registered(tmp_path, capsys):
     metrics, said, verdict = judged(tmp_path, 16, 3, 1, capsys)
+    assert "few-units" not in (tmp_path / "findings").read_text()
     assert metrics["sampled"]["units"] == 8
     assert metrics["interval_absent"] is None
     assert "warning" not in said

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import mmap
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,16 +15,15 @@ from science.leaks import Finding
 from science.schema import Column, to_datetime
 from science.step import ArgumentError, DataError
 
-HEAD = 10_000  # rows read as text, to see what a number hides ("007" is a code)
+HEAD = 10_000  # rows of texts in which words that mean a gap are looked for
 FEW_TEXTS = 50  # a text column with at most so many values, each common, gets them as categories
 FEW_WHOLE_NUMBERS = 10  # a target of at most so many different whole numbers is taken for classes
 MANY_CLASSES = 100
 YES = {"yes", "y", "true", "t", "1", "positive", "pos", "present", "bad", "fail", "failed", "failure"}
 NO = {"no", "n", "false", "f", "0", "negative", "neg", "absent", "none", "good", "ok", "normal", "healthy", "pass"}
 ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
-
-
 GAPS = [word for word in data.NULLS if word]
+CODE = r"0\d"  # how a cell of digits begins that is no number: "007"
 
 
 def read(file: Path) -> tuple[pd.DataFrame, list[Finding]]:
@@ -34,10 +35,21 @@ def read(file: Path) -> tuple[pd.DataFrame, list[Finding]]:
     frame = data.read(file)
     if file.suffix.lower() == ".parquet":
         return frame, []
-    head = data.read(file, text=dict.fromkeys(frame, GAPS), rows=HEAD)
-    codes = [name for name in frame if kind_of(frame[name]) == "integer" and head[name].str.match(r"0\d").any()]
-    frame = data.read(file, text={name: [] for name in codes}) if codes else frame
-    return frame, list(_spelled_gaps(head[[name for name in frame if kind_of(frame[name]) == "string"]]))
+    numbers = [name for name in frame if kind_of(frame[name]) == "integer"]
+    if numbers and _has_codes(file):
+        texts = data.read(file, text={name: [] for name in numbers})
+        codes = [name for name in numbers if texts[name].str.match(CODE).any()]
+        frame[codes] = texts[codes]
+    words = [name for name in frame if kind_of(frame[name]) == "string"]
+    head = data.read(file, text=dict.fromkeys(words, GAPS), rows=HEAD) if words else frame
+    return frame, list(_spelled_gaps(head[words]))
+
+
+def _has_codes(file: Path) -> bool:
+    """Whether any cell may be a code. Numbers have lost their zeros by now, and to read them all as text takes long."""
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        utf16 = b"\0" in content[:100]
+        return utf16 or re.search(rb"[,;\t|\"\n\r]" + CODE.encode(), content) is not None
 
 
 def _spelled_gaps(texts: pd.DataFrame) -> Iterator[Finding]:

@@ -61,7 +61,10 @@ class Schema:
         except ValueError as error:  # a date that no calendar has
             raise DataError(f"{path.name} is not YAML: {error}") from None
         tree = yaml.compose(text, yaml.SafeLoader)
-        faults = [*_doubled(tree), *_faults(content)] or [*_misread(tree)]
+        try:
+            faults = [*_doubled(tree), *_faults(content)] or [*_misread(tree)]
+        except RecursionError:
+            raise DataError(f"{path.name} is not a schema: an alias stands inside of what it names") from None
         if faults:
             raise DataError("\n  ".join([f"{path.name} is not a schema:", *faults]))
         columns = {str(name): Column(**column) for name, column in content["columns"].items()}

@@ -12,6 +12,7 @@ from science.quality import constant_columns, kind_of, ranking
 from science.schema import Schema
 from science.split import FEWEST_OF_A_CLASS, copies_across, held_out
 from science.step import DataError
+from science.units import too_few
 
 SEED = 42
 TEST_FRACTION = 0.2
@@ -48,6 +49,7 @@ def suspicions(frame: pd.DataFrame, schema: Schema, facts: dict, task: str) -> d
         *_time_and_group(facts),
         *_copies(frame, seen, facts, test),
         *refused,
+        *([] if test is None else _units(frame[test], facts)),
         *(_classes(frame[facts["target"]], test) if task == "classification" else []),
     ]
     return {
@@ -134,6 +136,12 @@ def _time_and_group(facts: dict) -> Iterator[Finding]:
     if time and group:
         both = f"rows are held out by {time}, so those of one {group} may be on both sides"
         yield "split", [group], f"{both}; if new rows are of others, leave --time out"
+
+
+def _units(held: pd.DataFrame, facts: dict) -> Iterator[Finding]:
+    time, group = facts.get("time"), facts.get("group")
+    if told := too_few(held, time, group):
+        yield "few-units", [name for name in (time, group) if name], told
 
 
 def _copies(frame: pd.DataFrame, seen: list[str], facts: dict, test: pd.Series | None) -> Iterator[Finding]:
