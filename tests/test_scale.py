@@ -88,7 +88,6 @@ CHILD = "held = bytearray(300_000_000); import time; time.sleep(1)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}], start_new_session=True)"
 
 
-@pytest.mark.nightly
 @pytest.mark.skipif(not watch.PROC.is_dir(), reason="the memory of other processes is read from Linux's /proc")
 def test_the_watch_sees_a_child_that_left_the_session(tmp_path):
     _, peak = watch.run(sys.executable, "-c", PARENT, cwd=tmp_path, environment=dict(os.environ))

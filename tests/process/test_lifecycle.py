@@ -1,5 +1,6 @@
 """What a run does before and after the engine, with a registry but without real steps."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -145,6 +146,21 @@ def test_the_outcome_is_told_and_written_for_machines(root, project, capsys, out
     assert printed.startswith(said + "\n")
     assert "report: docs/reports/train.html\nnext: " in printed
     assert json.loads((result.folder / "outcome.json").read_text(encoding="utf-8")) == evidence.outcome(**outcome)
+
+
+def test_many_models_tried_on_the_same_rows_are_counted(root, project, capsys):
+    def tried(number, data="0" * 64, outcome="refused"):
+        lineage = evidence.outcome()["lineage"] | {"model_sha256": f"{number:064}", "data_sha256": data}
+        record = evidence.outcome(outcome=outcome, lineage=lineage)
+        lifecycle.finish(root, project, finished(root, run=f"20261122-12{next(seconds):04}-abc", outcome=record))
+        return "models were tried" in capsys.readouterr().out
+
+    seconds = itertools.count()
+    assert [tried(number) for number in (1, 2, 3, 3, 4, 5)] == [False] * 5 + [True]  # the same model twice is one
+    assert tried(6, outcome="registered")
+    assert not tried(7)
+    assert [tried(number) for number in (8, 9, 10, 11)] == [False] * 3 + [True]
+    assert not tried(12, data="1" * 64)
 
 
 def test_groups_that_nobody_looks_after_are_told(root, project, capsys):

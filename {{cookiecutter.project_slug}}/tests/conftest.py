@@ -5,7 +5,6 @@ Studies are imported where they are made: the process that only hands out tests 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,8 +53,11 @@ def _study(places: pytest.TempPathFactory, name: str, *facts: str, **more: Any) 
     shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / f"study-{name}"
     if not shared.exists():
         made = study(places.mktemp(name), name, *facts, **more)
-        with contextlib.suppress(OSError):  # another worker was faster
+        try:
             made.folder.rename(shared)
+        except OSError:  # another worker was faster
+            if not shared.exists():
+                raise
     return Study(shared)
 
 

@@ -17,6 +17,8 @@ from science.prepare import prepare
 from science.sample import sample
 from science.train import train
 
+PARTS = ("raw", "schema", "findings", "split", "quality", "model", "baselines", "evaluation", "nobody")
+
 
 @dataclass(frozen=True)
 class Study:
@@ -25,6 +27,8 @@ class Study:
     folder: Path
 
     def __getattr__(self, name: str) -> Path:
+        if name not in PARTS:
+            raise AttributeError(name)
         return self.folder / name
 
     def json(self, name: str) -> dict:

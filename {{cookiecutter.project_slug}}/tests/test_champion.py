@@ -94,6 +94,20 @@ def test_a_champion_of_another_split_is_compared_and_doubted(regression, tmp_pat
     assert "may have been trained on some of these rows" in answer.doubt
 
 
+@pytest.mark.parametrize("cuts", [(60.0, 50.0), ("2026-03-01T00:00:00", "2026-02-01T00:00:00"), (None, 50.0)])
+def test_a_champion_that_learned_from_what_is_held_out_now_is_doubted(regression, tmp_path, cuts):
+    rule = {"strategy": "time", "test_fraction": 0.2, "by": "age"}
+    theirs, ours = ({**rule, "first_held_out": cut} for cut in cuts)
+    champion = changed(regression, tmp_path, split=theirs)
+    rows = regression.test_rows()
+    doubted = ask(champion, dataclasses.replace(regression.contract(), split=ours), rows)
+    assert f"it learned from rows up to {cuts[0]}, and rows are held out from {cuts[1]} on" in doubted.doubt
+    assert ask(champion, dataclasses.replace(regression.contract(), split=theirs), rows).doubt is None
+    later = {**rule, "first_held_out": {float: 1e9, str: "2027-01-01T00:00:00"}[type(cuts[1])]}
+    trusted = ask(champion, dataclasses.replace(regression.contract(), split=later), rows)
+    assert (trusted.doubt is None) == (cuts[0] is not None)
+
+
 def test_a_champion_that_read_a_column_as_another_type_is_doubted(regression, tmp_path):
     schema = yaml.safe_load(regression.schema.read_text())
     schema["columns"]["s6"] = {"type": "string"}

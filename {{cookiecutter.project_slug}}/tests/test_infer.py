@@ -253,6 +253,35 @@ def test_facts_that_are_left_out_are_not_needed_to_find_what_is_wrong(tmp_path):
     assert suspect.suspicions(frame, schema, {"target": "cost"}, "regression")["findings"] == found
 
 
+@pytest.mark.parametrize("spread", [0.3, 1, 1.5])
+def test_a_leak_shows_in_the_tail_of_a_skewed_target(spread, tmp_path):
+    random = np.random.default_rng(1)
+    income = random.lognormal(10, spread, 2000)
+    frame = pd.DataFrame(
+        {
+            "log": np.log(income).round(6),
+            "net": (1.1 * income * (1 + random.normal(0, 0.01, 2000))).round(2),
+            "down": -(income**3),
+            "related": (income * random.lognormal(0, 0.3, 2000)).round(2),
+            "income": income.round(2),
+        }
+    )
+    found = inferred(frame, tmp_path, "income")["findings"]
+    assert {item["columns"][0] for item in found if item["kind"] == "leak"} == {"log", "net", "down"}
+
+
+def test_words_that_mean_a_gap_are_counted_in_all_rows(tmp_path):
+    count = 15_000
+    towns = [f"town {place % 300}" for place in range(count)]
+    frame = pd.DataFrame({"country": ["CH"] * count, "town": towns, "y": RANDOM.normal(size=count).round(3)})
+    frame.loc[count - 7 :, ["country", "town"]] = "NA"
+    found = inferred(frame, tmp_path, "y")["findings"]
+    said = {item["columns"][0]: item["message"] for item in found if item["kind"] == "gap-word"}
+    assert "country has 7 times 'NA'" in said["country"]
+    assert said["country"].endswith("add it to the categories in data/schema.yml")
+    assert said["town"].endswith("write it another way in the file")
+
+
 def test_a_leak_that_is_excluded_is_no_finding(tmp_path):
     frame, columns = SUSPECT["leak"]
     assert inferred(frame, tmp_path, exclude=columns)["kinds"] == {}

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from science import store
+
 SOURCE = Path(__file__).parents[1] / "src"
 COMPONENTS = sorted((SOURCE.parent / "pipelines" / "components").glob("*.yml"))
 
@@ -84,10 +86,17 @@ def test_each_step_starts_in_its_snapshot(tmp_path):
 
 
 def test_the_model_takes_along_what_its_features_import():
-    from science import store
+    assert store._modules(store.CODE) == closure("science.features")
 
-    taken = {Path(module.__file__).resolve() for module in store.MODULES}
-    assert taken == closure("science.features"), "list in science.store.MODULES what science.features imports"
+
+def test_what_features_import_goes_along_wherever_it_is_imported(tmp_path, monkeypatch):
+    (tmp_path / "store.py").touch()
+    (tmp_path / "features.py").write_text("import math\nfrom science.ratios import ratio\nfrom science import dates\n")
+    (tmp_path / "ratios.py").write_text("def ratio():\n    import science.zero\n")
+    (tmp_path / "dates.py").write_text("import science.features\n")
+    (tmp_path / "zero.py").touch()
+    monkeypatch.setattr(store, "__file__", str(tmp_path / "store.py"))
+    assert {file.name for file in store._modules("features")} == {"features.py", "ratios.py", "dates.py", "zero.py"}
 
 
 def test_the_check_sees_imports_inside_functions(tmp_path):

@@ -63,6 +63,14 @@ def test_a_group_that_was_learned_from_is_not_held_out_when_groups_are_added():
         assert rules[0] == rules[1] == rules[2]
 
 
+def test_the_rule_of_a_split_by_time_says_when_it_begins():
+    days = pd.DataFrame({"day": pd.date_range("2026-01-01", periods=100)})
+    earlier = pd.DataFrame({"day": pd.date_range("2025-09-23", periods=200)})
+    assert rule_of(days, "time", 0.2, 7, "day")["first_held_out"] == "2026-03-22T00:00:00"
+    assert rule_of(earlier, "time", 0.2, 7, "day")["first_held_out"] == "2026-03-02T00:00:00"
+    assert rule_of(pd.DataFrame({"day": range(100)}), "time", 0.2, 7, "day")["first_held_out"] == 80
+
+
 def test_a_rule_that_holds_out_more_groups_is_another_rule():
     few, many = (pd.DataFrame({"site": np.arange(800) % groups}) for groups in (15, 16))
     assert rule_of(few, "group", 0.2, 7, "site") != rule_of(many, "group", 0.2, 7, "site")

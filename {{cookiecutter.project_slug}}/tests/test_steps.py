@@ -197,6 +197,26 @@ def test_small_groups_and_groups_without_a_value_are_named_but_not_judged():
     assert group_names(pd.Series(range(100))).nunique() == 4
 
 
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([10115.0, 10117.0, np.nan], {"10115", "10117", "missing"}),
+        ([0.123451, 0.123452], {"0.123451", "0.123452"}),
+        ([1, 1.5], {"1", "1.5"}),
+        (pd.to_datetime(["2026-01-01 10:00", "2026-01-01 10:05"]), {"2026-01-01 10:00:00", "2026-01-01 10:05:00"}),
+    ],
+)
+def test_groups_that_are_close_keep_names_of_their_own(values, names):
+    assert set(group_names(pd.Series(values))) == names
+
+
+@pytest.mark.parametrize(
+    "values", [np.linspace(1_000_001, 1_000_400, 400), pd.date_range("2026", periods=400, freq="5min")]
+)
+def test_close_values_have_four_quarters(values):
+    assert group_names(pd.Series(values)).value_counts().tolist() == [100] * 4
+
+
 def test_importance_finds_what_the_model_uses(regression):
     importance = regression.json("evaluation/metrics.json")["importance"]
     assert {importance[0]["feature"], importance[1]["feature"]} == {"bmi", "s5"}
@@ -221,7 +241,12 @@ def test_what_decides_the_split_is_in_the_contract(regression, classification, t
     assert rule["columns"] == [[name, "number"] for name in pd.read_csv(regression.raw / "diabetes.csv", nrows=0)]
     assert classification.contract().split["by"] == "diagnosis"
     by_time = again(regression, tmp_path, lambda f: f["data"].update(time="age") or f["split"].update(strategy="time"))
-    assert Contract.load(by_time).split == {"strategy": "time", "test_fraction": 0.2, "by": "age"}
+    assert Contract.load(by_time).split == {
+        "strategy": "time",
+        "test_fraction": 0.2,
+        "by": "age",
+        "first_held_out": pd.read_parquet(by_time / "test.parquet")["age"].min(),
+    }
 
 
 def test_a_leak_is_told_by_every_run(regression, tmp_path, capsys):

@@ -73,15 +73,26 @@ def _doubt(champion: Contract, contract: Contract) -> str | None:
 
     The comparison stands, because it can only be too hard on the challenger.
     """
-    if champion.split == contract.split:
+    theirs, ours = dict(champion.split or {}), dict(contract.split or {})
+    first = theirs.pop("first_held_out", None), ours.pop("first_held_out", None)
+    if theirs == ours and not _is_later(*first):
         return None
     if champion.split is None:
         how = "its contract does not say which rows were held out"
+    elif theirs == ours:
+        how = f"it learned from rows up to {first[0]}, and rows are held out from {first[1]} on"
     else:
-        keys = [key for key in contract.split if champion.split.get(key) != contract.split[key]]
+        keys = [key for key in ours if theirs.get(key) != ours[key]]
         named = [
-            "the columns or their types were others" if key == "columns" else f"{key} was {champion.split.get(key)}"
+            "the columns or their types were others" if key == "columns" else f"{key} was {theirs.get(key)}"
             for key in keys
         ]
         how = f"its rows were held out by another rule ({named[0] if 'strategy' in keys else ', '.join(named)})"
     return f"{how}, so the champion may have been trained on some of these rows and look better than it is"
+
+
+def _is_later(theirs: str | float | None, ours: str | float | None) -> bool:
+    """Whether a champion of a split by time may have learned from rows that are held out now."""
+    if ours is None:
+        return False  # not by time
+    return type(theirs) is not type(ours) or theirs > ours

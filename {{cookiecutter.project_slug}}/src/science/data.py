@@ -18,7 +18,7 @@ NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null")
 SEPARATORS = ",;\t|"
 
 
-def read(file: Path, text: dict[str, list[str]] | None = None, rows: int | None = None) -> pd.DataFrame:
+def read(file: Path, text: dict[str, list[str]] | None = None) -> pd.DataFrame:
     """Read a table; its index counts rows from 1 below the header, and has no name that a column might have too.
 
     A CSV file must be UTF-8 (or UTF-16 with its mark); comma, semicolon, tab and bar are recognised as
@@ -27,7 +27,6 @@ def read(file: Path, text: dict[str, list[str]] | None = None, rows: int | None 
     Args:
         file: `.csv`, `.tsv`, `.txt` or `.parquet`.
         text: Columns to keep as text whatever they look like, and values in them that are not nulls.
-        rows: How many to read from a CSV file; all when not given.
 
     Raises:
         DataError: there is no such file, or it cannot be read as a table.
@@ -38,7 +37,7 @@ def read(file: Path, text: dict[str, list[str]] | None = None, rows: int | None 
     if suffix == ".parquet":
         frame = _read_parquet(file)
     elif suffix in (".csv", ".tsv", ".txt"):
-        frame = _read_csv(file, text or {}, rows)
+        frame = _read_csv(file, text or {})
     else:
         raise DataError(f"{file.name} is neither CSV nor Parquet by its name: use .csv or .parquet")
     if frame.empty:
@@ -73,7 +72,7 @@ def _plain(values: pd.Series) -> pd.Series:
     return values if kind == "boolean" and values.dtype == bool else values.astype(object)
 
 
-def _read_csv(file: Path, text: dict[str, list[str]], rows: int | None) -> pd.DataFrame:
+def _read_csv(file: Path, text: dict[str, list[str]]) -> pd.DataFrame:
     with file.open("rb") as stream:
         utf16 = stream.read(2) in (b"\xff\xfe", b"\xfe\xff")
     encoding = "utf-16" if utf16 else "utf-8-sig"
@@ -93,7 +92,6 @@ def _read_csv(file: Path, text: dict[str, list[str]], rows: int | None) -> pd.Da
                 na_values={name: [null for null in NULLS if null not in text.get(name, [])] for name in names},
                 low_memory=False,  # types are decided on whole columns
                 index_col=False,
-                nrows=rows,
             )
     except pd.errors.ParserWarning:
         raise DataError(f"{file.name}: rows have more cells than the header names columns ({len(names)})") from None

@@ -2,8 +2,8 @@
 
 `features` is written in narwhals, so that one definition runs on pandas, Arrow, Polars, DuckDB and Spark: it
 takes a lazy frame and returns one, reads and writes nothing and names no engine. It runs inside the model's
-pipeline, so training and scoring cannot differ and whoever scores sends raw columns. A copy of this file
-travels with each model.
+pipeline, so training and scoring cannot differ and whoever scores sends raw columns. A copy of this file, and of
+what it imports from `science`, travels with each model.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def features(frame: nw.LazyFrame, types: dict[str, str]) -> nw.LazyFrame:
             ]
         else:
             columns.append(column.cast(nw.Float64) if kind in NUMBERS else column)
-    # Your own, for example: columns.append((nw.col("s1") / nw.col("s3")).alias("cholesterol_ratio"))
+    # Your own, for example (asking for the columns first spares tables that lack them, such as those of the tests):
+    # if {"s1", "s3"} <= types.keys():
+    #     columns.append((nw.col("s1") / nw.col("s3")).alias("cholesterol_ratio"))
     return frame.select(*columns)
 
 

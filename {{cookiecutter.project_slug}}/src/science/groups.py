@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -34,18 +36,29 @@ def group_names(values: pd.Series) -> pd.Series:
     """Return the name of each row's group: a value, a quarter of a number with many values, or `missing`."""
     number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
     if (number or pd.api.types.is_datetime64_any_dtype(values)) and values.nunique() > MANY:
-        cut = pd.qcut(values, 4, duplicates="drop")
-        names = cut.map(lambda part: f"{_short(part.left)} to {_short(part.right)}")
+        quarters = pd.qcut(values, 4, duplicates="drop")
+        said = _said({edge for part in quarters.cat.categories for edge in (part.left, part.right)})
+        names = quarters.map(lambda part: f"{said[part.left]} to {said[part.right]}")
     else:
-        names = values.map(_short)
+        names = values.map(_said(values.dropna().unique()))
     return names.astype(object).where(values.notna(), "missing")
 
 
-def _short(value: object) -> str:
+def _said(values: Iterable) -> dict:
+    """Return each value as text: as short as tells them apart, so that no two groups get one name."""
+    values = list(values)
+    for digits in range(4, 18):
+        said = [_short(value, digits) for value in values]
+        if len(set(said)) == len(values):
+            break
+    return dict(zip(values, said, strict=True))
+
+
+def _short(value: object, digits: int) -> str:
     if isinstance(value, pd.Timestamp):
-        return value.date().isoformat()
+        return value.date().isoformat() if digits == 4 else value.isoformat(" ")
     if isinstance(value, float | np.floating):
-        return f"{value:.4g}"
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.{digits}g}"
     return str(value)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import mmap
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,9 @@ import pandas as pd
 
 from science import data
 from science.leaks import Finding
-from science.schema import Column, to_datetime
+from science.schema import Column, Schema, to_datetime
 from science.step import ArgumentError, DataError
 
-HEAD = 10_000  # rows of texts in which words that mean a gap are looked for
 FEW_TEXTS = 50  # a text column with at most so many values, each common, gets them as categories
 FEW_WHOLE_NUMBERS = 10  # a target of at most so many different whole numbers is taken for classes
 MANY_CLASSES = 100
@@ -25,39 +23,46 @@ ISO_DATE = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?"
 GAPS = [word for word in data.NULLS if word]
 CODE = r"0\d"  # how a cell of digits begins that is no number: "007"
 
+Gaps = dict[str, dict[str, int]]  # column -> word -> how often
 
-def read(file: Path) -> tuple[pd.DataFrame, list[Finding]]:
+
+def read(file: Path) -> tuple[pd.DataFrame, Gaps]:
     """Read a table; columns of digits that begin with a zero stay text.
 
     Returns:
-        The table, and the words in its texts that were read as a gap.
+        The table, and how often which words in its texts were read as a gap.
     """
     frame = data.read(file)
     if file.suffix.lower() == ".parquet":
-        return frame, []
+        return frame, {}
+    content = file.read_bytes()
     numbers = [name for name in frame if kind_of(frame[name]) == "integer"]
-    if numbers and _has_codes(file):
+    if numbers and _has_cell(content, CODE):
         texts = data.read(file, text={name: [] for name in numbers})
         codes = [name for name in numbers if texts[name].str.match(CODE).any()]
         frame[codes] = texts[codes]
     words = [name for name in frame if kind_of(frame[name]) == "string"]
-    head = data.read(file, text=dict.fromkeys(words, GAPS), rows=HEAD) if words else frame
-    return frame, list(_spelled_gaps(head[words]))
+    if not words or not _has_cell(content, rf"({'|'.join(map(re.escape, GAPS))})(?![^,;\t|\"\n\r])"):
+        return frame, {}
+    texts = data.read(file, text=dict.fromkeys(words, GAPS))
+    return frame, {name: texts[name][texts[name].isin(GAPS)].value_counts().to_dict() for name in words}
 
 
-def _has_codes(file: Path) -> bool:
-    """Whether any cell may be a code. Numbers have lost their zeros by now, and to read them all as text takes long."""
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        utf16 = b"\0" in content[:100]
-        return utf16 or re.search(rb"[,;\t|\"\n\r]" + CODE.encode(), content) is not None
+def _has_cell(content: bytes, pattern: str) -> bool:
+    """Whether any cell may begin like that: to read all of them as text once more takes long."""
+    utf16 = b"\0" in content[:100]
+    return utf16 or re.search(rf"[,;\t|\"\n\r]{pattern}".encode(), content) is not None
 
 
-def _spelled_gaps(texts: pd.DataFrame) -> Iterator[Finding]:
-    """Find words that are read as a gap and may be values: NA is the code of Namibia."""
-    for name in texts:
-        for word, count in texts[name][texts[name].isin(GAPS)].value_counts().items():
-            told = "if it is one of the values, add it to the categories in data/schema.yml"
-            yield "gap-word", [name], f"{name} has {count} times {word!r}, which is read as missing: {told}"
+def spelled_gaps(gaps: Gaps, schema: Schema) -> Iterator[Finding]:
+    """Tell the words that were read as a gap and may be values: NA is the code of Namibia."""
+    for name, words in gaps.items():
+        way = "write it another way in the file"
+        if schema.columns[name].categories:
+            way = "add it to the categories in data/schema.yml"
+        for word, count in words.items():
+            told = f"{name} has {count} times {word!r}, which is read as missing: if it is one of the values, {way}"
+            yield "gap-word", [name], told
 
 
 def task_of(target: pd.Series) -> str:

@@ -5,17 +5,19 @@ python -m science.infer --file F --target COL --schema S --dictionary D --reques
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 from pathlib import Path
 from typing import Literal
 
+import narwhals as nw
 import pandas as pd
 
 from science import data, step
 from science.features import Features
-from science.guess import column_of, positive_of, read, task_of
+from science.guess import column_of, positive_of, read, spelled_gaps, task_of
 from science.schema import Schema
 from science.split import FEWEST_ROWS
 from science.step import ArgumentError, DataError
@@ -81,7 +83,8 @@ def infer(
     frame = data.typed(frame, guessed)
     _keep_names_apart(frame, guessed, facts)
     report = suspicions(frame, guessed, facts, task)
-    report["findings"] += [{"kind": kind, "columns": names, "message": said} for kind, names, said in gaps]
+    spelled = spelled_gaps(gaps, guessed)
+    report["findings"] += [{"kind": kind, "columns": names, "message": said} for kind, names, said in spelled]
     report["positive"] = positive_of(frame[target]) if task == "classification" else None
     step.write_text(schema, guessed.to_yaml())
     step.write_text(dictionary, _dictionary(guessed, facts))
@@ -113,7 +116,9 @@ def _keep_names_apart(frame: pd.DataFrame, schema: Schema, facts: dict) -> None:
     """Raise if a date becomes a feature that is called like a column of the file."""
     for name in schema.for_model(facts):
         if schema.columns[name].type == "datetime":
-            features = Features({name: "datetime"}).fit(frame[[name]].head()).get_feature_names_out()
+            features = []
+            with contextlib.suppress(nw.exceptions.ColumnNotFoundError):  # features.py is about another table still
+                features = Features({name: "datetime"}).fit(frame[[name]].head()).get_feature_names_out()
             if made := sorted(set(features) & set(frame)):
                 twins = ", ".join(map(repr, made))
                 raise DataError(

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from science.quality import kind_of
+from science.quality import kind_of, numbers
 
 LEAK = 0.98  # of the scores of `quality.ranking`
+ORDERED = 0.995  # of the rank correlation (Spearman 1904): the tree that ranks is blind for the tail of a skewed target
 EXACT = 1 - 1e-6  # share of the target's variance that only arithmetic explains
+DISTINCT = 20  # values, so that an order means something
 
 Finding = tuple[str, list[str], str]  # kind, columns, message
 
@@ -28,14 +30,12 @@ def leaks(frame: pd.DataFrame, target: pd.Series, task: str, ranked: list[dict])
     for name in guilty:
         yield "copy", [name], f"{name} is the target under another name: exclude it"
     for item in ranked:
-        if item["score"] >= LEAK and item["name"] not in guilty:
-            guilty.append(item["name"])
+        name = item["name"]
+        alone = item["score"] >= LEAK or (task == "regression" and _is_ordered_like(frame[name], target))
+        if alone and name not in guilty:
+            guilty.append(name)
             known = "is it known before the target is? If not, exclude it"
-            yield (
-                "leak",
-                [item["name"]],
-                f"{item['name']} alone predicts the target almost perfectly: {known}",
-            )
+            yield "leak", [name], f"{name} alone predicts the target almost perfectly: {known}"
     if task == "regression":
         parts = _sum(frame.drop(columns=guilty), target)
         if parts:
@@ -56,6 +56,14 @@ def _same(values: pd.Series, target: pd.Series) -> bool:
     if kind_of(values) not in ("float", "integer"):
         return False  # an identifier goes one to one with everything
     return abs(np.corrcoef(pairs["value"], pairs["target"])[0, 1]) > EXACT
+
+
+def _is_ordered_like(values: pd.Series, target: pd.Series) -> bool:
+    """Tell whether a number or a date rises or falls with the target nearly everywhere."""
+    if kind_of(values) in ("string", "boolean") or values.nunique() < DISTINCT:
+        return False
+    ranks = pd.DataFrame({"value": numbers(values), "target": target}).dropna().rank()
+    return abs(ranks["value"].corr(ranks["target"])) >= ORDERED
 
 
 def _sum(frame: pd.DataFrame, target: pd.Series) -> list[str]:

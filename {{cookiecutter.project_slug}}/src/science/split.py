@@ -66,10 +66,14 @@ def held_out(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by:
 def rule_of(frame: pd.DataFrame, strategy: str, fraction: float, seed: int, by: str | None) -> dict:
     """Return what decides on which side a row falls, without what plays no part.
 
-    A row that one split learns from is never held out by another of the same rule, unless rows were taken away.
+    A row that one split learns from is never held out by another of the same rule, unless rows were taken away or, by
+    time, the other begins to hold out earlier: `first_held_out` is the earliest value of `by` that is held out.
     """
     rule = {"strategy": strategy, "test_fraction": fraction, "by": by}
-    if strategy != "time":
+    if strategy == "time":
+        first = frame.loc[_latest(frame[by], fraction), by].min()
+        rule["first_held_out"] = first.isoformat() if isinstance(first, pd.Timestamp) else float(first)
+    else:
         hashed = [by] if strategy == "group" else frame.columns
         rule |= {"seed": seed, "columns": [[str(name), _kind(frame[name])] for name in hashed]}  # lists, as in JSON
     if strategy == "group":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import importlib
@@ -22,12 +23,11 @@ import pandas as pd
 import skops.io
 from sklearn.pipeline import Pipeline
 
-from science import features
 from science.contract import Contract
 from science.step import DataError
 
 FILE = "model.skops"
-MODULES = (features,)  # of `science`, that the pipeline needs when it is loaded
+CODE = "features"  # the module of `science` that the pipeline needs when it is loaded
 CODE_NOTE = "The part of the project that this model needs, as it was when the model was trained."
 PACKAGES = (
     "mlflow-skinny",
@@ -66,8 +66,8 @@ def save(model: Pipeline, rows: pd.DataFrame, contract: Contract, folder: Path) 
         code = Path(aside, "science")
         code.mkdir()
         (code / "__init__.py").write_text(f'"""{CODE_NOTE}"""\n', encoding="utf-8")
-        for module in MODULES:
-            shutil.copy(module.__file__, code)
+        for file in _modules(CODE):
+            shutil.copy(file, code)
         _quiet()
         mlflow.sklearn.save_model(
             model,
@@ -87,6 +87,24 @@ def save(model: Pipeline, rows: pd.DataFrame, contract: Contract, folder: Path) 
     about.save(folder / "MLmodel")
     if not np.array_equal(load(folder).predict(example), model.predict(example)):
         raise RuntimeError("the model that was saved predicts differently from the one that was fitted")
+
+
+def _modules(*names: str) -> set[Path]:
+    """Return the files of modules of `science`, and of those that they import, also inside of functions."""
+    files: set[Path] = set()
+    waiting = [Path(__file__).with_name(f"{name}.py") for name in names]
+    while waiting:
+        file = waiting.pop()
+        if file in files or not file.is_file():
+            continue
+        files.add(file)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            found = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):
+                found = [node.module or "", *(f"{node.module}.{name}" for name in found)]
+            parts = [name.split(".") for name in found]
+            waiting += [file.with_name(f"{path[1]}.py") for path in parts if path[0] == "science" and len(path) > 1]
+    return files
 
 
 def dump(model: Pipeline, file: Path) -> None:

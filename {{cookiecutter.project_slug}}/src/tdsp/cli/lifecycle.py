@@ -20,6 +20,7 @@ OUTCOME = "outcome.json"
 RAW = Path("data", "raw")
 PIPELINE = Path("pipelines", "train.yml")
 COMPONENT = Path("pipelines", "components", "register.yml")
+MANY_TRIES = 5  # models judged on the same rows, from which on luck is worth a word
 _STEP = "register"  # the step whose outcome this tells, as pipelines/train.yml calls it
 
 
@@ -101,6 +102,9 @@ def finish(root: Path, project: Project, result: Result) -> None:
     outcome, metrics = json.loads(text), json.loads(measured.read_text(encoding="utf-8"))
     for line in _told(outcome, metrics):
         print(line)
+    if (tries := _tries(result.folder, outcome)) >= MANY_TRIES:
+        print(f"note: {tries} models were tried on these held-out rows since one was registered: by luck alone one of")
+        print("  40 that are no better passes; the more are tried, the less the interval says, until there is new data")
     if idle := _without_effect(result):
         print(f"note: {idle}")
     for leak in _leaks(result):
@@ -113,6 +117,25 @@ def finish(root: Path, project: Project, result: Result) -> None:
         print("next: the report shows where it errs; change data, features or inputs, then uv run tdsp run")
     else:
         print("next: uv run tdsp serve --check")
+
+
+def _tries(folder: Path, outcome: dict[str, Any]) -> int:
+    """Return how many models were judged on this data since one was registered, this one included."""
+    import json
+
+    tried = {outcome["lineage"]["model_sha256"]}
+    for file in sorted(folder.parent.glob(f"*/{OUTCOME}"), reverse=True):  # the name of a run begins with its time
+        if file.parent.name >= folder.name:
+            continue
+        earlier = json.loads(file.read_text(encoding="utf-8"))
+        if earlier["outcome"] == "registered" or _data(earlier) != _data(outcome):
+            break
+        tried.add(earlier["lineage"]["model_sha256"])
+    return len(tried)
+
+
+def _data(outcome: dict[str, Any]) -> str:
+    return outcome["lineage"]["data_sha256"]
 
 
 def _failed_checks(result: Result) -> list[dict[str, Any]]:
