@@ -163,6 +163,13 @@ def test_many_models_tried_on_the_same_rows_are_counted(root, project, capsys):
     assert not tried(12, data="1" * 64)
 
 
+def test_after_a_champion_that_knows_a_leak_the_next_command_is_to_free_its_place(root, project, capsys):
+    known = evidence.metrics() | {"champion_forbidden": ["leak"]}
+    for metrics, told in ((known, True), (evidence.metrics(), False)):
+        lifecycle.finish(root, project, finished(root, metrics=metrics, outcome=evidence.outcome(outcome="refused")))
+        assert ("next: uv run tdsp models --champion none" in capsys.readouterr().out) is told
+
+
 def test_groups_that_nobody_looks_after_are_told(root, project, capsys):
     lifecycle.finish(root, project, finished(root))
     assert "nobody looks" not in capsys.readouterr().out

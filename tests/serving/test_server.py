@@ -140,7 +140,10 @@ def test_the_check_finds_another_model_behind_the_address(served, models):
 def test_a_sample_of_other_data_is_said_to_be_one(models, tmp_path):
     sample = tmp_path / "sample.json"
     for content, said in [
-        ('{"data": [{"a": 1}]}', "has other columns than this model: train one on the new data"),
+        (
+            '{"data": [{"a": 1}]}',
+            r"has other columns than this model \(the model needs .+\): train one on today's facts",
+        ),
         ('{"data": []}', "has other columns than this model"),
         ('{"data": 5}', "is not a sample request"),
         ("[", "is not a sample request"),

@@ -46,7 +46,8 @@ def parts(file: Path, features: list[dict[str, Any]]) -> Iterator[dict[str, list
             rows += count
             yield part
     if not rows:
-        raise RequestError("it has no rows with columns that the model takes")
+        some = [*known][:5] + ["…"] * (len(known) > 5)
+        raise RequestError(f"it has no rows with columns that the model takes ({', '.join(some)})")
 
 
 def _csv(file: Path, known: dict[str, dict]) -> Iterator[dict[str, list]]:

@@ -232,7 +232,6 @@ def test_parquet_and_csv_give_the_same_table(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (pd.to_timedelta([1, 2, None], unit="s"), "a column of kind 'timedelta64' cannot be used"),
         ([date(1500, 1, 1)] * 3, "has dates outside of 1678 to 2261"),
         (pd.Series([datetime(1500, 1, 1)] * 3, dtype="datetime64[us]"), "has dates outside of 1678 to 2261"),
     ],
@@ -240,6 +239,13 @@ def test_parquet_and_csv_give_the_same_table(tmp_path, suffix):
 def test_a_parquet_column_that_nothing_can_be_made_of_is_told_by_name(tmp_path, values, message):
     pd.DataFrame({"odd": values}).to_parquet(tmp_path / "t.parquet")
     with pytest.raises(DataError, match=f"odd: {message}"):
+        data.read(tmp_path / "t.parquet")
+
+
+def test_all_parquet_columns_that_cannot_be_read_are_told_at_once(tmp_path):
+    odd = {"took": pd.to_timedelta([1, 2, None], unit="s"), "tags": [["a"], [], ["b", "c"]], "x": [1, 2, 3]}
+    pd.DataFrame(odd).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"cannot be read: took \(timedelta64\), tags \(mixed\); drop them"):
         data.read(tmp_path / "t.parquet")
 
 
@@ -282,6 +288,7 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path, name, content,
         ('columns: {a: {type: float, nullable: "no"}}', "a: nullable must be true or false"),
         ('columns: {a: {type: float}}\nstrict: "false"', "strict must be true or false"),
         ("columns: {a: {type: float}, a: {type: string}}", "a comes twice"),
+        ("columns: {a: {type: integer, minimum: 130, maximum: 20}}", "a: minimum 130 is above maximum 20"),
         ("columns: &all {a: *all}", "an alias stands inside of what it names"),
         ("columns: {yes: {type: float}}", "yes: YAML reads this name as True; put it in quotes"),
         ("columns: {007: {type: float}}", "007: YAML reads this name as 7; put it in quotes"),

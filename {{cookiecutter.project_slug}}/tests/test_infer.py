@@ -77,6 +77,26 @@ def test_a_code_is_found_however_late_its_first_zero_comes(encoding, tmp_path):
     assert kinds == {"number": "integer", "zip": "string", "y": "float"}
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_numbers_that_a_float_would_mistake_for_another_are_names(suffix, tmp_path):
+    ids = [*range(2**53, 2**53 + 40), None] * 10
+    frame = pd.DataFrame({"id": pd.array(ids, dtype="Int64"), "huge": 1e20, "y": RANDOM.normal(size=len(ids))})
+    frame["huge"] *= frame["y"]
+    file = tmp_path / f"t{suffix}"
+    frame.to_csv(file, index=False) if suffix == ".csv" else frame.to_parquet(file)
+    infer(file, "y", **{name: tmp_path / name for name in ("schema", "dictionary", "request", "findings")})
+    schema = Schema.load(tmp_path / "schema")
+    assert [column.type for column in schema.columns.values()] == ["string", "float", "float"]
+    read = data.typed(data.read_for(file, schema), schema)
+    assert read["id"].dropna().unique().tolist() == [str(number) for number in ids[:40]]
+
+
+def test_amounts_that_are_text_are_no_classes_and_it_is_said_how_to_write_them(tmp_path):
+    frame = table(price=[f"1.{place:03},15" for place in range(COUNT)])
+    with pytest.raises(DataError, match=r"400 different texts like '1.000,15' are too many classes; .* plain numbers"):
+        inferred(frame, tmp_path, "price")
+
+
 def test_the_table_keeps_the_schema_that_was_guessed_from_it(tmp_path):
     inferred(table(), tmp_path)
     schema = Schema.load(tmp_path / "schema")
@@ -229,6 +249,7 @@ def test_a_renamed_class_and_a_rare_one_are_found(tmp_path):
     ("answer", "arguments", "said"),
     [
         (np.where(np.arange(COUNT) < 12, "b", "a"), {}, " of the training rows would be 'b', and every run needs at"),
+        (np.where(np.arange(COUNT) < 3, "b", np.where(np.arange(COUNT) < 9, "c", "a")), {}, " would be 'c', and every"),
         (np.arange(COUNT) // 200, {"time": "day"}, "0 of the held-out rows would be 0, and every run needs at least 1"),
     ],
 )

@@ -33,6 +33,14 @@ def test_about_the_wanted_share_is_held_out_and_the_same_each_time(strategy, by)
     assert test.equals(held_out(TABLE, strategy, 0.2, 7, by))
 
 
+@pytest.mark.parametrize("word", ["NA", "null"])
+def test_a_word_that_the_schema_takes_for_a_value_now_leaves_its_row_where_it_was(word):
+    texts = pd.Series(["CH", "FR", word] * 100)
+    before = pd.DataFrame({"x": range(300), "country": texts.where(texts != word, None)})
+    after = pd.DataFrame({"x": range(300), "country": texts})
+    pd.testing.assert_series_equal(*(held_out(frame, "random", 0.2, 7, None) for frame in (before, after)))
+
+
 @pytest.mark.parametrize("strategy", ["random", "group"])
 def test_another_seed_holds_out_other_rows(strategy):
     assert not held_out(TABLE, strategy, 0.2, 7, "patient").equals(held_out(TABLE, strategy, 0.2, 8, "patient"))

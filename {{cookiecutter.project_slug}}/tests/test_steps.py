@@ -223,6 +223,16 @@ def test_importance_finds_what_the_model_uses(regression):
     assert importance[0]["mean"] > 3 * importance[-1]["std"]
 
 
+@pytest.mark.parametrize(("shuffles", "repeats"), [(500, 5), (20, 2), (1, 1)])
+def test_of_many_columns_each_is_shuffled_less_often(regression, tmp_path, monkeypatch, shuffles, repeats):
+    monkeypatch.setattr("science.evaluate.IMPORTANCE_SHUFFLES", shuffles)
+    challenger = regression.split, regression.model, regression.baselines
+    evaluate(*challenger, regression.nobody, tmp_path / "evaluation")
+    metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
+    assert metrics["sampled"]["importance_repeats"] == repeats
+    assert (max(item["std"] for item in metrics["importance"]) > 0) == (repeats > 1)
+
+
 def test_importance_is_known_where_one_class_is_rare(classification, tmp_path, monkeypatch):
     rows = classification.test_rows()
     rare = rows[rows["diagnosis"] == "malignant"].head(2)

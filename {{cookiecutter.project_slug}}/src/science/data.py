@@ -15,6 +15,8 @@ from science.step import DataError
 
 # What an empty cell may look like. "None" is not among them: it is a category in many tables.
 NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null")
+UNUSABLE = ("bytes", "mixed", "complex", "period", "interval", "timedelta", "timedelta64", "time")  # of Parquet
+WHOLE = 2**53  # the first whole number that a float may mistake for its neighbour
 SEPARATORS = ",;\t|"
 
 
@@ -54,7 +56,11 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     if frame.index.names != [None]:
         frame = frame.reset_index()  # a named index is a column
     frame.columns = frame.columns.map(str)
-    return frame.apply(_plain)
+    unusable = {name: kind for name in frame if (kind := pd.api.types.infer_dtype(frame[name])) in UNUSABLE}
+    if unusable:
+        named = ", ".join(f"{name} ({kind})" for name, kind in unusable.items())
+        raise DataError(f"{file.name}: columns of these kinds cannot be read: {named}; drop them, or make them numbers")
+    return pd.DataFrame({name: _plain(frame[name]) for name in frame})
 
 
 def _plain(values: pd.Series) -> pd.Series:
@@ -65,10 +71,11 @@ def _plain(values: pd.Series) -> pd.Series:
             return pd.to_datetime(values, utc=True).dt.tz_localize(None).dt.as_unit("ns")
         except pd.errors.OutOfBoundsDatetime:
             raise DataError(f"{values.name}: has dates outside of 1678 to 2261; turn them into numbers") from None
+    if kind == "integer" and values.dropna().abs().max() >= WHOLE:
+        values = values.astype("Int64").astype("string")  # a name: as a number it would be mistaken for another
+        return values.astype(object).where(values.notna(), None)
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
         return pd.to_numeric(values.astype("float64") if kind == "decimal" or values.isna().any() else values)
-    if kind in ("bytes", "mixed", "complex", "period", "interval", "timedelta", "timedelta64", "time"):
-        raise DataError(f"{values.name}: a column of kind {kind!r} cannot be used; turn it into numbers or text")
     return values if kind == "boolean" and values.dtype == bool else values.astype(object)
 
 

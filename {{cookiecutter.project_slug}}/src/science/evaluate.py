@@ -22,7 +22,8 @@ from science.subset import subset
 
 IMPORTANCE_ROWS = 2_000  # shuffling a column on more rows changes the ranking little
 IMPORTANCE_OF_A_CLASS = 50  # rows at least: without a class, or with a row or two, many metrics mean nothing
-IMPORTANCE_REPEATS = 5
+IMPORTANCE_REPEATS = 5  # of each column
+IMPORTANCE_SHUFFLES = 500  # of all columns, as long as each has one: with hundreds, each takes longer as well
 
 
 def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluation: Path) -> None:
@@ -59,7 +60,7 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     report["importance"] = _importance(challenger, contract, some)
     report["interval_absent"] = units.too_few(frame, contract.time, contract.group)
     report["sampled"] = {"unit": unit, "units": units.count_of(len(frame), clusters)}
-    report["sampled"] |= _sampled(len(frame), len(some))
+    report["sampled"] |= _sampled(len(frame), len(some), len(contract.names))
 
     with step.output(evaluation) as folder:
         step.write_json(folder / "metrics.json", report)
@@ -119,7 +120,7 @@ def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> lis
         frame[contract.names],
         contract.coded(frame[contract.target]),
         scoring=score,
-        n_repeats=IMPORTANCE_REPEATS,
+        n_repeats=_repeats(len(contract.names)),
         random_state=contract.seed,
     )
     ranked = sorted(
@@ -128,12 +129,16 @@ def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> lis
     return [{"feature": name, "mean": mean, "std": std} for name, mean, std in ranked]
 
 
-def _sampled(rows: int, shuffled: int) -> dict:
+def _repeats(columns: int) -> int:
+    return min(IMPORTANCE_REPEATS, max(1, IMPORTANCE_SHUFFLES // columns))
+
+
+def _sampled(rows: int, shuffled: int, columns: int) -> dict:
     """Say what was computed on less than everything, and on how much."""
     return {
         "resamples": bootstrap.resamples_for(rows),
         "importance_rows": shuffled,
-        "importance_repeats": IMPORTANCE_REPEATS,
+        "importance_repeats": _repeats(columns),
     }
 
 

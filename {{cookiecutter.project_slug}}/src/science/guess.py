@@ -27,7 +27,7 @@ Gaps = dict[str, dict[str, int]]  # column -> word -> how often
 
 
 def read(file: Path) -> tuple[pd.DataFrame, Gaps]:
-    """Read a table; columns of digits that begin with a zero stay text.
+    """Read a table; digits that begin with a zero, or are too many for a number to hold, stay text.
 
     Returns:
         The table, and how often which words in its texts were read as a gap.
@@ -36,16 +36,22 @@ def read(file: Path) -> tuple[pd.DataFrame, Gaps]:
     if file.suffix.lower() == ".parquet":
         return frame, {}
     content = file.read_bytes()
-    numbers = [name for name in frame if kind_of(frame[name]) == "integer"]
-    if numbers and _has_cell(content, CODE):
+    numbers = [name for name in frame if _is_whole(frame[name])]
+    if numbers and _has_cell(content, rf"({CODE}|-?\d{{16}})"):
         texts = data.read(file, text={name: [] for name in numbers})
-        codes = [name for name in numbers if texts[name].str.match(CODE).any()]
+        codes = [name for name in numbers if _are_names(texts[name].dropna(), frame[name])]
         frame[codes] = texts[codes]
     words = [name for name in frame if kind_of(frame[name]) == "string"]
     if not words or not _has_cell(content, rf"({'|'.join(map(re.escape, GAPS))})(?![^,;\t|\"\n\r])"):
         return frame, {}
     texts = data.read(file, text=dict.fromkeys(words, GAPS))
     return frame, {name: texts[name][texts[name].isin(GAPS)].value_counts().to_dict() for name in words}
+
+
+def _are_names(texts: pd.Series, numbers: pd.Series) -> bool:
+    """Tell names written in digits from numbers."""
+    too_long = numbers.abs().max() >= data.WHOLE and texts.str.fullmatch(r"-?\d+").all()
+    return too_long or texts.str.match(CODE).any()
 
 
 def _has_cell(content: bytes, pattern: str) -> bool:
@@ -98,14 +104,19 @@ def kind_of(values: pd.Series) -> str:
     if pd.api.types.is_datetime64_any_dtype(values):
         return "datetime"
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
-        whole = (filled % 1 == 0).all() and filled.abs().max() < 2**53
-        return "integer" if whole else "float"
+        return "integer" if _is_whole(filled) and filled.abs().max() < data.WHOLE else "float"
     texts = pd.Series(filled.unique()).astype(str)
     if texts.isin(["True", "False", "true", "false"]).all():
         return "boolean"
     if texts.str.fullmatch(ISO_DATE).all() and to_datetime(texts).notna().all():
         return "datetime"
     return "string"
+
+
+def _is_whole(values: pd.Series) -> bool:
+    """Whether all values are whole numbers, in floats too, as those with gaps are."""
+    number = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    return number and bool((values.dropna() % 1 == 0).all())
 
 
 def column_of(values: pd.Series, facts: dict, task: str) -> Column:
@@ -138,7 +149,9 @@ def column_of(values: pd.Series, facts: dict, task: str) -> Column:
             if kind in ("float", "datetime"):
                 raise DataError(f"{name}: classes are words, whole numbers or true and false, this is a {kind}")
             if distinct > MANY_CLASSES:
-                raise DataError(f"{name}: {distinct} different values are too many classes; merge them")
+                like = f"texts like {str(filled.iloc[0])!r}" if kind == "string" else "values"
+                told = "merge them or, if they are amounts, write plain numbers (1331.15)"
+                raise DataError(f"{name}: {distinct} different {like} are too many classes; {told}")
             return Column(kind, categories=_values(filled, kind))
     if name in (*facts["exclude"], facts["time"], facts["group"]) or filled.empty:
         return Column(kind, nullable=nullable)

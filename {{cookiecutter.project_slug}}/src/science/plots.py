@@ -69,6 +69,8 @@ def variables(frame: pd.DataFrame, contract: Contract, file: Path) -> None:
 
 def _distribution(axes, values: pd.Series, bars: int = BARS) -> None:
     filled = values.dropna()
+    if pd.api.types.is_float_dtype(filled) and (filled % 1 == 0).all():
+        filled = filled.astype("int64")  # whole numbers and truth values with gaps are floats to pandas
     few = filled.nunique() <= 12
     if pd.api.types.is_bool_dtype(filled) or filled.dtype == object or few:
         counts = filled.map(str).value_counts()

@@ -138,6 +138,9 @@ def _faults(content: object) -> Iterator[str]:
                 column["type"] not in ("float", "integer") or not _is_number(column[key])
             ):
                 yield f"{name}: {key} must be a number, for a float or integer column"
+        low, high = column.get("minimum"), column.get("maximum")
+        if _is_number(low) and _is_number(high) and low > high:
+            yield f"{name}: minimum {low} is above maximum {high}"
         if "categories" in column and not (isinstance(column["categories"], list) and column["categories"]):
             yield f"{name}: categories must be a list of the allowed values"
         if column["type"] == "datetime" and column.get("categories"):

@@ -15,6 +15,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
+from science.data import NULLS
 from science.step import DataError
 from science.units import FEWEST_UNITS
 
@@ -107,7 +108,9 @@ def _canonical(values: pd.Series) -> pd.Series:
     kind = _kind(values)
     if kind == "number":
         return values.astype("float64") + 0.0  # -0 is 0
-    return values.astype("datetime64[ns]") if kind == "datetime" else values
+    if kind == "datetime":
+        return values.astype("datetime64[ns]")
+    return values.where(~values.isin(NULLS))  # the schema may take such a word for a value, or for a gap
 
 
 def _kind(values: pd.Series) -> str:

@@ -162,8 +162,10 @@ def _classes(target: pd.Series, test: pd.Series | None) -> Iterator[Finding]:
     sides = {} if test is None else {"training": (~test, FEWEST_OF_A_CLASS), "held-out": (test, 1)}
     for side, (rows, fewest) in sides.items():
         few = target[rows].value_counts().reindex(counts.index, fill_value=0)
-        if few.min() < fewest:
-            said = f"{few.min()} of the {side} rows would be {few.index.tolist()[few.argmin()]!r}"
+        few = few[few < fewest].sort_values()
+        if len(few):
+            rare = zip(few.tolist(), few.index.tolist(), strict=True)
+            said = ", ".join([f"{count} of the {side} rows would be {name!r}" for count, name in rare][:5])
             told = "merge or drop rare classes, or choose another split"
             yield "few-of-a-class", [target.name], f"{said}, and every run needs at least {fewest}: {told}"
             return

@@ -113,7 +113,9 @@ def finish(root: Path, project: Project, result: Result) -> None:
         print("groups: nobody looks until gate.group_threshold is set")
     page = report.write(root, project, result.folder, force=False)
     print(f"report: {page.relative_to(root).as_posix()}")
-    if outcome["outcome"] == "refused":
+    if outcome["outcome"] == "refused" and metrics.get("champion_forbidden"):
+        print("next: uv run tdsp models --champion none frees the place, if that is right; then uv run tdsp run")
+    elif outcome["outcome"] == "refused":
         print("next: the report shows where it errs; change data, features or inputs, then uv run tdsp run")
     else:
         print("next: uv run tdsp serve --check")
@@ -220,9 +222,10 @@ def _make_ready(root: Path, project: Project, data: bool) -> None:
         print(f"writing data/raw/{file.name}, a study that comes with scikit-learn")
         waiting.append(("science.sample", project.data.sample, str(file)))
     if not tracking.is_ready(root):
-        print(
-            f"creating the MLflow store {tracking.uri(root)}" if named else "creating the MLflow store in .tdsp/mlflow"
-        )
+        if not named and tracking.artifacts(root).with_name("mlflow.db").is_file():
+            print("bringing the MLflow store in .tdsp/mlflow up to date, for this folder and this version of MLflow")
+        else:
+            print(f"creating the MLflow store {tracking.uri(root) if named else 'in .tdsp/mlflow'}")
         waiting.append(("tdsp.tracking", str(root)))
     commands = [(sys.executable, "-m", *words) for words in waiting]
     with ThreadPoolExecutor() as both:

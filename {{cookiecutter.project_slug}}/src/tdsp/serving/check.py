@@ -81,8 +81,18 @@ def _sample_rows(sample: Path, names: set[str]) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WrongInput(f"{sample} is not a sample request: {error}") from None
     if not fitting:
-        raise WrongInput(f"{sample} has other columns than this model: train one on the new data with `tdsp run`")
+        raise WrongInput(
+            f"{sample} has other columns than this model{_difference_of(rows, names)}: train one on today's facts with "
+            "`tdsp run`; if it is refused, its verdict says what frees the champion's place"
+        )
     return rows
+
+
+def _difference_of(rows: list, names: set[str]) -> str:
+    """Name a column that only one of them has."""
+    here = set(rows[0]) if rows else set()
+    ours, theirs = sorted(here - names), sorted(names - here)
+    return f" (the model needs {theirs[0]!r})" if theirs and here else f" ({ours[0]!r} is new)" if ours else ""
 
 
 def _offline(model: Path, sample: Path, scoring: Path) -> dict[str, list]:
