@@ -207,6 +207,30 @@ def test_artifacts_of_the_local_store_lie_beside_it(root, uri):
     assert Path(version.source).is_relative_to(tracking.artifacts(root).resolve())
 
 
+HALF_WRITTEN = """
+import os, signal, sqlite3, sys
+
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 1")  # so that pages reach the file before the end
+database.execute("BEGIN")
+database.execute("DELETE FROM model_versions")
+database.execute("CREATE TABLE many AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+                 " SELECT i, hex(randomblob(200)) FROM n")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_what_a_killed_writer_left_half_written_is_taken_back_by_who_reads(root, uri):
+    registry.register(uri, NAME, model(root, "one"), {}, None)
+    database = root / ".tdsp" / "mlflow" / "mlflow.db"
+    subprocess.run([sys.executable, "-c", HALF_WRITTEN, str(database)], check=False)
+    journal = database.with_name("mlflow.db-journal")
+    assert journal.stat().st_size > 0
+    assert [version.number for version in registry.versions(uri, NAME)] == [1]
+    assert not journal.exists()
+
+
 def test_a_database_of_something_else_is_refused_in_one_line(tmp_path):
     database = tmp_path / "other.db"
     with sqlite3.connect(database) as writer:

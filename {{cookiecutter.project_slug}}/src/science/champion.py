@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ def _doubt(champion: Contract, contract: Contract) -> str | None:
     return f"{how}, so the champion may have been trained on some of these rows and look better than it is"
 
 
-def _is_later(theirs: str | float | None, ours: str | float | None) -> bool:
+def _is_later(theirs: Any, ours: Any) -> bool:
     """Whether a champion of a split by time may have learned from rows that are held out now."""
     if ours is None:
         return False  # not by time

@@ -58,7 +58,8 @@ def _short(value: object, digits: int) -> str:
     if isinstance(value, pd.Timestamp):
         return value.date().isoformat() if digits == 4 else value.isoformat(" ")
     if isinstance(value, float | np.floating):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.{digits}g}"
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else f"{number:.{digits}g}"
     return str(value)
 
 

@@ -254,7 +254,8 @@ def _from_sqlite(database: Path, name: str) -> list[Version]:
         return []
     try:
         with contextlib.closing(
-            sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)
+            # not mode=ro: whoever reads first after a writer was killed takes back what it left half-written
+            sqlite3.connect(f"file:{quote(str(database))}?mode=rw", uri=True, timeout=30)
         ) as reader:
             aliased = reader.execute(
                 "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = ?", (name, ALIAS)
