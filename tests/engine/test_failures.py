@@ -26,6 +26,15 @@ def test_a_failure_shows_its_tail_with_source_paths_and_stops_the_rest(bench):
     assert "'no-such-tool'" in tail.remedy("bash: line 1: no-such-tool: command not found")
 
 
+def test_source_paths_are_whole_where_folders_have_spaces(tmp_path):
+    from tdsp.engine.executor import tail
+
+    code, source = tmp_path / "moved here p2" / ".tdsp" / "work" / "code", tmp_path / "my project" / "bad.py"
+    said = f'  File "{code}/bad.py", line 3, in <module>\n{code}/bad.py: no; /a/link/.tdsp/work/code/bad.py'
+    shown = f'  File "{source}", line 3, in <module>\n{source}: no; {source}'
+    assert tail.mapped(said, {"bad.py": source}, code) == shown
+
+
 def test_failed_results_are_not_reused(bench):
     bench.pipeline({"a": "exit 3"})
     assert [bench.run().steps["a"].state for _ in range(2)] == ["failed", "failed"]

@@ -33,8 +33,9 @@ def of(log: Path, files: dict[str, Path], code: Path, lines: int = _LINES) -> st
 
 def mapped(text: str, files: dict[str, Path], code: Path) -> str:
     """Replace paths inside the snapshot by those of the source files."""
-    place = re.escape("/".join(code.parts[-3:]))  # the beginning differs where a link leads there
-    pattern = re.compile(rf"[^\s\"'(]*/{place}/([^\s\"':,)]+)")
+    whole = "|".join(re.escape(str(place)) for place in {code, code.resolve()})  # which may hold spaces
+    end = re.escape("/".join(code.parts[-3:]))  # the beginning differs where another link leads there
+    pattern = re.compile(rf"(?:{whole}|[^\s\"'(]*/{end})/([^\s\"':,)]+)")
 
     def source(match: re.Match[str]) -> str:
         return str(files.get(match[1], match[0]))
