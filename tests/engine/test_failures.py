@@ -29,8 +29,8 @@ def test_a_failure_shows_its_tail_with_source_paths_and_stops_the_rest(bench):
 def test_source_paths_are_whole_where_folders_have_spaces(tmp_path):
     from tdsp.engine.executor import tail
 
-    code, source = tmp_path / "moved here p2" / ".tdsp" / "work" / "code", tmp_path / "my project" / "bad.py"
-    said = f'  File "{code}/bad.py", line 3, in <module>\n{code}/bad.py: no; /a/link/.tdsp/work/code/bad.py'
+    code, source = tmp_path / "moved here p2" / ".tdsp" / "run" / "code", tmp_path / "my project" / "bad.py"
+    said = f'  File "{code}/bad.py", line 3, in <module>\n{code}/bad.py: no; /a/link/.tdsp/run/code/bad.py'
     shown = f'  File "{source}", line 3, in <module>\n{source}: no; {source}'
     assert tail.mapped(said, {"bad.py": source}, code) == shown
 

@@ -67,12 +67,15 @@ def test_good_facts_pass(changes):
         ({"gate.threshold": "60"}, "gate.threshold: must be a number, not '60'"),
         ({"project.slug": "Big"}, "project.slug: string should match pattern"),
         ({"people": {}}, "people.owner: missing"),
-        ({"colour": 1}, "colour: unknown key; known are project, task, data, split, metric"),
-        ({"environments": {"test": {}}}, "environments.test: unknown key; known are dev, prod"),
-        ({"data.sensitiv": []}, "data.sensitiv: unknown key; did you mean sensitive?"),
+        (
+            {"colour": 1},
+            "colour: unknown key; there is azure, ci, data, environments, gate, metric, people, project, split, task",
+        ),
+        ({"environments": {"test": {}}}, "environments.test: unknown key; there is dev, prod"),
+        ({"data.sensitiv": []}, "data.sensitiv: unknown key; did you mean 'sensitive'?"),
         (
             {"environments": {"dev": {"work_space": ""}}},
-            "environments.dev.work_space: unknown key; did you mean workspace?",
+            "environments.dev.work_space: unknown key; did you mean 'workspace'?",
         ),
     ],
 )

@@ -234,7 +234,7 @@ def test_a_saved_model_is_an_mlflow_model_that_needs_no_project(either):
     assert list(said) == list(store.load(either.model).predict(rows))
     files = {item.relative_to(either.model).as_posix() for item in either.model.rglob("*")}
     assert {"model.skops", "contract.json", "training.json", "input_example.json"} <= files
-    code = {f"code/science/{name}" for name in ("__init__.py", *(file.name for file in store._modules(store.CODE)))}
+    code = {f"code/science/{name}" for name in ("__init__.py", *(file.name for file in store.code_files()))}
     assert {name for name in files if name.startswith("code/science/")} == code
 
 

@@ -22,7 +22,7 @@ def test_the_facts_of_this_project_are_right(root):
     [
         ({"metric": "accurate"}, "metric: 'accurate' is not a"),
         ({"task": "ranking"}, "task: input should be 'regression' or 'classification', not 'ranking'"),
-        ({"data.targt": "y"}, "data.targt: unknown key; did you mean target?"),
+        ({"data.targt": "y"}, "data.targt: unknown key; did you mean 'target'?"),
         ({"data.file": "../x.csv"}, "data.file: '../x.csv' must be a plain file name"),
         ({"split.test_fraction": 2}, "split.test_fraction: input should be less than 1, not 2"),
         ({"split.strategy": "time", "data.time": None}, "split.strategy: 'time' needs data.time"),

@@ -86,7 +86,7 @@ def test_each_step_starts_in_its_snapshot(tmp_path):
 
 
 def test_the_model_takes_along_what_its_features_import():
-    assert store._modules(store.CODE) == closure("science.features")
+    assert store.code_files() == closure("science.features")
 
 
 def test_what_features_import_goes_along_wherever_it_is_imported(tmp_path, monkeypatch):
@@ -96,7 +96,7 @@ def test_what_features_import_goes_along_wherever_it_is_imported(tmp_path, monke
     (tmp_path / "dates.py").write_text("import science.features\n")
     (tmp_path / "zero.py").touch()
     monkeypatch.setattr(store, "__file__", str(tmp_path / "store.py"))
-    assert {file.name for file in store._modules("features")} == {"features.py", "ratios.py", "dates.py", "zero.py"}
+    assert {file.name for file in store.code_files()} == {"features.py", "ratios.py", "dates.py", "zero.py"}
 
 
 def test_the_check_sees_imports_inside_functions(tmp_path):

@@ -56,16 +56,15 @@ def _read_parquet(file: Path) -> pd.DataFrame:
     if frame.index.names != [None]:
         frame = frame.reset_index()  # a named index is a column
     frame.columns = frame.columns.map(str)
-    unusable = {name: kind for name in frame if (kind := pd.api.types.infer_dtype(frame[name])) in UNUSABLE}
-    if unusable:
-        named = ", ".join(f"{name} ({kind})" for name, kind in unusable.items())
-        raise DataError(f"{file.name}: columns of these kinds cannot be read: {named}; drop them, or make them numbers")
-    return pd.DataFrame({name: _plain(frame[name]) for name in frame})
+    kinds = {name: pd.api.types.infer_dtype(frame[name], skipna=True) for name in frame}
+    if unusable := ", ".join(f"{name} ({kind})" for name, kind in kinds.items() if kind in UNUSABLE):
+        told = f"columns of these kinds cannot be read: {unusable}; drop them, or make them numbers"
+        raise DataError(f"{file.name}: {told}")
+    return pd.DataFrame({name: _plain(frame[name], kind) for name, kind in kinds.items()})
 
 
-def _plain(values: pd.Series) -> pd.Series:
-    """Return a Parquet column in the few types that a CSV file would give, and dates."""
-    kind = pd.api.types.infer_dtype(values, skipna=True)
+def _plain(values: pd.Series, kind: str) -> pd.Series:
+    """Return a Parquet column of a kind, as pandas infers it, in the few types of a CSV file, and dates."""
     if kind in ("date", "datetime", "datetime64"):
         try:
             return pd.to_datetime(values, utc=True).dt.tz_localize(None).dt.as_unit("ns")

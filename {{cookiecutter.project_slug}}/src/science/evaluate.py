@@ -57,10 +57,11 @@ def evaluate(split: Path, model: Path, baselines: Path, champion: Path, evaluati
     )
     report["groups"] = by_group(contract, frame, rows["challenger"])
     some = subset(contract, frame, IMPORTANCE_ROWS, IMPORTANCE_OF_A_CLASS)
-    report["importance"] = _importance(challenger, contract, some)
+    repeats = min(IMPORTANCE_REPEATS, max(1, IMPORTANCE_SHUFFLES // len(contract.names)))
+    report["importance"] = _importance(challenger, contract, some, repeats)
     report["interval_absent"] = units.too_few(frame, contract.time, contract.group)
     report["sampled"] = {"unit": unit, "units": units.count_of(len(frame), clusters)}
-    report["sampled"] |= _sampled(len(frame), len(some), len(contract.names))
+    report["sampled"] |= _sampled(len(frame), len(some), repeats)
 
     with step.output(evaluation) as folder:
         step.write_json(folder / "metrics.json", report)
@@ -107,7 +108,7 @@ def _report(contract: Contract, rows: dict[str, Rows], drawn: dict) -> dict:
     }
 
 
-def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> list[dict]:
+def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame, repeats: int) -> list[dict]:
     """Return how much worse the metric gets when a column is shuffled (Breiman 2001), the worst first."""
     metric = METRICS[contract.metric]
     sign = 1 if metric.higher_is_better else -1
@@ -120,7 +121,7 @@ def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> lis
         frame[contract.names],
         contract.coded(frame[contract.target]),
         scoring=score,
-        n_repeats=_repeats(len(contract.names)),
+        n_repeats=repeats,
         random_state=contract.seed,
     )
     ranked = sorted(
@@ -129,16 +130,12 @@ def _importance(model: Pipeline, contract: Contract, frame: pd.DataFrame) -> lis
     return [{"feature": name, "mean": mean, "std": std} for name, mean, std in ranked]
 
 
-def _repeats(columns: int) -> int:
-    return min(IMPORTANCE_REPEATS, max(1, IMPORTANCE_SHUFFLES // columns))
-
-
-def _sampled(rows: int, shuffled: int, columns: int) -> dict:
+def _sampled(rows: int, shuffled: int, repeats: int) -> dict:
     """Say what was computed on less than everything, and on how much."""
     return {
         "resamples": bootstrap.resamples_for(rows),
         "importance_rows": shuffled,
-        "importance_repeats": _repeats(columns),
+        "importance_repeats": repeats,
     }
 
 

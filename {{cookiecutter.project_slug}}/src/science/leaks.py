@@ -31,8 +31,9 @@ def leaks(frame: pd.DataFrame, target: pd.Series, task: str, ranked: list[dict])
         yield "copy", [name], f"{name} is the target under another name: exclude it"
     for item in ranked:
         name = item["name"]
-        alone = item["score"] >= LEAK or (task == "regression" and _is_ordered_like(frame[name], target))
-        if alone and name not in guilty:
+        if name in guilty:
+            continue
+        if item["score"] >= LEAK or (task == "regression" and _is_ordered_like(frame[name], target)):
             guilty.append(name)
             known = "is it known before the target is? If not, exclude it"
             yield "leak", [name], f"{name} alone predicts the target almost perfectly: {known}"

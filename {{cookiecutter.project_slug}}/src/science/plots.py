@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -69,11 +70,11 @@ def variables(frame: pd.DataFrame, contract: Contract, file: Path) -> None:
 
 def _distribution(axes, values: pd.Series, bars: int = BARS) -> None:
     filled = values.dropna()
-    if pd.api.types.is_float_dtype(filled) and (filled % 1 == 0).all():
-        filled = filled.astype("int64")  # whole numbers and truth values with gaps are floats to pandas
     few = filled.nunique() <= 12
     if pd.api.types.is_bool_dtype(filled) or filled.dtype == object or few:
-        counts = filled.map(str).value_counts()
+        # whole numbers and truth values with gaps are floats to pandas
+        written = partial(np.format_float_positional, trim="-") if pd.api.types.is_float_dtype(filled) else str
+        counts = filled.map(written).value_counts()
         counts = (
             counts.sort_index(key=lambda names: pd.to_numeric(names, errors="coerce")) if few else counts.head(bars)
         )
@@ -92,7 +93,7 @@ def _distribution(axes, values: pd.Series, bars: int = BARS) -> None:
 
 def _bins(values: pd.Series) -> int | np.ndarray:
     """Return the bins of a histogram; whole numbers get bins of whole width, or the picture shows gaps."""
-    if not pd.api.types.is_integer_dtype(values):
+    if not pd.api.types.is_numeric_dtype(values) or (values % 1 != 0).any():
         return BINS
     width = -(-(values.max() - values.min() + 1) // BINS)
     return np.arange(values.min(), values.max() + width + 1, width) - 0.5

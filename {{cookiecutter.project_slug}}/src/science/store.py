@@ -66,7 +66,7 @@ def save(model: Pipeline, rows: pd.DataFrame, contract: Contract, folder: Path) 
         code = Path(aside, "science")
         code.mkdir()
         (code / "__init__.py").write_text(f'"""{CODE_NOTE}"""\n', encoding="utf-8")
-        for file in _modules(CODE):
+        for file in code_files():
             shutil.copy(file, code)
         _quiet()
         mlflow.sklearn.save_model(
@@ -89,21 +89,20 @@ def save(model: Pipeline, rows: pd.DataFrame, contract: Contract, folder: Path) 
         raise RuntimeError("the model that was saved predicts differently from the one that was fitted")
 
 
-def _modules(*names: str) -> set[Path]:
-    """Return the files of modules of `science`, and of those that they import, also inside of functions."""
+def code_files() -> set[Path]:
+    """Return the file of `CODE`, and those of the modules of `science` that it imports, also inside of functions."""
     files: set[Path] = set()
-    waiting = [Path(__file__).with_name(f"{name}.py") for name in names]
+    waiting = [CODE]
     while waiting:
-        file = waiting.pop()
+        file = Path(__file__).with_name(f"{waiting.pop()}.py")
         if file in files or not file.is_file():
             continue
         files.add(file)
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            found = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
-            if isinstance(node, ast.ImportFrom):
-                found = [node.module or "", *(f"{node.module}.{name}" for name in found)]
-            parts = [name.split(".") for name in found]
-            waiting += [file.with_name(f"{path[1]}.py") for path in parts if path[0] == "science" and len(path) > 1]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                within = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                paths = [f"{within}{alias.name}".split(".") for alias in node.names]
+                waiting += [path[1] for path in paths if path[0] == "science" and len(path) > 1]
     return files
 
 

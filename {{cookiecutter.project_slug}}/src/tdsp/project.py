@@ -5,14 +5,13 @@ Everything else in `tdsp` may import this module; it imports nothing of `tdsp` b
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from tdsp.errors import WrongInput
+from tdsp.errors import WrongInput, did_you_mean
 
 FILE = "project.yml"
 Task = Literal["regression", "classification"]
@@ -251,7 +250,7 @@ def _lines(error: ValidationError):
             kind, place = "extra_forbidden", place[:-1]
         key = ".".join(place) or "the file"
         if kind == "extra_forbidden":
-            yield f"{key}: unknown key; {_meant(place)}"
+            yield f"{key}: unknown key{did_you_mean(place[-1], _known(place[:-1]))}"
         elif kind == "missing":
             yield f"{key}: missing"
         else:
@@ -259,11 +258,9 @@ def _lines(error: ValidationError):
             yield f"{key}: {message}, not {problem['input']!r}"
 
 
-def _meant(place: list[str]) -> str:
-    """Return what an unknown key may have been meant to be."""
+def _known(place: list[str]) -> list[str]:
+    """Return the keys that there are at a place."""
     at: Any = Project
-    for part in place[:-1]:
+    for part in place:
         at = at.model_fields[part].annotation if hasattr(at, "model_fields") else get_args(at)[1]
-    known = list(at.model_fields) if hasattr(at, "model_fields") else list(get_args(get_args(at)[0]))
-    near = get_close_matches(place[-1], known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return list(at.model_fields) if hasattr(at, "model_fields") else list(get_args(get_args(at)[0]))

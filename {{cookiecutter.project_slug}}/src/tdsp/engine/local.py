@@ -15,7 +15,6 @@ from tdsp.engine import records
 from tdsp.engine.executor import pipguard, variables
 from tdsp.engine.executor.scheduler import Executor, Listener
 from tdsp.engine.plan import Plan
-from tdsp.engine.problems import did_you_mean
 from tdsp.engine.reader import documents
 from tdsp.engine.reader.job import Reading
 from tdsp.engine.records import Result
@@ -23,7 +22,7 @@ from tdsp.engine.steps.command import Machine
 from tdsp.engine.store import lock
 from tdsp.engine.store.entries import Store
 from tdsp.engine.store.memory import Memories
-from tdsp.errors import TdspError, WrongInput
+from tdsp.errors import TdspError, WrongInput, did_you_mean
 
 
 @dataclass(frozen=True)

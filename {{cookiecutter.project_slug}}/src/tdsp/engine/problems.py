@@ -60,14 +60,3 @@ class InvalidPipeline(WrongInput):
         lines = "\n".join(f"  {problem}" for problem in problems)
         count = "one mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         super().__init__(f"{count} in the pipeline; nothing was started\n{lines}")
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?`, or the list of what there is, or nothing."""
-    import difflib  # for mistakes only
-
-    names = sorted(known)
-    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there is {', '.join(names[:12])}{', …' if len(names) > 12 else ''}" if names else "; there is none"

@@ -91,8 +91,9 @@ def _sample_rows(sample: Path, names: set[str]) -> list[dict[str, Any]]:
 def _difference_of(rows: list, names: set[str]) -> str:
     """Name a column that only one of them has."""
     here = set(rows[0]) if rows else set()
-    ours, theirs = sorted(here - names), sorted(names - here)
-    return f" (the model needs {theirs[0]!r})" if theirs and here else f" ({ours[0]!r} is new)" if ours else ""
+    if here and (missing := names - here):
+        return f" (the model needs {min(missing)!r})"
+    return f" ({min(here - names)!r} is new)" if here - names else ""
 
 
 def _offline(model: Path, sample: Path, scoring: Path) -> dict[str, list]:

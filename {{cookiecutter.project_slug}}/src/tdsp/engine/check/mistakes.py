@@ -12,11 +12,12 @@ from typing import Any
 
 from tdsp.engine.check import lint
 from tdsp.engine.plan import Plan
-from tdsp.engine.problems import Problem, Problems, did_you_mean
+from tdsp.engine.problems import Problem, Problems
 from tdsp.engine.reader import documents, kinds, schema
 from tdsp.engine.reader.bindings import output_binding
 from tdsp.engine.reader.job import Reading
 from tdsp.engine.reader.tree import Node
+from tdsp.errors import did_you_mean
 
 
 @dataclass(frozen=True)

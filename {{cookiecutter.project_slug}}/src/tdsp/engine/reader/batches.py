@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tdsp.engine.plan import DATA, Step
-from tdsp.engine.problems import Problems, did_you_mean
+from tdsp.engine.problems import Problems
 from tdsp.engine.reader import documents, expressions
 from tdsp.engine.reader.tree import Node
+from tdsp.errors import did_you_mean
 
 
 def examine(node: Node, step: Step, problems: Problems) -> None:

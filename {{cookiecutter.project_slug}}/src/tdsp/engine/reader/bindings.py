@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tdsp.engine.plan import ABSENT, DATA, FOLDERS, Value
-from tdsp.engine.problems import Problems, did_you_mean
+from tdsp.engine.problems import Problems
 from tdsp.engine.reader import documents, expressions
 from tdsp.engine.reader.assets import Assets, is_remote
 from tdsp.engine.reader.ports import ANY, Port, default_text, doubt, mismatch, objection, text_of
 from tdsp.engine.reader.tree import Node
+from tdsp.errors import did_you_mean
 
 Keys = tuple[str | int, ...]
 

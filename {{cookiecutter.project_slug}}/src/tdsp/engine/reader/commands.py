@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from tdsp.engine.plan import Output, Value
-from tdsp.engine.problems import Problems, did_you_mean
+from tdsp.engine.problems import Problems
 from tdsp.engine.reader import expressions
 from tdsp.engine.reader.tree import Node
+from tdsp.errors import did_you_mean
 
 
 def examine(

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tdsp.engine.plan import Code, Output, Plan, Step
-from tdsp.engine.problems import Problems, did_you_mean
+from tdsp.engine.problems import Problems
 from tdsp.engine.reader import batches, commands, documents, kinds, outputs, overrides, typed
 from tdsp.engine.reader.assets import Assets, is_remote
 from tdsp.engine.reader.bindings import Bindings
 from tdsp.engine.reader.components import Components
 from tdsp.engine.reader.tree import Node, grow, load_job
 from tdsp.engine.store import digests
-from tdsp.errors import WrongInput
+from tdsp.errors import WrongInput, did_you_mean
 
 
 @dataclass

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tdsp.engine.plan import FILES, Output
-from tdsp.engine.problems import Problems, did_you_mean
+from tdsp.engine.problems import Problems
 from tdsp.engine.reader import expressions, kinds
 from tdsp.engine.reader.assets import Assets, is_remote
 from tdsp.engine.reader.bindings import output_binding, output_type
 from tdsp.engine.reader.components import Component
 from tdsp.engine.reader.ports import doubt
 from tdsp.engine.reader.tree import Node
+from tdsp.errors import did_you_mean
 
 _DATASTORE = "workspaceblobstore"  # the service's default
 _IN_PATHS = ("name", "output_name", "default_datastore")

@@ -10,9 +10,8 @@ from typing import Any
 import yaml
 
 from tdsp.engine.plan import DATA
-from tdsp.engine.problems import did_you_mean
 from tdsp.engine.reader import documents, schema
-from tdsp.errors import WrongInput
+from tdsp.errors import WrongInput, did_you_mean
 
 
 def apply(document: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tdsp.engine.problems import did_you_mean
+from tdsp.errors import did_you_mean
 
 
 def text(raw: Any) -> Any:
